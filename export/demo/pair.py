@@ -1,0 +1,161 @@
+"""The demo pair's shapes, and its forward passes for training and measuring, over Transformers' own layers."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import (
+    Gemma4AssistantConfig,
+    Gemma4AssistantForCausalLM,
+    Gemma4Config,
+    Gemma4ForConditionalGeneration,
+    Gemma4TextConfig,
+)
+
+from export.demo.tokenizer import BOS, EOS, PAD, VOCAB_SIZE
+
+SLIDING, FULL = "sliding_attention", "full_attention"
+SLIDING_WINDOW = 64
+HIDDEN_SIZE = 128
+SOFTCAP = 30.0
+NUM_CENTROIDS = 64
+KV = dict[str, tuple[torch.Tensor, torch.Tensor]]
+SHARED_SHAPE = dict(
+    vocab_size=VOCAB_SIZE,
+    num_attention_heads=4,
+    num_key_value_heads=1,
+    head_dim=32,
+    global_head_dim=64,
+    sliding_window=SLIDING_WINDOW,
+    max_position_embeddings=512,
+    pad_token_id=PAD,
+    eos_token_id=EOS,
+    bos_token_id=BOS,
+)
+
+
+def new_target() -> Gemma4ForConditionalGeneration:
+    """A random target: every text feature of Gemma 4 E2B at 3.1 M parameters."""
+    text = Gemma4TextConfig(
+        hidden_size=HIDDEN_SIZE,
+        intermediate_size=256,
+        num_hidden_layers=12,
+        layer_types=[SLIDING, SLIDING, FULL] * 4,
+        num_kv_shared_layers=6,
+        use_double_wide_mlp=True,
+        hidden_size_per_layer_input=16,
+        vocab_size_per_layer_input=VOCAB_SIZE,
+        final_logit_softcapping=SOFTCAP,
+        **SHARED_SHAPE,
+    )
+    config = Gemma4Config(text_config=text)
+    config.eos_token_id, config.pad_token_id, config.bos_token_id = EOS, PAD, BOS
+    model = Gemma4ForConditionalGeneration(config)
+    _spread_queries(model.model.language_model)
+    return model
+
+
+def new_drafter() -> Gemma4AssistantForCausalLM:
+    """A random drafter for `new_target`, with the sparse centroid head.
+
+    Two layers against the target's twelve: about the ratio of Google's drafter to E2B (4 to 35).
+    """
+    text = Gemma4TextConfig(
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        layer_types=[SLIDING, FULL],
+        num_kv_shared_layers=2,
+        hidden_size_per_layer_input=0,
+        vocab_size_per_layer_input=0,
+        use_double_wide_mlp=False,
+        **SHARED_SHAPE,
+    )
+    config = Gemma4AssistantConfig(
+        text_config=text,
+        backbone_hidden_size=HIDDEN_SIZE,
+        use_ordered_embeddings=True,
+        num_centroids=NUM_CENTROIDS,
+        centroid_intermediate_top_k=16,
+    )
+    model = Gemma4AssistantForCausalLM(config)
+    _spread_queries(model.model)
+    model.model.embed_tokens.weight.data.normal_(0, 0.02)
+    return model
+
+
+def _spread_queries(decoder: nn.Module) -> None:
+    """Attention scaling is 1.0 over unit-RMS queries and keys: without this, scores start at std sqrt(head_dim)."""
+    for layer in decoder.layers:
+        layer.self_attn.q_norm.weight.data.fill_(1.5 * layer.self_attn.head_dim**-0.5)
+
+
+def target_masks(length: int) -> dict[str, torch.Tensor]:
+    """Causal masks, bool[1, 1, length, length], True where visible."""
+    query, key = torch.arange(length)[:, None], torch.arange(length)[None]
+    causal = key <= query
+    return {FULL: causal[None, None], SLIDING: (causal & (key > query - SLIDING_WINDOW))[None, None]}
+
+
+def drafter_masks(length: int) -> dict[str, torch.Tensor]:
+    """Masks for drafting after row t: rows 0..t, and in sliding layers the inclusive window t - W..t."""
+    query, key = torch.arange(length)[:, None], torch.arange(length)[None]
+    committed = key <= query
+    return {FULL: committed[None, None], SLIDING: (committed & (key >= query - SLIDING_WINDOW))[None, None]}
+
+
+def run_layers(decoder, x, positions, masks, kv: KV, per_layer=None, cache=None) -> torch.Tensor:
+    """Hidden states after the final norm, [B, T, H]; `kv` receives or provides the shared keys and values."""
+    rotary = {kind: decoder.rotary_emb(x, positions, kind) for kind in (FULL, SLIDING)}
+    for i, layer in enumerate(decoder.layers):
+        kind = decoder.config.layer_types[i]
+        x = layer(
+            x,
+            per_layer[:, :, i] if per_layer is not None else None,
+            shared_kv_states=kv,
+            position_embeddings=rotary[kind],
+            attention_mask=masks[kind],
+            past_key_values=cache,
+        )
+    return decoder.norm(x)
+
+
+def target_forward(target, tokens, masks, positions=None, cache=None) -> tuple[torch.Tensor, torch.Tensor, KV]:
+    """Soft-capped logits [B, T, V] in float, hidden states [B, T, H] and the shared keys and values."""
+    decoder, kv = target.model.language_model, {}
+    embedded = decoder.embed_tokens(tokens)
+    per_layer = decoder.project_per_layer_inputs(embedded, decoder.get_per_layer_inputs(tokens, None))
+    if positions is None:
+        positions = torch.arange(tokens.shape[1])[None]
+    hidden = run_layers(decoder, embedded, positions, masks, kv, per_layer, cache)
+    return torch.tanh(target.lm_head(hidden).float() / SOFTCAP) * SOFTCAP, hidden, kv
+
+
+def drafter_step(drafter, embedded, hidden, positions, masks, kv: KV) -> tuple[torch.Tensor, torch.Tensor]:
+    """One draft step: (drafter's hidden states [B, T, D], projected activations [B, T, H])."""
+    x = drafter.pre_projection(torch.cat([embedded, hidden], -1))
+    out = run_layers(drafter.model, x, positions, masks, kv)
+    return out, drafter.post_projection(out).float()
+
+
+def round_to_bf16(model: nn.Module) -> None:
+    """Rounds every weight to bf16 and keeps it in float: what is measured is what ships."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.bfloat16().float()
+
+
+def balanced_clusters(weight: torch.Tensor, num_clusters: int, iterations: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clusters of equal size over the rows of `weight` by cosine: (cluster of each row [V], centroids [C, D])."""
+    rows = F.normalize(weight, dim=-1)
+    capacity = len(rows) // num_clusters
+    centroids = rows[torch.randperm(len(rows))[:num_clusters]].clone()
+    for _ in range(iterations):
+        cluster, room = [-1] * len(rows), [capacity] * num_clusters
+        similarity = rows @ F.normalize(centroids, dim=-1).T
+        for flat in similarity.flatten().argsort(descending=True).tolist():
+            row, c = divmod(flat, num_clusters)
+            if cluster[row] < 0 and room[c]:
+                cluster[row] = c
+                room[c] -= 1
+        assigned = torch.tensor(cluster)
+        centroids = torch.stack([rows[assigned == c].mean(0) for c in range(num_clusters)])
+    return assigned, centroids

@@ -1,0 +1,340 @@
+"""Trains the demo pair from scratch: `python -m export.demo.train OUT`.
+
+Seeded and counted in steps, so the same interpreter, libraries and thread count walk the same path. Stages:
+1. tokenizer on the standard library;
+2. target: next-token loss; in its last part also the drafter's loss (weight 0.2), so that its hidden states and K/V
+   carry what a drafter needs, and an unlikelihood loss on repetitions in its own greedy text (Welleck et al. 2020);
+3. drafter alone against the frozen, bf16-rounded target: KL to the target plus half cross-entropy to its argmax,
+   unrolled and teacher-forced; then clusters over its head, and the centroids that choose among them.
+"""
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from transformers import Gemma4ForConditionalGeneration
+from transformers.cache_utils import DynamicCache
+
+from export.demo import corpus, pair, tokenizer
+from export.demo.tokenizer import BOS, EOS, PAD, TURN_END, TURN_START
+
+TOKENS_PER_STEP = 4096
+JOINT_FROM = 0.65
+JOINT_WEIGHT = 0.2
+REPETITION_EVERY = 4
+CLUSTERS_FROM = 0.6
+
+
+class Rows:
+    """Draws training rows: windows of source text from a line start, and packed chats."""
+
+    def __init__(self, encode, texts: list[str], code: list[str], chats: list[corpus.Chat], seed: int):
+        self.draw = random.Random(seed)
+        user, model, newline = encode("user\n"), encode("model\n"), encode("\n")
+        self.chats = [
+            [BOS, TURN_START, *user, *encode(c.user), TURN_END, *newline]
+            + [TURN_START, *model, *encode(c.model), TURN_END, *newline]
+            for c in chats
+        ]
+        self.prompts = [c[: c.index(TURN_END) + 1 + len(newline) + 1 + len(model)] for c in self.chats]
+        self.streams = [self._stream(encode, texts), self._stream(encode, code)]
+
+    @staticmethod
+    def _stream(encode, texts: list[str]) -> tuple[torch.Tensor, list[int], list[int]]:
+        """(ids, offsets of top-level lines, offsets of all lines); no merge crosses a newline, so lines encode alone."""
+        ids, top_level, lines = [], [], []
+        for text in texts:
+            for line in text.splitlines(keepends=True):
+                if line.strip():
+                    lines.append(len(ids))
+                    if not line[0].isspace():
+                        top_level.append(len(ids))
+                ids += encode(line)
+            ids += [EOS, BOS]
+        return torch.tensor(ids), top_level, lines
+
+    def window(self, length: int) -> torch.Tensor:
+        """A row of `length` ids: <bos>, then text from a line start; two thirds are plain code."""
+        ids, top_level, lines = self.streams[self.draw.random() < 0.67]
+        start = self.draw.choice(top_level if self.draw.random() < 0.5 else lines)
+        row = F.pad(ids[start : start + length - 1], (1, 0), value=BOS)
+        return F.pad(row, (0, length - len(row)), value=PAD)
+
+    def packed_chats(self, length: int) -> torch.Tensor:
+        row: list[int] = []
+        while len(row) < length:
+            row += self.draw.choice(self.chats)
+        return torch.tensor(row[:length])
+
+    def batch(self, count: int, length: int, chat_share: float = 0.3) -> torch.Tensor:
+        """int64[count, length]."""
+        rows = [self.packed_chats(length) if self.draw.random() < chat_share else self.window(length) for _ in range(count)]
+        return torch.stack(rows)
+
+    def step_batch(self, step: int) -> torch.Tensor:
+        """One step's rows; every fourth is twice as long, so that positions up to 512 are seen."""
+        length = 512 if step % 4 == 3 else 256
+        return self.batch(TOKENS_PER_STEP // length, length + 1)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum orthogonalised by Newton-Schulz (Jordan et al. 2024), in float: torch's own runs in bfloat16, which
+    CPUs without bf16 instructions emulate at a tenth of the speed."""
+
+    def __init__(self, matrices, lr: float, momentum: float = 0.95, weight_decay: float = 0.05):
+        super().__init__(matrices, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape.setdefault(parameter.shape, []).append(parameter)
+            for shape, parameters in by_shape.items():
+                updates = []
+                for parameter in parameters:
+                    average = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
+                    average.lerp_(parameter.grad, 1 - group["momentum"])
+                    updates.append(parameter.grad.lerp(average, group["momentum"]))
+                scale = 0.2 * max(shape) ** 0.5 * group["lr"]
+                for parameter, update in zip(parameters, orthogonalize(torch.stack(updates)), strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-scale)
+
+
+def orthogonalize(matrices: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+    """Nearest semi-orthogonal matrices of [B, M, N], by the quintic Newton-Schulz iteration."""
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Optimizer:
+    """Muon for the matrices inside the layers, AdamW for the rest; linear warm-up and decay in steps."""
+
+    def __init__(self, modules, learning_rate: float, steps: int):
+        named = [(n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad]
+        matrices = [p for n, p in named if p.ndim == 2 and ".layers." in f".{n}"]
+        chosen = {id(p) for p in matrices}
+        others = [p for _, p in named if id(p) not in chosen]
+        self.parameters = matrices + others
+        self.optimizers = [
+            Muon(matrices, lr=learning_rate),
+            torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+        self.learning_rate, self.steps, self.done = learning_rate, steps, 0
+
+    def step(self, loss: torch.Tensor) -> None:
+        self.done += 1
+        warm_up = min(1.0, self.done / 60)
+        decay = min(1.0, max(0.01, (1 - self.done / self.steps) / 0.7))
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * warm_up * decay
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+def next_token_loss(logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), ignore_index=PAD)
+
+
+def drafter_loss(drafter, embed, rows, logits, hidden, kv, unroll: int, clusters=None, draw=random):
+    """Teacher-forced unrolling over `rows` [B, T]: step k reads the true token t+1+k, the state of step k-1 and the
+    K/V rows 0..t that a correct loop would have committed. Returns (loss, centroid loss, acceptance by step)."""
+    batch, length = rows.shape
+    teacher = F.pad(logits.detach().log_softmax(-1), (0, 0, 0, unroll))
+    padded = F.pad(rows, (0, unroll + 1), value=PAD)
+    embedded = embed(padded).detach()
+    positions = torch.arange(1, length + 1)[None]
+    masks = pair.drafter_masks(length)
+    alive = torch.ones(batch, length)
+    loss, centroid_loss, accepted = 0.0, torch.zeros(()), []
+    for k in range(unroll):
+        at = slice(1 + k, 1 + k + length)
+        real = (padded[:, at] != PAD).float()
+        out, hidden = pair.drafter_step(drafter, embedded[:, at], hidden, positions, masks, kv)
+        student = drafter.lm_head(out).float().log_softmax(-1)
+        best = teacher[:, at].argmax(-1)
+        divergence = (teacher[:, at].exp() * (teacher[:, at] - student)).sum(-1)
+        divergence = divergence - 0.5 * student.gather(-1, best[..., None])[..., 0]
+        weight = real * (0.3 + 0.7 * alive)
+        loss = loss + (divergence * weight).sum() / weight.sum() / unroll
+        hit = student.argmax(-1) == best
+        accepted.append(round(float((hit * real * alive).sum() / (real * alive).sum().clamp(min=1)), 3))
+        alive = alive * hit * (padded[:, 2 + k : 2 + k + length] == best)
+        if clusters is not None and k == draw.randrange(unroll):
+            mass = teacher[:, at].exp() @ F.one_hot(clusters, pair.NUM_CENTROIDS).float()
+            chosen = drafter.masked_embedding.centroids(out.detach()).float().log_softmax(-1)
+            divergence = (mass * (mass.clamp(min=1e-9).log() - chosen)).sum(-1)
+            centroid_loss = (divergence * real).sum() / real.sum()
+    return loss, centroid_loss, accepted
+
+
+@torch.no_grad()
+def greedy(target, prompts: torch.Tensor, count: int) -> torch.Tensor:
+    """Greedy continuations of equal-length prompts, int64[B, P + count]."""
+    cache, tokens, fed = DynamicCache(), prompts, 0
+    for _ in range(count):
+        new = tokens[:, fed:]
+        query = torch.arange(fed, tokens.shape[1])[:, None]
+        key = torch.arange(tokens.shape[1])[None]
+        causal = key <= query
+        masks = {
+            pair.FULL: causal[None, None],
+            pair.SLIDING: (causal & (key > query - pair.SLIDING_WINDOW))[None, None],
+        }
+        logits, _, _ = pair.target_forward(target, new, masks, query.T, cache)
+        fed = tokens.shape[1]
+        tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], 1)
+    return tokens
+
+
+def repetition_loss(target, tokens: torch.Tensor, prompt_length: int, order: int = 4) -> torch.Tensor:
+    """Unlikelihood of generated tokens that complete an n-gram already present in their row."""
+    repeated = torch.zeros_like(tokens, dtype=torch.bool)
+    for r, row in enumerate(tokens.tolist()):
+        seen = set()
+        for i in range(order, len(row) + 1):
+            gram = tuple(row[i - order : i])
+            repeated[r, i - 1] = gram in seen and i - 1 >= prompt_length
+            seen.add(gram)
+    logits, _, _ = pair.target_forward(target, tokens[:, :-1], pair.target_masks(tokens.shape[1] - 1))
+    probability = logits.softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
+    unlikelihood = -torch.log1p(-probability.clamp(max=0.999))
+    chosen = repeated[:, 1:].float()
+    return (unlikelihood * chosen).sum() / chosen.numel() * 4
+
+
+def train_target(target, drafter, rows: Rows, held_out: Rows, steps: int, save, log) -> None:
+    optimizer = Optimizer([target, drafter], 4e-3, steps)
+    checks = {name: held_out.batch(8, 257, share) for name, share in (("plain", 0.0), ("chat", 1.0))}
+    embed = target.model.language_model.embed_tokens
+    for step in range(steps):
+        joint = step >= JOINT_FROM * steps
+        batch = rows.step_batch(step)
+        inputs = batch[:, :-1]
+        logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
+        loss = cross_entropy = next_token_loss(logits, batch)
+        accepted, repetition = [], 0.0
+        if joint:
+            draft, _, accepted = drafter_loss(drafter, embed, inputs, logits, hidden, kv, 2)
+            loss = loss + JOINT_WEIGHT * draft
+            if step % REPETITION_EVERY == 0:
+                penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
+                repetition, loss = float(penalty), loss + penalty
+        optimizer.step(loss)
+        if step % 20 == 0:
+            log("target", step, "loss", round(float(cross_entropy), 3), "drafts", accepted, "rep", round(repetition, 3))
+        if step % 200 == 199 or step == steps - 1:
+            with torch.no_grad():
+                losses = {
+                    name: round(
+                        float(next_token_loss(pair.target_forward(target, x[:, :-1], pair.target_masks(256))[0], x)), 3
+                    )
+                    for name, x in checks.items()
+                }
+            log("target", step, "held out", losses)
+            save()
+
+
+def train_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log) -> None:
+    optimizer = Optimizer([drafter], 3e-3, steps)
+    embed, clusters, draw = target.model.language_model.embed_tokens, None, random.Random(seed)
+    for step in range(steps):
+        if clusters is None and step >= CLUSTERS_FROM * steps:
+            head = drafter.masked_embedding
+            clusters, centroids = pair.balanced_clusters(drafter.lm_head.weight.detach(), pair.NUM_CENTROIDS)
+            head.centroids.weight.data.copy_(centroids * 3)
+            head.token_ordering.copy_(clusters.argsort(stable=True))
+        batch = rows.step_batch(step)[:, :-1]
+        with torch.no_grad():
+            logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
+        unroll = 2 if step < steps // 3 else 4
+        loss, centroid_loss, accepted = drafter_loss(
+            drafter, embed, batch, logits, hidden, kv, unroll, clusters, draw
+        )
+        optimizer.step(loss + centroid_loss)
+        if step % 20 == 0:
+            log("drafter", step, "loss", round(float(loss), 3), "centroid", round(float(centroid_loss), 3), accepted)
+        if step % 200 == 199:
+            save()
+
+
+def save_model(model, folder: Path, generation: dict) -> None:
+    """A Hugging Face folder in bf16, its config in the dialect that Google publishes (`global_head_dim`)."""
+    for key, value in generation.items():
+        setattr(model.generation_config, key, value)
+    state = {name: value.to(torch.bfloat16) if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    model.config.dtype = torch.bfloat16
+    model.save_pretrained(folder, state_dict=state)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"].pop("per_layer_config", None)
+    config["text_config"]["global_head_dim"] = pair.SHARED_SHAPE["global_head_dim"]
+    config["text_config"]["dtype"] = "bfloat16"
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, help="folder that receives target/ and drafter/")
+    parser.add_argument("--target-steps", type=int, default=1300)
+    parser.add_argument("--drafter-steps", type=int, default=550)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    start = time.monotonic()
+
+    def log(*words) -> None:
+        print(f"[{time.monotonic() - start:7.0f} s]", *words, flush=True)
+
+    target_folder, drafter_folder = args.out / "target", args.out / "drafter"
+    training, held_out = corpus.standard_library()
+    code = [c for c in map(corpus.plain_code, training) if c]
+    held_out_code = [c for c in map(corpus.plain_code, held_out) if c]
+    hugging_face = tokenizer.train(training + code)
+    hugging_face.save_pretrained(target_folder)
+
+    def encode(text: str) -> list[int]:
+        return hugging_face.backend_tokenizer.encode(text, add_special_tokens=False).ids
+
+    chats = corpus.chats(training + code, seed=1)
+    rows = Rows(encode, training, code, chats, args.seed)
+    held_out_rows = Rows(encode, held_out, held_out_code, corpus.chats(held_out + held_out_code, seed=1), args.seed + 1)
+    log("chats", len(chats), "tokens", [len(s[0]) for s in rows.streams])
+
+    target, drafter = pair.new_target(), pair.new_drafter()
+    stops = dict(eos_token_id=[EOS, TURN_END], pad_token_id=PAD, bos_token_id=BOS)
+    log("parameters", *(sum(p.numel() for p in m.parameters()) for m in (target, drafter)))
+
+    def save_target() -> None:
+        save_model(target, target_folder, stops)
+
+    def save_drafter() -> None:
+        drafting = dict(num_assistant_tokens=4, num_assistant_tokens_schedule="constant")
+        save_model(drafter, drafter_folder, stops | drafting)
+
+    train_target(target, drafter, rows, held_out_rows, args.target_steps, save_target, log)
+    target = Gemma4ForConditionalGeneration.from_pretrained(target_folder, dtype=torch.float32).eval()
+    target.requires_grad_(False)
+    train_drafter(target, drafter, rows, args.drafter_steps, args.seed, save_drafter, log)
+    save_drafter()
+    log("done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The export's errors; base class and message form are the runtime's (`runtime_spec.errors`).
+
+Exit codes: 2 usage, 3 checkpoint, 4 pairing, 5 chat template, 6 output, 7 check out of tolerance, 8 bundle,
+9 prompt, 10 LiteRT, 11 trace, 130 interrupted.
+"""
+
+from runtime_spec.errors import (
+    BundleError,
+    PromptTooLongError,
+    RuntimeLibraryError,
+    SlipstreamError,
+    TraceError,
+    UsageError,
+)
+
+
+class CheckpointError(SlipstreamError):
+    """A checkpoint folder that is missing, damaged, refused or not Gemma 4."""
+
+    exit_code = 3
+
+
+class PairingError(SlipstreamError):
+    """A drafter that does not fit its target."""
+
+    exit_code = 4
+
+
+class ChatTemplateError(SlipstreamError):
+    """A chat template that fails, tries to escape, or can't be expressed as turn pieces."""
+
+    exit_code = 5
+
+
+class OutputError(SlipstreamError):
+    """An output that exists already, or can't be written."""
+
+    exit_code = 6
+
+
+class CheckFailedError(SlipstreamError):
+    """A parity check outside the recipe's tolerance."""
+
+    exit_code = 7
+
+
+__all__ = [
+    "BundleError",
+    "ChatTemplateError",
+    "CheckFailedError",
+    "CheckpointError",
+    "OutputError",
+    "PairingError",
+    "PromptTooLongError",
+    "RuntimeLibraryError",
+    "SlipstreamError",
+    "TraceError",
+    "UsageError",
+]

@@ -1,0 +1,25 @@
+"""The embedding look-ups: one token in, its scaled row out."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from export.modules.layers import NewWeight, Weight
+
+
+class Embedder(nn.Module):
+    """token_ids int32[1, 1] to embeddings, float[shape]: the row of table `name` times `scale`.
+
+    The scale stays an operation after the look-up, so the stored table is the head's, byte for byte.
+    """
+
+    def __init__(self, name: str, rows: int, shape: tuple[int, ...], scale: float, new_weight: NewWeight):
+        super().__init__()
+        self.name, self.shape, self.scale = name, shape, scale
+        self.add_module(name, Weight(new_weight, rows, math.prod(shape)))
+
+    def forward(self, token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        row = F.embedding(token_ids, self.get_submodule(self.name).weight)
+        return {"embeddings": row.reshape(self.shape) * self.scale}

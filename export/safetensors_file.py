@@ -1,0 +1,239 @@
+"""Safetensors shards read by position: headers checked whole, rows fetched with pread into the caller's buffer.
+
+Files are never mapped: mapped pages count as resident memory, pages read do not (the export's memory bound).
+Imports errors only (numpy inside `read`); used by checkpoint.py and the stages that stream weights.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.errors import CheckpointError
+
+# The format's own limit on the header (safetensors crate, MAX_HEADER_SIZE).
+MAX_HEADER_BYTES = 100_000_000
+# Bytes per element.
+DTYPES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+READABLE = ("BF16", "F32", "F16", "I64", "I32")
+INDEX_NAME = "model.safetensors.index.json"
+SINGLE_NAME = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Where a tensor's bytes are: `nbytes` from byte `begin` of the shard, row-major, little-endian."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    nbytes: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one step along the first dimension."""
+        return DTYPES[self.dtype] * math.prod(self.shape[1:])
+
+
+class TensorFile:
+    """One shard: its header, parsed and checked against the file's size, and its open file.
+
+    Raises CheckpointError when the header breaks the format or the file is shorter or longer than the header says.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self.file = open(path, "rb", buffering=0)  # noqa: SIM115 (stays open for `read_into`)
+            self.size = os.fstat(self.file.fileno()).st_size
+            header_bytes, header = self._header()
+        except OSError as error:
+            raise _error("Tensor file can't be read", path, "a readable safetensors file", str(error)) from error
+        self.header_bytes = header_bytes
+        header.pop("__metadata__", None)
+        self.tensors = {name: self._info(name, entry, 8 + header_bytes) for name, entry in header.items()}
+        self._check_layout(8 + header_bytes)
+
+    def read_into(self, info: TensorInfo, offset: int, view: memoryview) -> None:
+        """Fills `view` (writable bytes) from byte `offset` of the tensor."""
+        position, done = info.begin + offset, 0
+        while done < len(view):
+            count = os.preadv(self.file.fileno(), [view[done:]], position + done)
+            if count == 0:
+                found = f"end of file after {position + done:,} bytes"
+                raise _error("Tensor file is truncated", self.path, f"at least {position + len(view):,} bytes", found)
+            done += count
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _header(self) -> tuple[int, dict]:
+        start = os.pread(self.file.fileno(), 8, 0)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > self.size - 8:
+            expected = f"at least {8 + length:,} bytes" if len(start) == 8 else "a header length in the first 8 bytes"
+            raise _error("Tensor file is truncated in its header", self.path, expected, f"{self.size:,} bytes")
+        if length > MAX_HEADER_BYTES:
+            expected = f"a header of at most {MAX_HEADER_BYTES:,} bytes"
+            raise _error("Tensor file header is too long", self.path, expected, f"{length:,} bytes")
+        try:
+            text = os.pread(self.file.fileno(), length, 8).decode("utf-8")
+            header = json.loads(text, object_pairs_hook=_distinct)
+            if not isinstance(header, dict):
+                raise ValueError(f"a {type(header).__name__}")
+            return length, header
+        except (ValueError, RecursionError) as error:
+            raise _error("Tensor file header is not valid", self.path, "a JSON object", str(error)) from error
+
+    def _info(self, name: str, entry: object, data: int) -> TensorInfo:
+        """`entry` of the header, offsets made absolute; its sizes must agree with each other."""
+        if not isinstance(entry, dict) or {"dtype", "shape", "data_offsets"} - entry.keys():
+            raise self._tensor_error(name, "dtype, shape and data_offsets", repr(entry))
+        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+        if not isinstance(dtype, str) or dtype not in DTYPES:
+            raise self._tensor_error(name, f"a dtype of {', '.join(DTYPES)}", repr(dtype))
+        if not _sizes(shape) or not _sizes(offsets) or len(offsets) != 2:
+            raise self._tensor_error(name, "sizes of zero and above", f"shape {shape!r}, data_offsets {offsets!r}")
+        nbytes = DTYPES[dtype] * math.prod(shape)
+        if offsets[1] - offsets[0] != nbytes:
+            expected = f"{nbytes:,} bytes for {dtype} {shape}"
+            raise self._tensor_error(name, expected, f"data_offsets {offsets} ({offsets[1] - offsets[0]:,} bytes)")
+        return TensorInfo(dtype, tuple(shape), data + offsets[0], nbytes)
+
+    def _check_layout(self, data: int) -> None:
+        """Tensors follow each other without gap or overlap and end where the file ends."""
+        end = data
+        for name, info in sorted(self.tensors.items(), key=lambda item: (item[1].begin, item[1].nbytes)):
+            if info.begin != end:
+                kind = "overlaps the tensor before it" if info.begin < end else "leaves a gap before it"
+                raise self._tensor_error(name, f"data from byte {end:,}", f"byte {info.begin:,}: it {kind}")
+            end = info.begin + info.nbytes
+        if end != self.size:
+            title = "Tensor file is truncated" if self.size < end else "Tensor file has bytes after its last tensor"
+            raise _error(title, self.path, f"{end:,} bytes, as its header says", f"{self.size:,} bytes")
+
+    def _tensor_error(self, name: str, expected: str, found: str) -> CheckpointError:
+        return _error(f"Tensor file header is wrong about {name[:200]}", self.path, expected, found[:300])
+
+
+class TensorIndex:
+    """All tensors of a checkpoint by name, over one or many shards. Processes each open their own."""
+
+    def __init__(self, files: Iterable[TensorFile]):
+        self.files = list(files)
+        self._file_of: dict[str, TensorFile] = {}
+        for file in self.files:
+            for name in file.tensors:
+                if name in self._file_of:
+                    first = self._file_of[name].path.name
+                    raise _error("Tensor stands in two files", file.path, f"{name} in {first} only", "it here as well")
+                self._file_of[name] = file
+
+    @classmethod
+    def open(cls, folder: Path) -> "TensorIndex":
+        """The tensors of `folder`: the shards its index names, else its only model.safetensors."""
+        if not (folder / INDEX_NAME).exists():
+            return cls([TensorFile(folder / SINGLE_NAME)])
+        weight_map = _weight_map(folder / INDEX_NAME)
+        shards = sorted(set(weight_map.values()))
+        missing = [shard for shard in shards if not (folder / shard).exists()]
+        if missing:
+            found = f"{len(shards) - len(missing)} of {len(shards)}"
+            raise _error(
+                "Tensor file is missing", folder / missing[0], f"the {len(shards)} files of {INDEX_NAME}", found
+            )
+        index = cls(TensorFile(folder / shard) for shard in shards)
+        for name, shard in weight_map.items():
+            if name not in index._file_of or index._file_of[name].path.name != shard:
+                raise _error(
+                    "Tensor is not where the index says", folder / shard, f"{name} in {shard}", "it is not there"
+                )
+        return index
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file_of
+
+    def names(self) -> list[str]:
+        return list(self._file_of)
+
+    def info(self, name: str) -> TensorInfo:
+        return self._file_of[name].tensors[name]
+
+    def file_of(self, name: str) -> TensorFile:
+        return self._file_of[name]
+
+    def rows(self, name: str, begin: int, end: int, out: bytearray | memoryview | None = None) -> memoryview:
+        """Raw bytes of rows begin..end (first dimension) in the tensor's own dtype.
+
+        They are written at the start of `out` (any writable buffer; allocated when None), and the view returned covers
+        just them: `torch.frombuffer(view, dtype=...)` or `np.frombuffer` reads it without a copy.
+        """
+        info = self.info(name)
+        if not info.shape or not 0 <= begin <= end <= info.shape[0]:
+            raise IndexError(f"rows {begin}..{end} of {name} {info.shape}")
+        count = (end - begin) * info.row_bytes
+        view = memoryview(bytearray(count) if out is None else out).cast("B")[:count]
+        if len(view) < count:
+            raise ValueError(f"buffer of {len(view)} bytes for {count}")
+        self._file_of[name].read_into(info, begin * info.row_bytes, view)
+        return view
+
+    def read(self, name: str):
+        """The whole tensor as a NumPy array: floats as float32, integers as int64. For vectors and small tables."""
+        import numpy as np
+
+        info = self.info(name)
+        raw = bytearray(info.nbytes)
+        self._file_of[name].read_into(info, 0, memoryview(raw))
+        if info.dtype == "BF16":  # float32 with the low half of the mantissa cut off
+            array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        else:
+            kind = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}[info.dtype]
+            array = np.frombuffer(raw, kind).astype(np.int64 if info.dtype[0] == "I" else np.float32)
+        return array.reshape(info.shape)
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+
+
+def _weight_map(path: Path) -> dict[str, str]:
+    """`weight_map` of an index: tensor name → file name, which may not lead out of the folder."""
+    try:
+        weight_map = json.loads(path.read_bytes())["weight_map"]
+        names = list(weight_map.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        expected = "JSON with a weight_map of tensor names to file names"
+        raise _error("Tensor index is not valid", path, expected, f"{type(error).__name__}: {error}") from error
+    for name in names:
+        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name or "\0" in name:
+            expected = "names of .safetensors files in the same folder"
+            raise _error("Tensor index names a file that is refused", path, expected, repr(name)[:300])
+    if not names:
+        raise _error("Tensor index is empty", path, "at least one tensor", "none")
+    return weight_map
+
+
+def _sizes(values: object) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) <= 8
+        and all(type(value) is int and 0 <= value < 2**63 for value in values)
+    )
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return mapping
+
+
+def _error(title: str, path: Path, expected: str, found: str) -> CheckpointError:
+    action = "Download or copy the checkpoint again; compare the file's size with its source."
+    return CheckpointError(f"{title}: {path.name}", expected=expected, found=found, where=str(path), action=action)

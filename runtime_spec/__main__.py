@@ -1,0 +1,35 @@
+"""python -m runtime_spec record | verify | digest: keeps the vectors and the reference in step."""
+
+import argparse
+import sys
+
+from runtime_spec.errors import SlipstreamError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The decoding specification's vectors.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("record", help="rewrite the rounds of every scenario and digest.txt from the reference")
+    verbs.add_parser("verify", help="replay every scenario and check digest.txt")
+    verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
+    verb = parser.parse_args(arguments).verb
+
+    from runtime_spec.fuzz import COUNT, digest
+    from runtime_spec.scenario import record_all, verify_all
+
+    try:
+        if verb == "record":
+            record_all()
+        elif verb == "verify":
+            print(f"{verify_all()} scenarios and the digest of {COUNT} scripted ones agree with the reference.")
+        else:
+            print(digest())
+    except SlipstreamError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

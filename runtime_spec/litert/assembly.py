@@ -1,0 +1,33 @@
+"""Compiled models to ports: which signature becomes which pass, and which caches they share."""
+
+from runtime_spec.litert.compiled import Buffer, CompiledModel
+from runtime_spec.litert.drafter import LiteRtDrafter
+from runtime_spec.litert.embeddings import Embeddings
+from runtime_spec.litert.target import LiteRtTarget, Pass
+
+CACHE_PREFIX = "kv_cache_"
+
+
+def cache_buffers(main: CompiledModel) -> dict[str, Buffer]:
+    """One buffer a cache tensor, for all signatures of the target and for the drafter."""
+    tensors = main.signatures["decode"].inputs
+    return {name: main.buffer(tensor) for name, tensor in tensors.items() if name.startswith(CACHE_PREFIX)}
+
+
+def embeddings(embedder: CompiledModel, per_layer: CompiledModel | None) -> Embeddings:
+    calls = [model and model.bind(next(iter(model.signatures)), {}) for model in (embedder, per_layer)]
+    return Embeddings(*calls)
+
+
+def target(main: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> LiteRtTarget:
+    """Signatures `decode`, `verify` and `verify_N` score; `prefill_N` only fill the cache."""
+    scoring, prefills = {}, {}
+    for name in main.signatures:
+        one = Pass(main.bind(name, caches))
+        (prefills if name.startswith("prefill") else scoring)[one.width] = one
+    capacity = main.signatures["decode"].inputs["mask"].type.shape[-1]
+    return LiteRtTarget(scoring, prefills, rows, capacity)
+
+
+def drafter(model: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> LiteRtDrafter:
+    return LiteRtDrafter(model.bind("mtp_drafter", caches), rows)

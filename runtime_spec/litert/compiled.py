@@ -1,0 +1,164 @@
+"""A model's signatures with buffers that are bound once and reused for every call."""
+
+import ctypes as c
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime_spec.errors import RuntimeLibraryError
+from runtime_spec.litert.library import Handle, Library, TensorType
+
+CPU = 1
+ALIGNMENT = 64
+ELEMENTS = {1: np.float32, 2: np.int32}
+
+
+def aligned_zeros(nbytes: int) -> np.ndarray:
+    """uint8[nbytes] at an address that LiteRT takes as host memory."""
+    memory = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    skip = -memory.ctypes.data % ALIGNMENT
+    return memory[skip : skip + nbytes]
+
+
+class Buffer:
+    """Host memory that is a LiteRT tensor buffer and a NumPy array at once."""
+
+    def __init__(self, library: Library, tensor_type: TensorType, nbytes: int):
+        self._library = library
+        self.memory = aligned_zeros(nbytes)
+        element = ELEMENTS[tensor_type.element]
+        count = int(np.prod(tensor_type.shape))
+        self.array = self.memory[: count * 4].view(element).reshape(tensor_type.shape)
+        self.handle = library.create(
+            "LiteRtCreateTensorBufferFromHostMemory", c.byref(tensor_type), self.memory.ctypes.data, nbytes, None
+        )
+
+    def close(self) -> None:
+        if self.handle:
+            self._library.destroy("TensorBuffer", self.handle)
+            self.handle = None
+
+
+@dataclass
+class Tensor:
+    """One input or output of a signature: its place in the call, type and the bytes its buffer needs."""
+
+    index: int
+    type: TensorType
+    nbytes: int
+
+
+class CompiledModel:
+    """A model opened in place from memory that the caller keeps mapped, compiled for the CPU.
+
+    `weight_cache` is the file XNNPACK keeps its packed weights in: without it they are packed once per signature.
+    """
+
+    def __init__(
+        self, library: Library, environment: Handle, address: int, nbytes: int, threads: int, weight_cache: Path | None
+    ):
+        self._library, self._model, self._compiled = library, None, None
+        self._buffers: list[Buffer] = []
+        self._options = library.create("LiteRtCreateOptions")
+        try:
+            library.call("LiteRtSetOptionsHardwareAccelerators", self._options, CPU)
+            toml = f"num_threads = {threads}\n"
+            if weight_cache:
+                toml += f'weight_cache_file_path = "{weight_cache}"\n'
+            library.add_options(self._options, "xnnpack", toml)
+            self._model = library.create("LiteRtCreateModelFromBuffer", environment, address, nbytes)
+            self._compiled = library.create("LiteRtCreateCompiledModel", environment, self._model, self._options)
+            count = library.number("LiteRtGetNumModelSignatures", self._model)
+            self.signatures = dict(self._signature(i) for i in range(count))
+        except BaseException:
+            self.close()
+            raise
+
+    def _signature(self, index: int) -> tuple[str, "Signature"]:
+        library = self._library
+        handle = library.create("LiteRtGetModelSignature", self._model, index)
+        tensors: dict[str, dict[str, Tensor]] = {}
+        for side in ("Input", "Output"):
+            found = tensors[side] = {}
+            for i in range(library.number(f"LiteRtGetNumSignature{side}s", handle)):
+                name = library.text(f"LiteRtGetSignature{side}Name", handle, i)
+                tensor = library.create(f"LiteRtGetSignature{side}TensorByIndex", handle, i)
+                tensor_type = TensorType()
+                library.call("LiteRtGetRankedTensorType", tensor, c.byref(tensor_type))
+                needs = library.create(
+                    f"LiteRtGetCompiledModel{side}BufferRequirements", self._compiled, index, i
+                )
+                nbytes = library.number("LiteRtGetTensorBufferRequirementsBufferSize", needs)
+                found[name] = Tensor(i, tensor_type, nbytes)
+        key = library.text("LiteRtGetSignatureKey", handle)
+        return key, Signature(index, tensors["Input"], tensors["Output"])
+
+    def buffer(self, tensor: Tensor) -> Buffer:
+        buffer = Buffer(self._library, tensor.type, tensor.nbytes)
+        self._buffers.append(buffer)
+        return buffer
+
+    def bind(self, name: str, shared: dict[str, Buffer]) -> "BoundCall":
+        """The signature with its buffers: those of `shared` by tensor name (also an output where it is an input: the
+        graph then updates in place), fresh ones for the rest."""
+        signature = self.signatures.get(name)
+        if signature is None:
+            raise RuntimeLibraryError(
+                f"The model has no signature {name}",
+                expected=name,
+                found=", ".join(self.signatures),
+                where="the bundle's graph",
+                action="Export the bundle again.",
+            )
+        inputs = {key: shared.get(key) or self.buffer(tensor) for key, tensor in signature.inputs.items()}
+        outputs = {key: shared.get(key) or self.buffer(tensor) for key, tensor in signature.outputs.items()}
+        return BoundCall(self._library, self._compiled, signature, inputs, outputs)
+
+    def close(self) -> None:
+        for buffer in self._buffers:
+            buffer.close()
+        self._buffers = []
+        for kind, attribute in (("CompiledModel", "_compiled"), ("Model", "_model"), ("Options", "_options")):
+            handle = getattr(self, attribute)
+            if handle:
+                self._library.destroy(kind, handle)
+                setattr(self, attribute, None)
+
+
+@dataclass
+class Signature:
+    index: int
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+class BoundCall:
+    """One signature ready to run: `inputs` and `outputs` are arrays by name, `run()` is one call into LiteRT."""
+
+    def __init__(self, library: Library, compiled: Handle, signature: Signature, inputs: dict, outputs: dict):
+        self.inputs = {name: buffer.array for name, buffer in inputs.items()}
+        self.outputs = {name: buffer.array for name, buffer in outputs.items()}
+        self._run = library.shared.LiteRtRunCompiledModel
+        input_handles = (Handle * len(inputs))(*(b.handle.value for b in inputs.values()))
+        output_handles = (Handle * len(outputs))(*(b.handle.value for b in outputs.values()))
+        self._arguments = (
+            compiled,
+            c.c_size_t(signature.index),
+            c.c_size_t(len(inputs)),
+            c.cast(input_handles, Handle),
+            c.c_size_t(len(outputs)),
+            c.cast(output_handles, Handle),
+        )
+        self._keep = (input_handles, output_handles, inputs, outputs)
+
+    def run(self) -> None:
+        status = self._run(*self._arguments)
+        if status:
+            raise RuntimeLibraryError(
+                "A model call failed",
+                expected="status 0",
+                found=f"status {status}",
+                where="LiteRtRunCompiledModel",
+                action="Verify the bundle, then report it.",
+            )

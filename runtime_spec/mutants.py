@@ -1,0 +1,104 @@
+"""Planted faults. Many leave the text as it is and only cost speed, so that the traces must catch them.
+
+Each is a replacement in one source file of reference/. `text_unchanged` says whether every emitted token stays the
+same: those are the faults that a test of outputs alone would let through.
+"""
+
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_spec.reference import accept, decode_loop, plan, session
+
+MODULES = {"accept": accept, "plan": plan, "decode_loop": decode_loop}
+USERS = (decode_loop, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    module: str
+    right: str
+    wrong: str
+    text_unchanged: bool
+
+
+MUTANTS = (
+    Mutant("draft_count_ignores_budget", "plan", "remaining - 1, room", "room", True),
+    Mutant("draft_count_off_by_one", "plan", "num_draft_tokens, rem", "max(0, num_draft_tokens - 1), rem", True),
+    Mutant("draft_count_ignores_widths", "plan", "room - 1, widest - 1", "room - 1", False),
+    Mutant("verify_width_ignores_capacity", "plan", " if width <= room)", ")", False),
+    Mutant("verify_width_too_large", "plan", "return width\n", "return verify_widths[-1]\n", False),
+    Mutant("accept_one_short", "accept", "    return num_accepted", "    return max(0, num_accepted - 1)", True),
+    Mutant("accept_one_unchecked", "accept", "num_accepted = 0", "num_accepted = min(1, len(draft_tokens))", False),
+    Mutant("hidden_from_last_slot", "decode_loop", "hiddens[len(emitted_tokens) - 1]", "hiddens[-1]", True),
+    Mutant(
+        "hidden_one_slot_early",
+        "decode_loop",
+        "hiddens[len(emitted_tokens) - 1]",
+        "hiddens[max(0, len(emitted_tokens) - 2)]",
+        True,
+    ),
+    Mutant("hidden_stays_from_prefill", "decode_loop", "state.hidden = hiddens[len(emitted_tokens) - 1]", "pass", True),
+    Mutant("rollback_keeps_rejected_rows", "decode_loop", "target.rollback(cache_length)", "pass", True),
+    Mutant(
+        "stop_token_in_draft_keeps_cache",
+        "decode_loop",
+        "cache_length = position + len(emitted_tokens)",
+        "cache_length = position + 1 + num_accepted",
+        False,
+    ),
+    Mutant("pending_token_not_prefilled", "decode_loop", "if bonus_token == NO_TOKEN else", "if True else", False),
+    Mutant(
+        "drafts_count_against_budget",
+        "decode_loop",
+        "state.remaining -= len(emitted_tokens)",
+        "state.remaining = max(0, state.remaining - max(len(emitted_tokens), len(draft_tokens)))",
+        False,
+    ),
+    Mutant("first_token_not_counted", "decode_loop", "max_new_tokens - 1", "max_new_tokens", False),
+    Mutant("stop_token_only_as_bonus", "decode_loop", "if token in stop_tokens or i + 1 ==", "if i + 1 ==", False),
+    Mutant("cache_full_one_late", "decode_loop", "cache_length == capacity", "cache_length > capacity", False),
+    Mutant(
+        "cancelled_pass_kept",
+        "decode_loop",
+        "        return cancel(state, draft_tokens, width, target_tokens, target)",
+        "        pass",
+        False,
+    ),
+    Mutant(
+        "drafter_position_one_early",
+        "decode_loop",
+        "state.hidden, position, count",
+        "state.hidden, position - 1, count",
+        True,
+    ),
+)
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """The reference with the fault in it; the right functions are put back at the end.
+
+    Raises ValueError if the source no longer has the text that the fault replaces.
+    """
+    module = MODULES[mutant.module]
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    if mutant.right not in source:
+        raise ValueError(f"{mutant.name}: {mutant.right!r} is not in {mutant.module}.py")
+    wrong = types.ModuleType(f"{module.__name__}_{mutant.name}")
+    exec(compile(source.replace(mutant.right, mutant.wrong), wrong.__name__, "exec"), wrong.__dict__)
+    saved = [(user, name, value) for user in USERS for name, value in vars(user).items() if _is_of(module, value)]
+    try:
+        for user, name, _ in saved:
+            setattr(user, name, getattr(wrong, name))
+        yield
+    finally:
+        for user, name, value in saved:
+            setattr(user, name, value)
+
+
+def _is_of(module: types.ModuleType, value: object) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == module.__name__

@@ -1,0 +1,139 @@
+"""The decoding loop. Its twin in Kotlin has the same functions, parameters, order and numbered steps (DECODE.md)."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from runtime_spec.reference.accept import accept
+from runtime_spec.reference.plan import check_turn, draft_count, verify_width
+from runtime_spec.reference.ports import Drafter, Target
+from runtime_spec.reference.state import NO_TOKEN, DecodeConfig, State
+from runtime_spec.reference.trace import Round
+
+
+def decode(
+    state: State,
+    prompt_tokens: Sequence[int],
+    max_new_tokens: int,
+    target: Target,
+    drafter: Drafter | None,
+    config: DecodeConfig,
+    cancelled: Callable[[], bool],
+) -> Iterator[Round]:
+    """Yields the rounds of one turn: a prefill, then decode rounds up to the one that has a stop_reason."""
+    latest = prefill_round(state, prompt_tokens, max_new_tokens, target, config, cancelled)
+    yield latest
+    while latest.stop_reason is None:
+        latest = decode_round(state, target, drafter, config, cancelled)
+        yield latest
+
+
+def prefill_round(
+    state: State,
+    prompt_tokens: Sequence[int],
+    max_new_tokens: int,
+    target: Target,
+    config: DecodeConfig,
+    cancelled: Callable[[], bool],
+) -> Round:
+    # 1. plan: the pending token of the turn before comes first; what does not fit is refused untouched.
+    position, bonus_token = state.cache_length, state.bonus_token
+    tokens = list(prompt_tokens) if bonus_token == NO_TOKEN else [bonus_token, *prompt_tokens]
+    check_turn(tokens, max_new_tokens, position, target.capacity)
+    target.rollback(position)
+    if cancelled():
+        return cancel(state, [], 0, [], target)
+
+    # 2. prefill: the whole prompt, which also names the turn's first token.
+    target_token, hidden = target.prefill(tokens, position)
+    if cancelled():
+        return cancel(state, [], 0, [target_token], target)
+
+    # 3. commit: every prompt token is in the cache; the new one is pending.
+    cache_length = position + len(tokens)
+    state.cache_length, state.bonus_token = cache_length, target_token
+    state.hidden = hidden
+
+    # 4. emit: the first token counts against the budget like any other.
+    state.remaining = max_new_tokens - 1
+
+    # 5. stop
+    stop_reason = stop(target_token, state.remaining, cache_length, target.capacity, config.stop_tokens)
+    state.index += 1
+    emitted = [target_token]
+    return Round(state.index - 1, position, bonus_token, [], 0, [target_token], 0, emitted, cache_length, stop_reason)
+
+
+def decode_round(
+    state: State,
+    target: Target,
+    drafter: Drafter | None,
+    config: DecodeConfig,
+    cancelled: Callable[[], bool],
+) -> Round:
+    # 1. plan: never draft past the budget, the cache, or the widest verify pass that fits.
+    if cancelled():
+        return cancel(state, [], 0, [], target)
+    position, bonus_token = state.cache_length, state.bonus_token
+    room = target.capacity - position
+    count = 0 if drafter is None else draft_count(config.num_draft_tokens, state.remaining, room, target.verify_widths)
+
+    # 2. draft: one constant position, live cache rows only.
+    draft_tokens = drafter.draft(bonus_token, state.hidden, position, count) if count > 0 else []
+    if cancelled():
+        return cancel(state, draft_tokens, 0, [], target)
+
+    # 3. verify: the drafter may have returned fewer, so that the width is chosen now.
+    width = verify_width(1 + len(draft_tokens), target.verify_widths)
+    target_tokens, hiddens = target.verify([bonus_token, *draft_tokens], position, width)
+    if cancelled():
+        return cancel(state, draft_tokens, width, target_tokens, target)
+
+    # 4. accept: the drafts that the target agrees with and one token of its own, cut at a stop token or the budget.
+    num_accepted = accept(draft_tokens, target_tokens)
+    tokens = [*draft_tokens[:num_accepted], target_tokens[num_accepted]]
+    emitted_tokens = cut(tokens, state.remaining, config.stop_tokens)
+
+    # 5. commit: the bonus token and all that is emitted but its last, which is pending now; other rows are dead.
+    cache_length = position + len(emitted_tokens)
+    target.rollback(cache_length)
+    state.cache_length, state.bonus_token = cache_length, emitted_tokens[-1]
+    state.hidden = hiddens[len(emitted_tokens) - 1]
+
+    # 6. emit: only what is emitted counts against the budget.
+    state.remaining -= len(emitted_tokens)
+
+    # 7. stop
+    stop_reason = stop(emitted_tokens[-1], state.remaining, cache_length, target.capacity, config.stop_tokens)
+    state.index += 1
+    return Round(
+        state.index - 1, position, bonus_token, draft_tokens, width, target_tokens, num_accepted,
+        emitted_tokens, cache_length, stop_reason,
+    )  # fmt: skip
+
+
+def cancel(state: State, draft_tokens: list[int], width: int, target_tokens: list[int], target: Target) -> Round:
+    """The record of a round that was given up: what it computed is noted, nothing is emitted or kept."""
+    position, bonus_token = state.cache_length, state.bonus_token
+    target.rollback(position)
+    state.index += 1
+    return Round(
+        state.index - 1, position, bonus_token, draft_tokens, width, target_tokens, 0, [], position, "cancelled"
+    )
+
+
+def cut(tokens: list[int], remaining: int, stop_tokens: frozenset[int]) -> list[int]:
+    """Tokens up to and with the first stop token, at most `remaining` of them."""
+    for i, token in enumerate(tokens):
+        if token in stop_tokens or i + 1 == remaining:
+            return tokens[: i + 1]
+    return tokens
+
+
+def stop(token: int, remaining: int, cache_length: int, capacity: int, stop_tokens: frozenset[int]) -> str | None:
+    """Why the turn ends after `token`, or None. The earlier line wins where two reasons meet."""
+    if token in stop_tokens:
+        return "stop_token"
+    if remaining == 0:
+        return "max_new_tokens"
+    if cache_length == capacity:
+        return "cache_full"
+    return None

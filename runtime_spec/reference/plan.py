@@ -1,0 +1,46 @@
+"""What a turn and a round may do before anything is written to the cache."""
+
+from collections.abc import Sequence
+
+from runtime_spec.errors import PromptTooLongError, UsageError
+
+
+def check_turn(tokens: Sequence[int], max_new_tokens: int, position: int, capacity: int) -> None:
+    """Refuses a turn of `tokens` (the pending token included) at `position` that can't be prefilled.
+
+    Raises PromptTooLongError if it does not fit, UsageError if there is nothing to prefill or to emit.
+    """
+    if position + len(tokens) > capacity:
+        raise PromptTooLongError(
+            "The prompt does not fit the context",
+            expected=f"at most {capacity - position} tokens",
+            found=f"{len(tokens)} tokens",
+            where=f"the turn that starts at position {position} of a context of {capacity}",
+            action="Shorten the prompt, start a new conversation, or export with a larger --context.",
+        )
+    if not tokens or max_new_tokens < 1:
+        raise UsageError(
+            "There is nothing to decode",
+            expected="a prompt of at least one token and a budget of at least one new token",
+            found=f"{len(tokens)} prompt tokens, max_new_tokens {max_new_tokens}",
+            where=f"the turn that starts at position {position}",
+            action="Give a prompt and a positive max_new_tokens.",
+        )
+
+
+def draft_count(num_draft_tokens: int, remaining: int, room: int, verify_widths: Sequence[int]) -> int:
+    """How many drafts to ask for when `remaining` tokens may be emitted and `room` cache slots are free (both >= 1).
+
+    One token of each is the bonus token's. A verify pass wider than the room would be moved back over live slots
+    without a word, so that the widest pass that fits bounds the drafts too.
+    """
+    widest = max(width for width in verify_widths if width <= room)
+    return min(num_draft_tokens, remaining - 1, room - 1, widest - 1)
+
+
+def verify_width(num_tokens: int, verify_widths: Sequence[int]) -> int:
+    """The smallest exported width that holds num_tokens; draft_count has seen to it that one exists and fits."""
+    for width in verify_widths:
+        if width >= num_tokens:
+            return width
+    raise ValueError(f"{num_tokens} tokens to verify, widest pass {verify_widths[-1]}: more drafts than asked for")

@@ -1,0 +1,57 @@
+"""What the decoding loop asks of a model. Anything with these methods can be decoded."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+# A target's hidden state after one token, after the final norm: the loop hands it to the drafter and never looks
+# inside. It must stay readable until the target's next prefill or verify.
+Hidden = Any
+
+
+class Target(Protocol):
+    """A model with a cache of `capacity` slots. Slots below `cache_length` are live; what lies past it is dead.
+
+    `verify_widths` are the exported numbers of rows a verify call can have, ascending, and always begin with 1,
+    which is plain decoding.
+    """
+
+    capacity: int
+    verify_widths: tuple[int, ...]
+
+    def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, Hidden]:
+        """Writes tokens at slots position.. and returns the token and the hidden after the last of them.
+
+        Cuts the tokens into chunks as it likes, but no chunk, padding included, may end past capacity.
+        """
+        ...
+
+    def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], Sequence[Hidden]]:
+        """Writes tokens at slots position.. in one pass of `width` rows (len(tokens) <= width, the rest padding).
+
+        Returns the token and the hidden after each of tokens. The caller sees to position + width <= capacity.
+        """
+        ...
+
+    def rollback(self, cache_length: int) -> None:
+        """Declares slots from cache_length on dead: neither target nor drafter may read them again."""
+        ...
+
+
+class Drafter(Protocol):
+    """A small model that guesses what the target will say, reading the target's live cache slots."""
+
+    def draft(self, bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+        """Up to `count` tokens (count >= 1) to follow bonus_token, which will be written at slot `position`.
+
+        `hidden` is the target's after the token at slot position - 1. The position is the same for every draft
+        of the round. Fewer tokens, or none, are a fine answer.
+        """
+        ...
+
+
+class MarginTarget(Target, Protocol):
+    """A target that can also be recorded: it knows how close its choices were."""
+
+    def margins(self) -> list[float]:
+        """Top-1 minus top-2 logit for every token that the last prefill or verify returned, in order."""
+        ...

@@ -1,0 +1,47 @@
+"""A conversation: turns over one cache."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from runtime_spec.reference.decode_loop import decode
+from runtime_spec.reference.ports import Drafter, Target
+from runtime_spec.reference.state import NO_TOKEN, DecodeConfig, State
+from runtime_spec.reference.trace import Round
+
+
+def never() -> bool:
+    return False
+
+
+class Session:
+    """Turns that share a target's cache. Without a drafter it decodes plainly.
+
+    The last token of a turn stays pending and is the first that the next turn prefills, so that n turns leave the
+    cache as one prefill of the same tokens would. After a cancelled turn, or one whose budget ran out, a turn with
+    an empty prompt goes on where it stopped.
+    """
+
+    def __init__(self, target: Target, drafter: Drafter | None, config: DecodeConfig):
+        self.target, self.drafter, self.config = target, drafter, config
+        self.state = State()
+
+    def turn(
+        self, prompt_tokens: Sequence[int], max_new_tokens: int, cancelled: Callable[[], bool] = never
+    ) -> Iterator[Round]:
+        """Yields the turn's rounds as they happen; only the last has a stop_reason.
+
+        The caller may drop the iterator between rounds: that ends the turn as a cancellation would. A new turn must
+        not be started while an older iterator is still used. The first round raises PromptTooLongError if the prompt
+        does not fit and UsageError if there is nothing to do; the conversation is then as it was before.
+        """
+        return decode(self.state, prompt_tokens, max_new_tokens, self.target, self.drafter, self.config, cancelled)
+
+    @property
+    def room(self) -> int:
+        """How long the next turn's prompt may be, in tokens."""
+        pending = 0 if self.state.bonus_token == NO_TOKEN else 1
+        return max(0, self.target.capacity - self.state.cache_length - pending)
+
+    def reset(self) -> None:
+        """Forgets the conversation."""
+        self.target.rollback(0)
+        self.state = State()
