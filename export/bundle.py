@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from export.bundle_sections import Part, SectionStream, SharedTail, build_header, pack_tokenizer, pack_traces, round_up
+from export.bundle_sections import Group, Part, SectionStream, build_header, pack_tokenizer, pack_traces, round_up
 from export.errors import OutputError
 from runtime_spec.bundle_digests import CHUNK, read_exactly, scan, seal, sums_hex
 from runtime_spec.bundle_header import read_header
 from runtime_spec.manifest import ALIGNMENT, Manifest, SectionEntry, SharedWeights
 
-__all__ = ["BundleWriter", "Part", "SharedTail", "build_header", "pack_tokenizer"]
+__all__ = ["BundleWriter", "Group", "Part", "build_header", "pack_tokenizer"]
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -38,7 +38,7 @@ class BundleWriter:
         self.shared_weights: tuple[SharedWeights, ...] = ()
         self._expected_bytes = expected_bytes
 
-    def write_models(self, parts: Sequence[Part | SharedTail]) -> dict[str, tuple[int, int]]:
+    def write_models(self, parts: Sequence[Part | Group]) -> dict[str, tuple[int, int]]:
         """Phase 1: every section but traces and manifest, with a header that engines can open already.
 
         Leaves `partial`; whatever goes wrong removes it. Returns `sections`.
@@ -48,7 +48,7 @@ class BundleWriter:
             with self._open(os.O_CREAT | os.O_TRUNC) as descriptor:
                 for part in parts:
                     begin = round_up(max([ALIGNMENT, *(end for _, end in self.sections.values())]), ALIGNMENT)
-                    write = self._write_shared if isinstance(part, SharedTail) else self._write_part
+                    write = self._write_group if isinstance(part, Group) else self._write_part
                     write(descriptor, part, begin)
                 self._end_phase(descriptor, max(end for _, end in self.sections.values()), self.sections)
         except BaseException:
@@ -117,19 +117,11 @@ class BundleWriter:
         part.write(stream)
         self._add_section(part.name, begin, begin + stream.length)
 
-    def _write_shared(self, descriptor: int, part: SharedTail, begin: int) -> None:
-        models = {
-            name: self._stream(descriptor, begin + offset, part.own_bytes[name])
-            for name, offset in part.begins().items()
-        }
-        tails = {
-            name: self._stream(descriptor, begin + offset, part.blobs[name])
-            for name, offset in part.blob_begins().items()
-        }
-        part.write(models, tails)
-        for name, offset in part.begins().items():
-            self._add_section(name, begin + offset, begin + part.size())
-        self.shared_weights += part.shared_weights(begin)
+    def _write_group(self, descriptor: int, group: Group, begin: int) -> None:
+        sections, shared = group.write(self._stream(descriptor, begin))
+        for name, (start, end) in sections.items():
+            self._add_section(name, begin + start, begin + end)
+        self.shared_weights += tuple(replace(s, begin=begin + s.begin, end=begin + s.end) for s in shared)
 
     def _add_section(self, name: str, begin: int, end: int) -> None:
         if name in self.sections:
@@ -140,8 +132,9 @@ class BundleWriter:
         self, descriptor: int, traces: Mapping[str, bytes], manifest: Manifest
     ) -> tuple[dict[str, tuple[int, int]], bytes, bytes]:
         """Writes the traces; returns the final sections, the manifest's JSON with all hashes, and the header."""
-        begin = round_up(max(end for _, end in self.sections.values()), ALIGNMENT)
-        os.ftruncate(descriptor, begin)  # what an interrupted run left behind the models
+        end = max(end for _, end in self.sections.values())
+        self._truncate(descriptor, end)  # drops what an interrupted run left behind the models
+        begin = round_up(end, ALIGNMENT)
         stream = self._stream(descriptor, begin)
         stream.write(pack_traces(traces))
         ranges = {**self.sections, "traces": (begin, begin + stream.length)}
@@ -153,6 +146,7 @@ class BundleWriter:
         entries = tuple(SectionEntry(name, *ranges[name], *digests[name]) for name in ranges)
         shared = manifest.shared_weights or self.shared_weights
         manifest = replace(manifest, sections=entries, shared_weights=shared)
+        manifest = Manifest.from_json(manifest.to_json())  # as any reader will see it
         sections = {**ranges, "manifest": (begin, begin + len(manifest.to_json()))}
         header = build_header(sections)
         hashes = {"header_sha256": hashlib.sha256(header).hexdigest(), "header_sums": sums_hex(header)}
@@ -203,8 +197,8 @@ class BundleWriter:
         except OSError as error:
             raise self._full(size, error) from None
 
-    def _stream(self, descriptor: int, begin: int, limit: int | None = None) -> SectionStream:
-        return SectionStream(descriptor, begin, self._full, limit)
+    def _stream(self, descriptor: int, begin: int) -> SectionStream:
+        return SectionStream(descriptor, begin, self._full)
 
     def _full(self, needed: int, error: OSError) -> OutputError:
         if error.errno not in _FULL:

@@ -16,7 +16,6 @@ from runtime_spec.bundle_header import BINARY_PREFIX, FLATBUFFER_AT, MAGIC, MODE
 from runtime_spec.manifest import ALIGNMENT, SharedWeights
 
 CONTAINER_VERSION = (1, 7, 0)  # litert_lm_builder 0.18.1's
-SHARED_ALIGNMENT = 64  # of each shared blob; TFLite asks for 16
 
 
 class SectionStream(io.RawIOBase):
@@ -72,48 +71,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class SharedTail:
-    """Models, one after the other, whose sections all extend to the end of blobs that they share.
+class Group:
+    """Models whose sections may overlap. `write` gets a stream whose position 0 is the group's begin; it returns each
+    model's (begin, end) and the ranges that several use, both relative to that."""
 
-    `own_bytes`: size of each model without the blobs, in file order. `blobs`: size of each shared blob.
-    `write(models, tails)` gets a stream per model and per blob and may fill them in any order.
-    """
-
-    own_bytes: Mapping[str, int]
-    blobs: Mapping[str, int]
-    write: Callable[[dict[str, BinaryIO], dict[str, BinaryIO]], None]
-
-    def begins(self) -> dict[str, int]:
-        """Where each model's section begins, in bytes from the group's begin."""
-        begins, position = {}, 0
-        for name, size in self.own_bytes.items():
-            begins[name] = position = round_up(position, ALIGNMENT)
-            position += size
-        return begins
-
-    def blob_begins(self) -> dict[str, int]:
-        """Where each blob begins, in bytes from the group's begin."""
-        last = list(self.own_bytes)[-1]
-        position, begins = self.begins()[last] + self.own_bytes[last], {}
-        for name, size in self.blobs.items():
-            begins[name] = position = round_up(position, SHARED_ALIGNMENT)
-            position += size
-        return begins
-
-    def offset(self, model: str, blob: str) -> int:
-        """Buffer offset of `blob` in `model`'s flatbuffer: bytes from the begin of the model's section."""
-        return self.blob_begins()[blob] - self.begins()[model]
-
-    def size(self) -> int:
-        name, begin = list(self.blob_begins().items())[-1]
-        return begin + self.blobs[name]
-
-    def shared_weights(self, group_begin: int) -> tuple[SharedWeights, ...]:
-        models = tuple(self.own_bytes)
-        return tuple(
-            SharedWeights(name, group_begin + begin, group_begin + begin + self.blobs[name], models)
-            for name, begin in self.blob_begins().items()
-        )
+    write: Callable[[BinaryIO], tuple[Mapping[str, tuple[int, int]], tuple[SharedWeights, ...]]]
 
 
 def round_up(position: int, alignment: int) -> int:

@@ -5,7 +5,7 @@ here touches the bytes of a weight.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import flatbuffers
@@ -109,6 +109,68 @@ def keep_mean_dims(model: schema.ModelT) -> None:
         graph.operators = [op for op in graph.operators if id(op) not in dropped]
 
 
+def attention_matmuls(model: schema.ModelT) -> None:
+    """FULLY_CONNECTED over a reshaped cache becomes BATCH_MATMUL over the cache itself.
+
+    The converter prefers the former, whose filter XNNPACK only takes when it is constant: attention would run outside
+    the delegate."""
+    code = None
+    for graph in model.subgraphs:
+        makers = {int(op.outputs[0]): op for op in graph.operators if operator(model, op) == "RESHAPE"}
+        dropped = set()
+        for op in graph.operators:
+            if operator(model, op) != "FULLY_CONNECTED" or int(op.inputs[1]) not in makers:
+                continue
+            reshape = makers[int(op.inputs[1])]
+            if code is None:
+                code = _add_code(model, schema.BuiltinOperator.BATCH_MATMUL)
+            op.opcodeIndex = code
+            op.inputs = np.array([op.inputs[0], reshape.inputs[0]], np.int32)
+            op.builtinOptionsType = schema.BuiltinOptions.BatchMatMulOptions
+            op.builtinOptions = schema.BatchMatMulOptionsT()
+            op.builtinOptions.adjY = True
+            dropped.add(id(reshape))
+        graph.operators = [op for op in graph.operators if id(op) not in dropped]
+
+
+def delegated_broadcasts(model: schema.ModelT) -> None:
+    """BROADCAST_TO becomes an addition of zeros, which XNNPACK takes."""
+    code = None
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            if operator(model, op) != "BROADCAST_TO":
+                continue
+            source, out = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+            if code is None:
+                code = _add_code(model, schema.BuiltinOperator.ADD)
+            shape = [o if o != s else 1 for s, o in zip(source.shape, out.shape, strict=True)]
+            zeros = schema.TensorT()
+            zeros.name, zeros.type, zeros.hasRank = b"zeros", schema.TensorType.FLOAT32, True
+            zeros.shape = np.array(shape, np.int32)
+            buffer = schema.BufferT()
+            buffer.data = np.zeros(4 * int(np.prod(shape)), np.uint8)
+            model.buffers.append(buffer)
+            zeros.buffer = len(model.buffers) - 1
+            graph.tensors.append(zeros)
+            op.opcodeIndex, op.inputs = code, np.array([op.inputs[0], len(graph.tensors) - 1], np.int32)
+            op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.AddOptions, schema.AddOptionsT()
+
+
+def tidy(model: schema.ModelT) -> schema.ModelT:
+    """All rewrites, in order."""
+    keep_mean_dims(model)
+    attention_matmuls(model)
+    delegated_broadcasts(model)
+    return model
+
+
+def _add_code(model: schema.ModelT, builtin: int) -> int:
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
 def merge(signatures: list[tuple[str, schema.ModelT]]) -> schema.ModelT:
     """One model with one signature a graph, in the given order; constants with equal bytes are stored once."""
     merged = schema.ModelT()
@@ -180,7 +242,7 @@ class Weight:
     storage: Storage
     buffer: schema.BufferT
     scale_buffer: schema.BufferT | None
-    quantizations: list[schema.QuantizationParametersT] = field(default_factory=list)
+    scales: np.ndarray | None = None
 
     @property
     def num_scales(self) -> int:
@@ -217,7 +279,10 @@ def _new_weight(model: schema.ModelT, name: str, shape: tuple[int, ...], storage
         # Fields at their default are left out of a flatbuffer: its size must not change when the real ones are set.
         buffer.offset = buffer.size = 2
     model.buffers += buffers
-    return Weight(name, shape, storage, buffers[0], buffers[1] if len(buffers) > 1 else None)
+    weight = Weight(name, shape, storage, buffers[0], buffers[1] if storage.block else None)
+    if storage.bits < 32 and not storage.block:
+        weight.scales = np.zeros(weight.num_scales, np.float32)
+    return weight
 
 
 def _store(graph, tensor, weight: Weight, model: schema.ModelT) -> None:
@@ -238,9 +303,9 @@ def _store(graph, tensor, weight: Weight, model: schema.ModelT) -> None:
         details = quantization.details = schema.BlockwiseQuantizationT()
         details.scales, details.zeroPoints, details.blockSize = len(graph.tensors) - 1, -1, storage.block
     else:
-        quantization.scale = np.zeros(weight.num_scales, np.float32)
+        # One array object a weight, now and when it is filled: the packed size must not change.
+        quantization.scale = weight.scales
         quantization.zeroPoint = _zeros(weight.num_scales)
-        weight.quantizations.append(quantization)
 
 
 _ZEROS: dict[int, np.ndarray] = {}

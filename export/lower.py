@@ -88,9 +88,7 @@ def lower(name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], o
         program = core._run_convert_passes(program)
     context = backend.export_utils.create_ir_context()
     constants = inline_consts.InlineConstsContext(enable_resource_constants=True)
-    lowered = backend.export.exported_program_to_mlir(
-        program, ir_context=context, lowering_context_plugins=[constants]
-    )
+    lowered = backend.export.exported_program_to_mlir(program, ir_context=context, lowering_context_plugins=[constants])
     converter_api_ext.set_signature(
         lowered.module.operation,
         signature_name=name,

@@ -20,6 +20,7 @@ from export.checkpoint import Checkpoint
 from export.graph import ALIGNMENT, Weight, pack
 from export.modules.weights import tensor_name
 from export.quantize import CHUNK_BYTES, Quantizer, row_chunks
+from runtime_spec.manifest import SharedWeights
 
 TORCH_TYPES = {"BF16": torch.bfloat16, "F32": torch.float32, "F16": torch.float16}
 
@@ -81,30 +82,13 @@ class PlannedModel:
         stream.write(root)
 
 
-@dataclass(frozen=True)
-class Placed:
-    """Where a model's section lies in the file, and the shared weights in it as (key, begin, end)."""
-
-    name: str
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True)
-class SharedRange:
-    key: str
-    begin: int
-    end: int
-    models: tuple[str, ...]
-
-
 def write_group(
-    stream: BinaryIO, begin: int, models: Sequence[PlannedModel], section_alignment: int
-) -> tuple[list[Placed], list[SharedRange]]:
-    """Writes `models` from file offset `begin` on. Returns their sections and what they share.
+    stream: BinaryIO, models: Sequence[PlannedModel], section_alignment: int
+) -> tuple[dict[str, tuple[int, int]], tuple[SharedWeights, ...]]:
+    """Writes `models` from the stream's position 0 on. Returns their sections and what they share.
 
     Two models share a weight when it is the same tensor stored the same way."""
-    begins, cursor = [], begin
+    begins, cursor = [], 0
     for model in models:
         cursor = _up(cursor, section_alignment)
         begins.append(cursor)
@@ -125,12 +109,10 @@ def write_group(
             _relative(weight, first, start, begins[i])
             ends[i] = cursor
         if len(users_of_key) > 1:
-            shared.append(SharedRange(key, start, cursor, tuple(models[i].name for i, _ in users_of_key)))
+            shared.append(SharedWeights(key, start, cursor, tuple(models[i].name for i, _ in users_of_key)))
     for model, model_begin in zip(models, begins, strict=True):
         model.write_root(stream, model_begin)
-    stream.seek(0, 2)
-    placed = [Placed(m.name, b, e) for m, b, e in zip(models, begins, ends, strict=True)]
-    return placed, shared
+    return {m.name: (b, e) for m, b, e in zip(models, begins, ends, strict=True)}, tuple(shared)
 
 
 def _relative(weight: Weight, first: Weight, start: int, section_begin: int) -> None:
@@ -166,10 +148,8 @@ class _WeightWriter:
             self.stream.seek(cursor)
             self.stream.write(scales.numpy().tobytes())
             return cursor + 2 * weight.num_scales
-        array = scales.numpy()
         for user in users:
-            for quantization in user.quantizations:
-                quantization.scale = array
+            user.scales[:] = scales.numpy()
         return cursor
 
     def _quantizer(self, elements: int) -> Quantizer:

@@ -72,9 +72,9 @@ class Bundle:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        for section in self.sections:
-            section.data.release()
         with contextlib.suppress(BufferError):  # someone still holds a slice: the mapping goes with it
+            for section in self.sections:
+                section.data.release()
             self._mapped.close()
 
     def __enter__(self) -> "Bundle":
@@ -141,7 +141,10 @@ def _parse_manifest(view: mmap.mmap, begin: int, path: Path) -> Manifest:
     damage = seal_damage(text, begin)
     if damage is not None:
         raise damage.error(path)
-    return Manifest.from_json(text)
+    manifest = Manifest.from_json(text)
+    if manifest.to_json() != text:  # another spelling could hide the keys of the manifest's own hash
+        raise bundle_error("Manifest is not valid", "canonical JSON", "another spelling of it", path)
+    return manifest
 
 
 def _manifest_at_tail(view: mmap.mmap) -> Manifest | None:

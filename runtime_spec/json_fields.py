@@ -52,6 +52,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def decode(kind: Any, value: Any, key: str) -> Any:
     """JSON value → instance of the annotated type `kind`; lists become tuples."""
     if kind is Any:
+        _check_plain(value, key, depth=16)
         return value
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
@@ -63,6 +64,7 @@ def decode(kind: Any, value: Any, key: str) -> Any:
         return tuple(decode(k, v, f"{key}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     if origin is dict:
         check(isinstance(value, dict), key, "an object", value)
+        check(not any(map(_has_surrogate, value)), key, "Unicode names", "others")
         return {name: decode(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
     if is_dataclass(kind):
         return decode_object(kind, value, key)
@@ -74,6 +76,18 @@ def decode(kind: Any, value: Any, key: str) -> Any:
     if kind is str:
         check(not _has_surrogate(value), key, "Unicode text", value)
     return value
+
+
+def _check_plain(value: Any, key: str, depth: int) -> None:
+    """Free-form JSON: what can be written again and printed, nested no deeper than `depth`."""
+    check(depth > 0, key, "at most 16 levels", "more")
+    if isinstance(value, float):
+        check(math.isfinite(value), key, "a finite number", value)
+    elif isinstance(value, str):
+        check(not _has_surrogate(value), key, "Unicode text", value)
+    elif isinstance(value, list | dict):
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_plain(item, key, depth - 1)
 
 
 def _has_surrogate(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Planted faults. Many leave the text as it is and only cost speed, so that the traces must catch them.
 
-Each is a replacement in one source file of reference/. `text_unchanged` says whether every emitted token stays the
-same: those are the faults that a test of outputs alone would let through.
+Each is a replacement in one source file of reference/. `text_unchanged` says whether every token of every
+conversation that is not cancelled stays the same: those are the faults that a test of outputs would let through.
 """
 
 import types
@@ -66,7 +66,7 @@ MUTANTS = (
         "decode_loop",
         "        return cancel(state, draft_tokens, width, target_tokens, target)",
         "        pass",
-        False,
+        True,
     ),
     Mutant(
         "drafter_position_one_early",

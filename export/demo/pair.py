@@ -143,7 +143,9 @@ def round_to_bf16(model: nn.Module) -> None:
         parameter.data = parameter.data.bfloat16().float()
 
 
-def balanced_clusters(weight: torch.Tensor, num_clusters: int, iterations: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+def balanced_clusters(
+    weight: torch.Tensor, num_clusters: int, iterations: int = 12
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Clusters of equal size over the rows of `weight` by cosine: (cluster of each row [V], centroids [C, D])."""
     rows = F.normalize(weight, dim=-1)
     capacity = len(rows) // num_clusters

@@ -72,7 +72,9 @@ class Rows:
 
     def batch(self, count: int, length: int, chat_share: float = 0.3) -> torch.Tensor:
         """int64[count, length]."""
-        rows = [self.packed_chats(length) if self.draw.random() < chat_share else self.window(length) for _ in range(count)]
+        rows = [
+            self.packed_chats(length) if self.draw.random() < chat_share else self.window(length) for _ in range(count)
+        ]
         return torch.stack(rows)
 
     def step_batch(self, step: int) -> torch.Tensor:
@@ -262,9 +264,7 @@ def train_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log)
         with torch.no_grad():
             logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
         unroll = 2 if step < steps // 3 else 4
-        loss, centroid_loss, accepted = drafter_loss(
-            drafter, embed, batch, logits, hidden, kv, unroll, clusters, draw
-        )
+        loss, centroid_loss, accepted = drafter_loss(drafter, embed, batch, logits, hidden, kv, unroll, clusters, draw)
         optimizer.step(loss + centroid_loss)
         if step % 20 == 0:
             log("drafter", step, "loss", round(float(loss), 3), "centroid", round(float(centroid_loss), 3), accepted)
@@ -276,7 +276,10 @@ def save_model(model, folder: Path, generation: dict) -> None:
     """A Hugging Face folder in bf16, its config in the dialect that Google publishes (`global_head_dim`)."""
     for key, value in generation.items():
         setattr(model.generation_config, key, value)
-    state = {name: value.to(torch.bfloat16) if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    state = {
+        name: value.to(torch.bfloat16) if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
     model.config.dtype = torch.bfloat16
     model.save_pretrained(folder, state_dict=state)
     path = folder / "config.json"

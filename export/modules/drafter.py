@@ -22,9 +22,9 @@ class MaskedEmbedding(nn.Module):
         clusters = token_ordering.reshape(config.num_centroids, -1).to(torch.int32)
         self.register_buffer("clusters", clusters, persistent=False)
         cluster_of = torch.empty(clusters.numel(), dtype=torch.int32)
-        cluster_of[clusters.reshape(-1).long()] = torch.arange(config.num_centroids, dtype=torch.int32).repeat_interleave(
-            clusters.shape[1]
-        )
+        cluster_of[clusters.reshape(-1).long()] = torch.arange(
+            config.num_centroids, dtype=torch.int32
+        ).repeat_interleave(clusters.shape[1])
         self.register_buffer("cluster_of", cluster_of, persistent=False)
         self.top_k = config.centroid_top_k
 
@@ -34,7 +34,9 @@ class Drafter(nn.Module):
     position before the one drafted for, as LiteRT-LM passes it), mask [1, 1, 1, S], and the caches of the target's
     last sliding and last full layer that own one. Outputs: logits [1, 1, V], projected_activations [1, 1, H]."""
 
-    def __init__(self, config: DrafterConfig, sources: dict[str, int], capacity: int, token_ordering, new_weight: NewWeight):
+    def __init__(
+        self, config: DrafterConfig, sources: dict[str, int], capacity: int, token_ordering, new_weight: NewWeight
+    ):
         super().__init__()
         text = config.text
         self.config, self.sources, self.capacity = config, sources, capacity

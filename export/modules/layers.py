@@ -74,7 +74,7 @@ def repeat_rows(x: torch.Tensor, times: int) -> torch.Tensor:
 def slots_before(first_visible: torch.Tensor, capacity: int) -> torch.Tensor:
     """Mask [1, 1, T, S] that hides slots below float[T] `first_visible`; arithmetic only, so it stays delegated."""
     slots = torch.arange(capacity, dtype=torch.float).reshape(1, 1, 1, capacity)
-    return torch.clamp(first_visible.reshape(1, 1, -1, 1) - slots, 0.0, 1.0) * HIDDEN
+    return torch.relu(first_visible.reshape(1, 1, -1, 1) - slots) * HIDDEN
 
 
 def split_heads(x: torch.Tensor, heads: int, kv_heads: int) -> torch.Tensor:

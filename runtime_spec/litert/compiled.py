@@ -86,9 +86,7 @@ class CompiledModel:
                 tensor = library.create(f"LiteRtGetSignature{side}TensorByIndex", handle, i)
                 tensor_type = TensorType()
                 library.call("LiteRtGetRankedTensorType", tensor, c.byref(tensor_type))
-                needs = library.create(
-                    f"LiteRtGetCompiledModel{side}BufferRequirements", self._compiled, index, i
-                )
+                needs = library.create(f"LiteRtGetCompiledModel{side}BufferRequirements", self._compiled, index, i)
                 nbytes = library.number("LiteRtGetTensorBufferRequirementsBufferSize", needs)
                 found[name] = Tensor(i, tensor_type, nbytes)
         key = library.text("LiteRtGetSignatureKey", handle)

@@ -115,9 +115,7 @@ class Library:
     def add_options(self, options: Handle, identifier: str, toml: str) -> None:
         """Opaque options travel as TOML text; the library frees the copy with the function it is handed."""
         payload = self._libc.strdup(toml.encode())
-        opaque = self.create(
-            "LiteRtCreateOpaqueOptions", identifier.encode(), payload, c.cast(self._libc.free, Handle)
-        )
+        opaque = self.create("LiteRtCreateOpaqueOptions", identifier.encode(), payload, c.cast(self._libc.free, Handle))
         self.call("LiteRtAddOpaqueOptions", options, opaque)
 
 

@@ -2,7 +2,7 @@ import hashlib
 import json
 
 from runtime_spec.branches import BRANCHES, reached
-from runtime_spec.fuzz import COUNT, Draws, play, scenario, scenario_lines, script_line
+from runtime_spec.fuzz import COUNT, WIDTH_SETS, Draws, play, scenario, scenario_lines, script_line
 from runtime_spec.reference.record import new_session
 from runtime_spec.reference.trace import Round, Trace, header_line, round_line
 from runtime_spec.scenario import DIGEST_FILE
@@ -23,8 +23,7 @@ def follow(number, add):
     add(script_line(script))
     greedy = Greedy(script, header.capacity, header.stop_tokens)
     for turn in header.turns:
-        emitted, refused = [], False
-        expected = None
+        emitted, refused, expected = [], False, None
         for round in rounds:
             if isinstance(round, str):
                 add(f'{{"refused":"{round}"}}')
@@ -71,14 +70,14 @@ def test_the_conversations_reach_everything_that_can_happen():
     assert branches == set(BRANCHES) - {"argmax_tie"}
     assert reasons == {None, "stop_token", "max_new_tokens", "cache_full", "cancelled"}
     assert refusals == {"prompt_too_long", "nothing_to_decode"}
-    assert len(widths) == 9 and turns == {1, 2, 3} and none > 50
+    assert widths == set(WIDTH_SETS) and turns == {1, 2, 3} and none > 50
 
 
 def test_every_line_is_canonical_json():
     for number in range(50):
         for line in scenario_lines(number):
-            again = json.dumps(json.loads(line), separators=(",", ":")).replace('"tolerance":0.0', '"tolerance":0.000000')
-            assert line == again
+            again = json.dumps(json.loads(line), separators=(",", ":"))
+            assert line == again.replace('"tolerance":0.0', '"tolerance":0.000000')
 
 
 def test_draws_are_the_upper_bits_of_the_generator():

@@ -2,10 +2,12 @@ import dataclasses
 
 import pytest
 
-from runtime_spec.branches import BRANCHES
+from runtime_spec.branches import BRANCHES, reached
 from runtime_spec.errors import TraceError
-from runtime_spec.reference.trace import Trace
+from runtime_spec.reference.record import record
+from runtime_spec.reference.trace import Header, Trace, Turn
 from runtime_spec.scenario import play_scenario, read_scenario, scenario_files, scenario_text, verify_scenario
+from runtime_spec.scripted import Script, scripted_pair
 
 FILES = scenario_files()
 NAMES = [
@@ -33,21 +35,18 @@ def test_recording_again_gives_the_same_bytes(path):
     assert scenario_text(again) == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_scenario_without_the_rounds_that_matter_no_longer_reaches_its_branch(path):
-    """A branch check that always says yes would prove nothing: the first prefill alone must not satisfy it."""
-    scenario = read_scenario(path)
-    if len(scenario.trace.rounds) > 2:
-        header = dataclasses.replace(scenario.trace.header, num_draft_tokens=1, stop_tokens=(), turns=FIRST)
-        script = dataclasses.replace(scenario.script, drafter=None, logits={})
-        plain = dataclasses.replace(scenario, script=script, trace=Trace(header, []))
-        plain = dataclasses.replace(plain, trace=Trace(header, play_scenario(plain)))
-        if path.stem != "zero_drafts":
-            with pytest.raises(TraceError, match="reaches"):
-                verify_scenario(plain)
+def test_plain_decoding_reaches_no_branch_but_its_own():
+    """A branch check that always says yes would prove nothing."""
+    script = Script(1, 32, None)
+    header = Header("plain", 64, (1, 5), 4, (), True, 0.0, (Turn((3, 1, 4), 9),))
+    rounds = record(header, *scripted_pair(script, 64, (1, 5)))
+    assert reached(Trace(header, rounds), script) == {"zero_drafts"}
 
 
-FIRST = read_scenario(FILES[NAMES.index("all_accepted")]).trace.header.turns
+def test_a_scenario_that_misses_its_branch_is_refused():
+    scenario = read_scenario(FILES[NAMES.index("all_accepted")])
+    with pytest.raises(TraceError, match="a round that reaches reject_at_first"):
+        verify_scenario(dataclasses.replace(scenario, branch="reject_at_first"))
 
 
 @pytest.mark.parametrize(

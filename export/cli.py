@@ -1,0 +1,175 @@
+"""The command line. Heavy imports live inside the verbs, so that --help answers at once."""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from export.errors import SlipstreamError, UsageError
+
+VERBS = ("generate", "inspect", "verify", "bench", "devices", "recipes")
+DEMO = Path(__file__).parent / "demo"
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit code (export/errors.py lists them)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments and arguments[0] in VERBS:
+            options = _verb_parser(arguments[0]).parse_args(arguments[1:])
+            return globals()[f"_{arguments[0]}"](options) or 0
+        return _export(_export_parser().parse_args(arguments))
+    except SlipstreamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the work folder", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _export_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Gemma 4 and its drafter, from Hugging Face checkpoints to one verified LiteRT bundle.",
+        epilog=f"other verbs: {', '.join(VERBS)} (each with --help)",
+    )
+    parser.add_argument("--device", required=True, help="what to export for; see `python -m export devices`")
+    parser.add_argument("--target", help="folder or hub id (default: the demo pair's target)")
+    parser.add_argument("--drafter", help="folder or hub id (default: the demo pair's, or none for another target)")
+    parser.add_argument("--recipe", help="how weights are stored; see `python -m export recipes`")
+    parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
+    parser.add_argument("--context", type=int, help="cache slots")
+    parser.add_argument("--out", type=Path, help="output folder (default: out/DEVICE)")
+    parser.add_argument(
+        "--from", dest="start", metavar="STAGE", help="run again from lower, quantize, record or report"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    return parser
+
+
+def _verb_parser(verb: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m export {verb}")
+    if verb in ("devices", "recipes"):
+        return parser
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    if verb in ("generate", "bench"):
+        parser.add_argument("--threads", type=int, default=1)
+    if verb == "generate":
+        prompt = parser.add_mutually_exclusive_group(required=True)
+        prompt.add_argument("--prompt")
+        prompt.add_argument("--prompt-file", type=Path)
+        parser.add_argument("--chat", action="store_true", help="one user turn of the chat template")
+        parser.add_argument("--draft-tokens", default=None, help="drafts a round, or off")
+        parser.add_argument("--max-new-tokens", type=int, default=128)
+    return parser
+
+
+def _export(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from export.device import Device
+    from export.pipeline import STAGES, run, unknown_choice
+    from export.plan import make_plan
+    from export.recipe import Recipe
+
+    device = Device.load(options.device)
+    if options.start is not None and options.start not in STAGES:
+        raise unknown_choice("from", options.start, list(STAGES))
+    changes = {"draft_tokens": options.draft_tokens, "context_length": options.context}
+    device = replace(device, **{key: value for key, value in changes.items() if value is not None})
+    recipe = Recipe.load(options.recipe or device.recipe)
+    target = options.target or str(DEMO / "target")
+    drafter = options.drafter or (None if options.target else str(DEMO / "drafter"))
+    out = options.out or Path("out") / options.device
+    console = Console(highlight=False)
+
+    def progress(stage: str, what: str) -> None:
+        console.print(f"[bold]{stage:>9}[/bold]  {what}")
+
+    report = run(make_plan(target, drafter, device, recipe), out, options.start, options.force, progress)
+    table = Table(title=f"{report['target']} for {device.id}, recipe {recipe.name}")
+    for column in ("what", "value"):
+        table.add_column(column)
+    table.add_row("bundle", f"{out / 'model.litertlm'}  {report['bytes'] / 1e6:.1f} MB")
+    table.add_row("sha256", report["sha256"])
+    for name, row in report["measured"].items():
+        acceptance = f", acceptance {row['acceptance_rate']:.2f}" if row["acceptance_rate"] is not None else ""
+        table.add_row(name, f"{row['tokens_per_second']:.0f} tokens/s here, one thread{acceptance}")
+    console.print(table)
+    console.print(f"next: python -m export generate {out / 'model.litertlm'} --prompt 'def main():'")
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from export.generate import generate
+
+    text = options.prompt
+    if options.prompt_file:
+        try:
+            text = options.prompt_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"Prompt file can't be read: {options.prompt_file}",
+                expected="a UTF-8 text file",
+                found=str(error),
+                where="--prompt-file",
+                action="Name a text file.",
+            ) from error
+    generate(
+        options.bundle, text, options.chat, options.draft_tokens, options.max_new_tokens, options.threads, options.json
+    )
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from export.inspect_bundle import describe, show
+
+    show(describe(options.bundle), options.json)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from export.verify import verify
+
+    verify(options.bundle, options.json)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from export.bench import table
+    from export.record import prompts
+    from runtime_spec.litert.runtime import Runtime
+
+    with Runtime(options.bundle, options.threads) as runtime:
+        encoded = [runtime.encode(text) for text in prompts()[0]]
+        widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
+        result = table(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
+    if options.json:
+        print(json.dumps(result))
+        return
+    for name, row in result.items():
+        low, high = row["spread"]
+        line = (
+            f"{name:>11}  {row['tokens_per_second']:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row['ratio_to_plain']:.2f}"
+        )
+        print(line + (f"  acceptance {row['acceptance_rate']:.3f}" if row["acceptance_rate"] is not None else ""))
+
+
+def _devices(_: argparse.Namespace) -> None:
+    from export.device import Device
+
+    for device in Device.all():
+        print(f"{device.id:10} {device.description}")
+
+
+def _recipes(_: argparse.Namespace) -> None:
+    from export.recipe import Recipe
+
+    for recipe in Recipe.all():
+        print(f"{recipe.name:10} {recipe.description}")
+
+
+__all__ = ["json", "main"]

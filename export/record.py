@@ -1,0 +1,50 @@
+"""Golden traces: what the reference loop does over the finished models, recorded into the bundle."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from export.plan import Plan
+from runtime_spec.litert.runtime import Models
+from runtime_spec.manifest import ChatPieces
+from runtime_spec.reference.record import record_with_margins
+from runtime_spec.reference.trace import Header, Trace, Turn, trace_text
+
+NEW_TOKENS = 48
+
+
+def prompts() -> tuple[list[str], list[str]]:
+    """(plain, chat) prompts that an export is checked on."""
+    values = tomllib.loads((Path(__file__).parent / "prompts.toml").read_text(encoding="utf-8"))
+    return values["prompts"], values["chat_prompts"]
+
+
+def golden_traces(
+    plan: Plan, models: Models, encode: Callable[[str], list[int]], chat: ChatPieces | None
+) -> dict[str, bytes]:
+    """Trace files by name: a plain prompt drafted and undrafted, and a chat of two turns."""
+    plain, chats = prompts()
+    count = plan.device.draft_tokens if models.drafter else 0
+    stops = tuple(plan.target.tokenizer.stop)
+    first = [plan.target.tokenizer.bos, *encode(plain[0])]
+    wanted = {"drafted": (count, [first]), "plain": (0, [[plan.target.tokenizer.bos, *encode(plain[1])]])}
+    if chat is not None:
+        follow_up = encode(chat.model_suffix + chat.turn("user", chats[2]) + chat.model_prefix)
+        wanted["chat"] = (count, [encode(chat.prompt([("user", chats[1])])), follow_up])
+    traces = {}
+    for name, (drafts, turns) in wanted.items():
+        room = plan.capacity - 1 - sum(map(len, turns))
+        budget = max(1, min(NEW_TOKENS, room // len(turns) - 1))
+        header = Header(
+            name=name,
+            capacity=plan.capacity,
+            verify_widths=models.target.verify_widths,
+            num_draft_tokens=drafts,
+            stop_tokens=stops,
+            exact_drafts=False,
+            tolerance=plan.recipe.tolerances.near_tie_margin,
+            turns=tuple(Turn(tuple(turn), budget) for turn in turns),
+        )
+        rounds = record_with_margins(header, models.target, models.drafter if drafts else None)
+        traces[name] = trace_text(Trace(header, rounds)).encode()
+    return traces

@@ -1,0 +1,72 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from runtime_spec import scenario
+from runtime_spec.__main__ import main
+from runtime_spec.errors import TraceError
+
+
+@pytest.fixture
+def vectors(tmp_path, monkeypatch):
+    """A copy of the vectors, and a digest over few conversations, to be damaged or recorded at will."""
+    shutil.copytree(scenario.FOLDER, tmp_path / "scenarios")
+    monkeypatch.setattr(scenario, "FOLDER", tmp_path / "scenarios")
+    monkeypatch.setattr(scenario, "DIGEST_FILE", tmp_path / "digest.txt")
+    monkeypatch.setattr(scenario, "digest", lambda: "ab" * 32)
+    (tmp_path / "digest.txt").write_text("ab" * 32 + "\n")
+    return tmp_path
+
+
+def test_digest_prints_the_committed_64_characters_and_nothing_else():
+    done = subprocess.run([sys.executable, "-m", "runtime_spec", "digest"], capture_output=True, text=True, check=True)
+    assert done.stdout == scenario.DIGEST_FILE.read_text() and done.stderr == ""
+    assert len(done.stdout.strip()) == 64 and int(done.stdout, 16) > 0
+
+
+def test_verify_says_what_it_checked(vectors, capsys):
+    assert main(["verify"]) == 0
+    assert "15 scenarios" in capsys.readouterr().out
+
+
+def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):
+    path = vectors / "scenarios" / "all_accepted.json"
+    text = path.read_text()
+    path.write_text(text.replace('"cache_length":8', '"cache_length":7', 1))
+    assert main(["verify"]) == TraceError.exit_code
+    assert "trace all_accepted, round 1, field cache_length" in capsys.readouterr().err
+
+
+def test_verify_misses_a_scenario_that_was_removed(vectors, capsys):
+    (vectors / "scenarios" / "argmax_tie.json").unlink()
+    assert main(["verify"]) == TraceError.exit_code
+    assert "none for argmax_tie" in capsys.readouterr().err
+
+
+def test_verify_compares_the_digest(vectors, capsys):
+    (vectors / "digest.txt").write_text("cd" * 32 + "\n")
+    assert main(["verify"]) == TraceError.exit_code
+    assert "digest.txt" in capsys.readouterr().err
+
+
+def test_record_mends_what_verify_complains_of(vectors):
+    path = vectors / "scenarios" / "all_accepted.json"
+    text = path.read_text()
+    path.write_text(text.replace('"cache_length":8', '"cache_length":7', 1))
+    (vectors / "digest.txt").write_text("cd" * 32 + "\n")
+    assert main(["record"]) == 0
+    assert path.read_text() == text and (vectors / "digest.txt").read_text() == "ab" * 32 + "\n"
+
+
+def test_record_changes_nothing_where_nothing_changed(vectors):
+    before = {path.name: path.read_bytes() for path in sorted((vectors / "scenarios").iterdir())}
+    assert main(["record"]) == 0
+    assert before == {path.name: path.read_bytes() for path in sorted((vectors / "scenarios").iterdir())}
+
+
+def test_a_verb_is_needed():
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
