@@ -28,7 +28,7 @@ def imported(path):
 
 def table_names(text, heading):
     """First cells of the first table after a heading."""
-    rows = text.split(heading, 1)[1].split("\n\n|", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    rows = text.split(heading, 1)[1].split("\n|", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     return [cell.strip() for row in rows for cell in row.split("|")[1].split(",")]
 
 
