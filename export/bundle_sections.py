@@ -19,15 +19,13 @@ CONTAINER_VERSION = (1, 7, 0)  # litert_lm_builder 0.18.1's
 
 
 class SectionStream(io.RawIOBase):
-    """A writable, seekable window on the file: position 0 is the section's begin.
+    """A writable, seekable window on the file: position 0 is the section's begin. `length` is the furthest reached.
 
-    `limit` (bytes, or None) is where the next piece begins; writing past it is a ValueError.
+    `full(end, error)` makes the error to raise when bytes up to `end` of the file can't be written.
     """
 
-    def __init__(
-        self, descriptor: int, begin: int, full: Callable[[int, OSError], OutputError], limit: int | None = None
-    ):
-        self._descriptor, self._begin, self._full, self._limit = descriptor, begin, full, limit
+    def __init__(self, descriptor: int, begin: int, full: Callable[[int, OSError], OutputError]):
+        self._descriptor, self._begin, self._full = descriptor, begin, full
         self._position, self.length = 0, 0
 
     def writable(self) -> bool:
@@ -49,8 +47,6 @@ class SectionStream(io.RawIOBase):
     def write(self, data: bytes) -> int:
         view = memoryview(data).cast("B")
         end = self._position + len(view)
-        if self._limit is not None and end > self._limit:
-            raise ValueError(f"section of {self._limit} planned bytes written up to {end}")
         written = 0
         while written < len(view):
             try:

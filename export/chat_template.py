@@ -95,15 +95,21 @@ def _token_text(value: Any) -> str | None:
 
 
 def render(
-    template: ChatTemplate, conversations: Sequence[tuple[Turns, bool]], time_limit: float = TIME_LIMIT
+    template: ChatTemplate,
+    conversations: Sequence[tuple[Turns, bool]],
+    time_limit: float = TIME_LIMIT,
+    as_parts: bool = False,
 ) -> list[Rendered]:
     """Renders (turns, add_generation_prompt) pairs in one sandboxed process.
 
+    `as_parts` hands each content over as a list of one text part instead of as text.
     Errors of single renders come back as `Rendered.kind`; "raised" is the template's own raise_exception.
     ChatTemplateError when the template does not parse, tries to escape, fails, or exceeds time, memory or size.
     """
     variables = {"tools": None, "documents": None, **template.special_tokens}
-    renders = [{"messages": _messages(turns), "add_generation_prompt": prompt} for turns, prompt in conversations]
+    renders = [
+        {"messages": _messages(turns, as_parts), "add_generation_prompt": prompt} for turns, prompt in conversations
+    ]
     request = {
         "template": template.text,
         "variables": variables,
@@ -123,8 +129,25 @@ def render(
     return answers
 
 
-def _messages(turns: Turns) -> list[dict[str, str]]:
-    return [{"role": _ROLES.get(role, role), "content": content} for role, content in turns]
+def _messages(turns: Turns, as_parts: bool) -> list[dict[str, Any]]:
+    def form(content: str) -> Any:
+        return [{"type": "text", "text": content}] if as_parts else content
+
+    return [{"role": _ROLES.get(role, role), "content": form(content)} for role, content in turns]
+
+
+def engine_template(template: ChatTemplate) -> str | None:
+    """The template's text if LiteRT-LM can use it, else None: it then makes its own from the turn pieces.
+
+    LiteRT-LM's conversations hand every content over as a list of parts (seen in 0.18.1). Many templates concatenate
+    it with text and fail, or trim it and print the list.
+    """
+    conversations = _sentinel_conversations()
+    try:
+        plain, parts = render(template, conversations), render(template, conversations, as_parts=True)
+    except ChatTemplateError:
+        return None
+    return template.text if plain == parts else None
 
 
 def _ask(request: dict[str, Any], source: str, time_limit: float) -> dict[str, Any]:

@@ -14,9 +14,9 @@ def llm_metadata(
 ) -> bytes:
     """The serialized message, deterministic.
 
-    `template` is the checkpoint's Jinja text or None. `model_type` is a field of LlmModelType: a Gemma 4 without
-    towers is best described as generic_model, because gemma4 brings image and audio tokens and a tool-call syntax
-    that a text bundle does not have.
+    `template` is Jinja text that the engine can use (`chat_template.engine_template`), or None: the engine then makes
+    one from the turn pieces. `model_type` is a field of LlmModelType: 0.18.1 gives the same tokens for generic_model
+    and gemma4, but gemma4 announces image and audio tokens and a tool-call syntax that a text bundle does not have.
     """
     message = llm_metadata_pb2.LlmMetadata()
     message.start_token.token_ids.ids.append(tokens.bos)

@@ -6,6 +6,7 @@ from pathlib import Path
 from runtime_spec.bundle import Bundle, verify_hashes
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.replay import replay
+from runtime_spec.reference.trace import read_traces
 
 
 def verify(path: Path, as_json: bool) -> None:
@@ -16,9 +17,10 @@ def verify(path: Path, as_json: bool) -> None:
     rounds, forks = {}, 0
     with Runtime(path) as runtime:
         for name, text in runtime.bundle.traces().items():
-            result = replay(text, runtime.target, runtime.drafter)
-            rounds[name] = result.rounds
-            forks += result.forks
+            for trace in read_traces(text, name):
+                result = replay(trace, runtime.target, runtime.drafter)
+                rounds[name] = result.rounds
+                forks += result.target_forks + result.draft_forks
     if as_json:
         print(json.dumps({"verified": True, "sections": sections, "rounds": rounds, "forks": forks}))
     else:

@@ -61,7 +61,7 @@ def byte_sums(data: memoryview | bytes) -> tuple[int, int]:
         piece = codes[start : start + _PIECE]
         whole = len(piece) // _ROW * _ROW
         table, rest = piece[:whole].reshape(-1, _ROW), piece[whole:].astype(np.int64)
-        rows, columns = table.sum(axis=1, dtype=np.int64), table.sum(axis=0, dtype=np.int64)
+        rows, columns = table.sum(axis=1, dtype=np.uint32), table.sum(axis=0, dtype=np.uint32)
         total = int(rows.sum()) + int(rest.sum())
         second += _ROW * int(rows @ np.arange(len(rows))) + int(columns @ np.arange(1, _ROW + 1))
         second += int(rest @ np.arange(whole + 1, len(piece) + 1)) + start * total
