@@ -44,10 +44,16 @@ def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Pl
     return PlannedModel(name, model, weights, source)
 
 
-def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedModel], chat: ChatPieces | None) -> None:
-    """Phase one of the bundle: metadata, tokenizer and models, streamed."""
+def write_models(
+    writer: BundleWriter,
+    plan: Plan,
+    models: dict[str, PlannedModel],
+    chat: ChatPieces | None,
+    template: str | None,
+) -> None:
+    """Phase one of the bundle: metadata, tokenizer and models, streamed. `template` is Jinja that LiteRT-LM can run."""
     files = plan.target.tokenizer
-    metadata = llm_metadata(tokens(plan), plan.capacity, chat, files.chat_template if chat else None)
+    metadata = llm_metadata(tokens(plan), plan.capacity, chat, template)
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))

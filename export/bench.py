@@ -10,7 +10,9 @@ from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 from runtime_spec.reference.stats import count_rounds
 
-NEW_TOKENS = 128
+NEW_TOKENS, MIN_TOKENS = 128, 8
+SECONDS = 5.0
+"""What the export may spend on its own short bench."""
 
 
 def measure(target: Target, drafter: Drafter | None, prompt: Sequence[int], draft_tokens: int, count: int) -> dict:
@@ -33,14 +35,21 @@ def figures(
     """The export's own short bench: tokens/s plain and drafted (medians over prompts, one thread), acceptance."""
     plain, _ = prompts()
     widths = [0, draft_tokens] if drafter else [0]
-    return table(target, drafter, [[bos, *encode(text)] for text in plain[:6]], widths, repeats=1)
+    encoded = [[bos, *encode(text)] for text in plain[:6]]
+    trial = measure(target, drafter, encoded[0], 0, 4)["speed"]
+    affordable = int(SECONDS * trial / (len(encoded) * len(widths)))
+    if affordable < MIN_TOKENS:
+        encoded, affordable = encoded[:1], MIN_TOKENS
+    return table(target, drafter, encoded, widths, 1, min(NEW_TOKENS, affordable))
 
 
-def table(target, drafter, encoded: list[list[int]], draft_lengths: list[int], repeats: int) -> dict:
+def table(
+    target, drafter, encoded: list[list[int]], draft_lengths: list[int], repeats: int, count: int = NEW_TOKENS
+) -> dict:
     """Per draft length: median tokens/s, spread (10th to 90th percentile), ratio to plain, acceptance."""
     speeds: dict[int, list[float]] = {n: [] for n in draft_lengths}
     drafted, accepted, rounds = dict.fromkeys(speeds, 0), dict.fromkeys(speeds, 0), dict.fromkeys(speeds, 0)
-    budget = min(NEW_TOKENS, target.capacity - max(map(len, encoded)))
+    budget = min(count, target.capacity - max(map(len, encoded)))
     for n in draft_lengths:
         measure(target, drafter, encoded[0], n, min(16, budget))
     for _ in range(repeats):

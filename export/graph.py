@@ -1,7 +1,7 @@
-"""Weightless LiteRT graphs as flatbuffer objects: widths substituted, operations tidied, signatures merged, weights laid out.
+"""Weightless LiteRT graphs as flatbuffer objects: widths, tidier operations, merged signatures, planned weights.
 
-`lower` traces one graph for all widths, over SENTINEL tokens; `with_tokens` turns it into the graph of any width. Nothing
-here touches the bytes of a weight.
+`lower` traces one graph for all widths, over a sentinel number of tokens; `with_tokens` turns it into the graph of any
+width. Nothing here touches the bytes of a weight.
 """
 
 import hashlib
@@ -316,7 +316,7 @@ def _zeros(count: int) -> np.ndarray:
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Writes each large array object once: a weight's scales and zero points serve all signatures (42 MB to 10 at E2B)."""
+    """Writes each large array object once: a weight's scales serve all signatures (42 MB to 10 at E2B's size)."""
 
     def __init__(self):
         super().__init__(1 << 20)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from export.bundle import BundleWriter
-from export.chat_template import read_chat_template, turn_pieces
+from export.chat_template import engine_template, read_chat_template, turn_pieces
 from export.device import unknown_choice
 from export.errors import OutputError
 from export.plan import Plan
@@ -58,7 +58,7 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         if start in ("record", "report"):
             writer = BundleWriter.resume(bundle)
         else:
-            write_models(writer, plan, models, chat)
+            write_models(writer, plan, models, chat, engine_template(template) if template else None)
     try:
         with clock.stage("record", "golden traces"):
             traces, figures = _record(plan, writer, chat)

@@ -15,7 +15,7 @@ CHUNK_BYTES = 2 << 20
 
 
 class Quantizer:
-    """Quantises row blocks of at most `capacity` elements into reused buffers; what it returns is valid until the next call."""
+    """Quantises blocks of at most `capacity` elements into reused buffers: a result is valid until the next call."""
 
     def __init__(self, capacity: int):
         self.values = torch.empty(capacity)

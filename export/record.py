@@ -1,5 +1,6 @@
 """Golden traces: what the reference loop does over the finished models, recorded into the bundle."""
 
+import math
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ from runtime_spec.manifest import ChatPieces
 from runtime_spec.reference.record import record_with_margins
 from runtime_spec.reference.trace import Header, Trace, Turn, trace_text
 
-NEW_TOKENS = 48
+NEW_TOKENS, NEW_TOKENS_LARGE = 48, 8
+LARGE_PARAMETERS = 500_000_000
 
 
 def prompts() -> tuple[list[str], list[str]]:
@@ -34,7 +36,7 @@ def golden_traces(
     traces = {}
     for name, (drafts, turns) in wanted.items():
         room = plan.capacity - 1 - sum(map(len, turns))
-        budget = max(1, min(NEW_TOKENS, room // len(turns) - 1))
+        budget = max(1, min(_new_tokens(plan), room // len(turns) - 1))
         header = Header(
             name=name,
             capacity=plan.capacity,
@@ -48,3 +50,10 @@ def golden_traces(
         rounds = record_with_margins(header, models.target, models.drafter if drafts else None)
         traces[name] = trace_text(Trace(header, rounds)).encode()
     return traces
+
+
+def _new_tokens(plan: Plan) -> int:
+    """Fewer for a large model: it is recorded at a few tokens a second."""
+    tensors = plan.target.tensors
+    values = sum(math.prod(tensors.info(name).shape) for name in tensors.names())
+    return NEW_TOKENS_LARGE if values > LARGE_PARAMETERS else NEW_TOKENS

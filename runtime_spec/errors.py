@@ -10,7 +10,9 @@ class SlipstreamError(Exception):
     exit_code = 1
 
     def __init__(self, title: str, *, expected: str, found: str, where: str, action: str):
-        super().__init__(f"{title}\n  expected: {expected}\n  found:    {found}\n  where:    {where}\n  do:       {action}")
+        super().__init__(
+            f"{title}\n  expected: {expected}\n  found:    {found}\n  where:    {where}\n  do:       {action}"
+        )
         self.title, self.expected, self.found, self.where, self.action = title, expected, found, where, action
 
 

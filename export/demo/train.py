@@ -45,7 +45,7 @@ class Rows:
 
     @staticmethod
     def _stream(encode, texts: list[str]) -> tuple[torch.Tensor, list[int], list[int]]:
-        """(ids, offsets of top-level lines, offsets of all lines); no merge crosses a newline, so lines encode alone."""
+        """(ids, offsets of top-level lines, offsets of all lines); no merge crosses a newline."""
         ids, top_level, lines = [], [], []
         for text in texts:
             for line in text.splitlines(keepends=True):

@@ -10,7 +10,7 @@ from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
 
 DENSE_HEAD_LIMIT = 4 << 20
-"""Weights of the head (V * D) up to which scoring all and masking beats gathering: measured in bench/drafter_head."""
+"""Weights of the head (V * D) up to which all tokens are scored and the rest masked; above, rows are gathered."""
 
 
 class MaskedEmbedding(nn.Module):

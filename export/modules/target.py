@@ -72,7 +72,7 @@ class Target(nn.Module):
         return torch.tanh(ops.linear(hidden * (1.0 / cap), self.head)) * cap
 
     def _tables(self, positions: torch.Tensor, mask: torch.Tensor) -> dict:
-        """Rotary tables for keys and for queries, and the mask, by (layer type, K): once a graph, not in every layer."""
+        """Rotary tables for keys and queries, and the mask, by (layer type, K): once a graph, not a layer."""
         masks = {FULL: mask}
         if SLIDING in self.config.rope:
             masks[SLIDING] = mask + ops.slots_before(positions - float(self.config.sliding_window - 1), self.capacity)

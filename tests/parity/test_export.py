@@ -1,0 +1,102 @@
+"""The command line from end to end on the demo pair: outputs, refusals, damage, determinism."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from export.cli import main
+
+KEYS = {
+    "prompt_tokens", "tokens", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
+    "mean_accepted_length", "prefill_seconds", "decode_seconds", "tokens_per_second",
+}  # fmt: skip
+
+
+def test_an_export_writes_its_files_and_a_true_checksum(int8_out):
+    digest, name = (int8_out / "model.litertlm.sha256").read_text().split()
+    assert name == "model.litertlm"
+    assert digest == hashlib.sha256((int8_out / "model.litertlm").read_bytes()).hexdigest()
+    assert digest == json.loads((int8_out / "report.json").read_text())["sha256"]
+    assert sorted(path.stem for path in (int8_out / "traces").iterdir()) == ["chat", "drafted", "plain"]
+
+
+@pytest.mark.parametrize("recipe", ["float_out", "int8_out", "int4_out"])
+def test_verify_accepts_a_fresh_bundle(recipe, request, capsys):
+    out = request.getfixturevalue(recipe)
+    capsys.readouterr()  # the export's own lines, when this test is the first to ask for it
+    assert main(["verify", str(out / "model.litertlm"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verified"] is True
+
+
+def test_verify_names_the_wrong_byte(int8_out, tmp_path, capsys):
+    damaged = tmp_path / "model.litertlm"
+    content = bytearray((int8_out / "model.litertlm").read_bytes())
+    offset = len(content) // 2
+    content[offset] ^= 4
+    damaged.write_bytes(content)
+    assert main(["verify", str(damaged)]) == 8
+    assert f"{offset}" in capsys.readouterr().err.replace(",", "")
+
+
+def test_the_same_inputs_give_the_same_bytes(int8_out, tmp_path):
+    out = tmp_path / "again"
+    assert main(["--device", "pixel", "--recipe", "int8", "--out", str(out)]) == 0
+    assert (out / "model.litertlm.sha256").read_text() == (int8_out / "model.litertlm.sha256").read_text()
+
+
+def test_an_existing_output_is_kept_without_force(int8_out, capsys):
+    before = (int8_out / "model.litertlm").stat().st_mtime_ns
+    assert main(["--device", "pixel", "--out", str(int8_out)]) == 6
+    assert "--force" in capsys.readouterr().err
+    assert (int8_out / "model.litertlm").stat().st_mtime_ns == before
+
+
+def test_generate_prints_one_object(int8_out, capfd):
+    arguments = ["generate", str(int8_out / "model.litertlm"), "--prompt", "def main():", "--json"]
+    assert main([*arguments, "--max-new-tokens", "24"]) == 0
+    drafted = json.loads(capfd.readouterr().out)
+    assert set(drafted) == KEYS and len(drafted["tokens"]) == 24 and drafted["drafted"] > 0
+    assert main([*arguments, "--max-new-tokens", "24", "--draft-tokens", "off"]) == 0
+    plain = json.loads(capfd.readouterr().out)
+    assert plain["tokens"] == drafted["tokens"] and plain["drafted"] == 0
+
+
+def test_a_prompt_longer_than_the_context_is_refused(int8_out, capsys):
+    assert main(["generate", str(int8_out / "model.litertlm"), "--prompt", "x = 1\n" * 400]) == 9
+    assert "context" in capsys.readouterr().err
+
+
+def test_the_embedding_table_is_stored_once(int8_out, capsys):
+    assert main(["inspect", str(int8_out / "model.litertlm"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (shared,) = found["shared_weights"]
+    assert set(shared["sections"]) == {"embedder", "main"} and shared["end"] - shared["begin"] == 2048 * 128
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "choice"),
+    [
+        (["--device", "pixle"], 2, "pixel"),
+        (["--device", "pixel", "--recipe", "int3"], 2, "int4"),
+        (["--device", "pixel", "--from", "lowr"], 2, "lower"),
+        (["--device", "pixel", "--target", "/nowhere"], 3, "config.json"),
+    ],
+)
+def test_mistakes_name_the_choices_and_leave_nothing(arguments, code, choice, tmp_path, capsys):
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == code
+    message = capsys.readouterr().err
+    assert choice in message and all(part in message for part in ("expected:", "found:", "where:", "do:"))
+    assert not (tmp_path / "out" / "model.litertlm").exists()
+
+
+def test_a_truncated_checkpoint_is_refused_before_any_work(tmp_path, capsys):
+    from export.cli import DEMO
+
+    folder = tmp_path / "target"
+    shutil.copytree(DEMO / "target", folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert main(["--device", "pixel", "--target", str(folder), "--out", str(tmp_path / "out")]) == 3
+    assert "model.safetensors" in capsys.readouterr().err
