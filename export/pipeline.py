@@ -60,14 +60,14 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         else:
             write_models(writer, plan, models, chat, engine_template(template) if template else None)
     try:
-        with clock.stage("record", "golden traces"):
-            traces, figures = _record(plan, writer, chat)
+        with clock.stage("record", "check against float, golden traces"):
+            traces, figures, checked = _record(plan, writer, chat)
         with clock.stage("seal", "hashes"):
             digest = writer.finish(traces, manifest(plan, models, chat))
     except Exception:
         writer.discard()
         raise
-    return _report(plan, out, traces, digest, clock.seconds, figures)
+    return _report(plan, out, traces, digest, clock.seconds, figures, checked)
 
 
 def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
@@ -85,10 +85,11 @@ def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Pa
     return graphs
 
 
-def _record(plan: Plan, writer: BundleWriter, chat: ChatPieces | None) -> tuple[Mapping[str, bytes], dict]:
+def _record(plan: Plan, writer: BundleWriter, chat: ChatPieces | None) -> tuple[Mapping[str, bytes], dict, dict | None]:
     from tokenizers import Tokenizer
 
     from export.bench import figures
+    from export.check import check
     from export.record import golden_traces
     from runtime_spec.litert.runtime import MODELS, Models
 
@@ -102,15 +103,18 @@ def _record(plan: Plan, writer: BundleWriter, chat: ChatPieces | None) -> tuple[
         sections = {n: view[slice(*writer.sections[n])] for n in MODELS if n in writer.sections}
         models = Models(sections, threads=1, key=None)
         try:
+            checked = check(plan, models, encode)
             traces = golden_traces(plan, models, encode, chat)
             bos = plan.target.tokenizer.bos
             measured = figures(models.target, models.drafter, plan.device.draft_tokens, encode, bos)
         finally:
             models.close()
-    return traces, measured
+    return traces, measured, checked
 
 
-def _report(plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, seconds: dict, figures: dict) -> dict:
+def _report(
+    plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, seconds: dict, figures: dict, checked: dict | None
+) -> dict:
     folder = out / "traces"
     folder.mkdir(exist_ok=True)
     for name, text in traces.items():
@@ -132,6 +136,8 @@ def _report(plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, sec
             "largest_lowering_process": children * 1024,
         },
         "measured": figures,
+        # None: the model is too large to be held in float here.
+        "check": checked,
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

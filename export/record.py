@@ -54,6 +54,10 @@ def golden_traces(
 
 def _new_tokens(plan: Plan) -> int:
     """Fewer for a large model: it is recorded at a few tokens a second."""
+    return NEW_TOKENS_LARGE if num_parameters(plan) > LARGE_PARAMETERS else NEW_TOKENS
+
+
+def num_parameters(plan: Plan) -> int:
+    """Of the target, towers included."""
     tensors = plan.target.tensors
-    values = sum(math.prod(tensors.info(name).shape) for name in tensors.names())
-    return NEW_TOKENS_LARGE if values > LARGE_PARAMETERS else NEW_TOKENS
+    return sum(math.prod(tensors.info(name).shape) for name in tensors.names())

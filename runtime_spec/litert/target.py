@@ -77,6 +77,11 @@ class LiteRtTarget:
     def rollback(self, cache_length: int) -> None:
         """Nothing to do: masks show only what a pass is told, and dead slots are written again before they show."""
 
+    def logits(self) -> np.ndarray:
+        """float32[T, V] of the last verify pass, valid until the next."""
+        scoring, count = self._last
+        return scoring.logits[:count]
+
     def margins(self) -> list[float]:
         scoring, count = self._last
         top = np.partition(scoring.logits[:count], -2, axis=-1)[:, -2:]
