@@ -1,7 +1,7 @@
-"""Weightless LiteRT graphs as flatbuffer objects: widths, tidier operations, merged signatures, planned weights.
+"""Weightless LiteRT graphs as flatbuffer objects: widths, merged signatures, planned weights.
 
-`lower` traces one graph for all widths, over a sentinel number of tokens; `with_tokens` turns it into the graph of any
-width. Nothing here touches the bytes of a weight.
+`lower` traces one graph for all widths, over a sentinel number of tokens; `with_width` turns it into the graph of any.
+ Nothing here touches the bytes of a weight.
 """
 
 import hashlib
@@ -13,12 +13,14 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.errors import SlipstreamError
+from export.plan import Width
 from export.recipe import Storage
 
 WEIGHT_PREFIX = "weight/"
 ALIGNMENT = 64
 OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-SHAPE_OPERANDS = {"RESHAPE": (1,), "BROADCAST_TO": (1,), "SLICE": (2,)}
+# Constant operands that hold sizes; MINIMUM's is the last slot that a window may begin at.
+SIZE_OPERANDS = {"RESHAPE": (1,), "BROADCAST_TO": (1,), "SLICE": (2,), "MINIMUM": (1,)}
 
 
 class GraphError(SlipstreamError):
@@ -43,20 +45,30 @@ def weight_name(tensor: schema.TensorT) -> str | None:
     return name.split("/")[1] if name.startswith(WEIGHT_PREFIX) else None
 
 
-def _constant(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray | None:
+def constant(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray | None:
+    """The values of an int32 constant; None for any other tensor."""
     data = model.buffers[tensor.buffer].data
     if data is None or tensor.type != schema.TensorType.INT32:
         return None
     return np.frombuffer(bytes(data), np.int32)
 
 
-def with_tokens(path: Path, sentinel: int, tokens: int) -> schema.ModelT:
-    """The graph at `path`, lowered over `sentinel` tokens, as a graph over `tokens`."""
+def with_width(path: Path, lowered: Width, wanted: Width) -> schema.ModelT:
+    """The graph at `path`, lowered for one width, as the graph of another.
+
+    The lowered width's numbers must occur in the graph for no other reason: `plan` chooses them so."""
     model = load(path)
+    exact = {lowered.slots: wanted.slots, lowered.capacity - lowered.slots: wanted.capacity - wanted.slots}
+    if lowered.slots == lowered.capacity:
+        exact = {}
 
     def replaced(values) -> np.ndarray:
         values = np.asarray(values, np.int32)
-        return np.where((values > 0) & (values % sentinel == 0), values // sentinel * tokens, values).astype(np.int32)
+        factors = values // lowered.tokens
+        found = np.where((values > 0) & (values % lowered.tokens == 0), factors * wanted.tokens, values)
+        for old, new in exact.items():
+            found[values == old] = new
+        return found.astype(np.int32)
 
     for graph in model.subgraphs:
         for tensor in graph.tensors:
@@ -67,108 +79,15 @@ def with_tokens(path: Path, sentinel: int, tokens: int) -> schema.ModelT:
             kind = operator(model, op)
             if kind == "RESHAPE" and op.builtinOptions is not None and op.builtinOptions.newShape is not None:
                 op.builtinOptions.newShape = replaced(op.builtinOptions.newShape)
-            for operand in SHAPE_OPERANDS.get(kind, ()):
+            for operand in SIZE_OPERANDS.get(kind, ()):
                 if operand >= len(op.inputs):
                     continue
                 buffer = graph.tensors[op.inputs[operand]].buffer
-                constant = _constant(model, graph.tensors[op.inputs[operand]])
-                if constant is not None and buffer not in done:
+                values = constant(model, graph.tensors[op.inputs[operand]])
+                if values is not None and buffer not in done:
                     done.add(buffer)
-                    model.buffers[buffer].data = replaced(constant).view(np.uint8)
+                    model.buffers[buffer].data = replaced(values).view(np.uint8)
     return model
-
-
-def keep_mean_dims(model: schema.ModelT) -> None:
-    """MEAN, ADD, RESHAPE back, RSQRT becomes MEAN with kept dimensions, ADD, RSQRT: one operation less a norm."""
-    for graph in model.subgraphs:
-        users: dict[int, list[schema.OperatorT]] = {}
-        for op in graph.operators:
-            for i in op.inputs:
-                users.setdefault(int(i), []).append(op)
-
-        def only_user(op: schema.OperatorT, kind: str, users=users) -> schema.OperatorT | None:
-            found = users.get(int(op.outputs[0]), [])
-            return found[0] if len(found) == 1 and operator(model, found[0]) == kind else None
-
-        dropped = []
-        for mean in graph.operators:
-            if operator(model, mean) != "MEAN" or mean.builtinOptions.keepDims:
-                continue
-            add = only_user(mean, "ADD")
-            reshape = add and only_user(add, "RESHAPE")
-            rsqrt = reshape and only_user(reshape, "RSQRT")
-            if not rsqrt or list(graph.tensors[reshape.outputs[0]].shape[:-1]) != list(
-                graph.tensors[mean.outputs[0]].shape
-            ):
-                continue
-            for tensor in (mean.outputs[0], add.outputs[0]):
-                graph.tensors[tensor].shape = graph.tensors[reshape.outputs[0]].shape
-            mean.builtinOptions.keepDims = True
-            rsqrt.inputs = np.array([add.outputs[0]], np.int32)
-            dropped.append(id(reshape))
-        graph.operators = [op for op in graph.operators if id(op) not in dropped]
-
-
-def attention_matmuls(model: schema.ModelT) -> None:
-    """FULLY_CONNECTED over a reshaped cache becomes BATCH_MATMUL over the cache itself.
-
-    The converter prefers the former, whose filter XNNPACK only takes when it is constant: attention would run outside
-    the delegate."""
-    code = None
-    for graph in model.subgraphs:
-        makers = {int(op.outputs[0]): op for op in graph.operators if operator(model, op) == "RESHAPE"}
-        dropped = set()
-        for op in graph.operators:
-            if operator(model, op) != "FULLY_CONNECTED" or int(op.inputs[1]) not in makers:
-                continue
-            reshape = makers[int(op.inputs[1])]
-            if code is None:
-                code = _add_code(model, schema.BuiltinOperator.BATCH_MATMUL)
-            op.opcodeIndex = code
-            op.inputs = np.array([op.inputs[0], reshape.inputs[0]], np.int32)
-            op.builtinOptionsType = schema.BuiltinOptions.BatchMatMulOptions
-            op.builtinOptions = schema.BatchMatMulOptionsT()
-            op.builtinOptions.adjY = True
-            dropped.add(id(reshape))
-        graph.operators = [op for op in graph.operators if id(op) not in dropped]
-
-
-def delegated_broadcasts(model: schema.ModelT) -> None:
-    """BROADCAST_TO becomes an addition of zeros, which XNNPACK takes."""
-    code = None
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            if operator(model, op) != "BROADCAST_TO":
-                continue
-            source, out = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-            if code is None:
-                code = _add_code(model, schema.BuiltinOperator.ADD)
-            shape = [o if o != s else 1 for s, o in zip(source.shape, out.shape, strict=True)]
-            zeros = schema.TensorT()
-            zeros.name, zeros.type, zeros.hasRank = b"zeros", schema.TensorType.FLOAT32, True
-            zeros.shape = np.array(shape, np.int32)
-            buffer = schema.BufferT()
-            buffer.data = np.zeros(4 * int(np.prod(shape)), np.uint8)
-            model.buffers.append(buffer)
-            zeros.buffer = len(model.buffers) - 1
-            graph.tensors.append(zeros)
-            op.opcodeIndex, op.inputs = code, np.array([op.inputs[0], len(graph.tensors) - 1], np.int32)
-            op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.AddOptions, schema.AddOptionsT()
-
-
-def tidy(model: schema.ModelT) -> schema.ModelT:
-    """All rewrites, in order."""
-    keep_mean_dims(model)
-    attention_matmuls(model)
-    delegated_broadcasts(model)
-    return model
-
-
-def _add_code(model: schema.ModelT, builtin: int) -> int:
-    code = schema.OperatorCodeT()
-    code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), 1
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 def merge(signatures: list[tuple[str, schema.ModelT]]) -> schema.ModelT:
@@ -190,6 +109,7 @@ def merge(signatures: list[tuple[str, schema.ModelT]]) -> schema.ModelT:
     placed: dict[int, schema.SubGraphT] = {}
     for i, (name, model) in enumerate(signatures):
         for j, graph in enumerate(model.subgraphs):
+            _name_tensors(graph, f"{name}/" if base[i, j] == i else f"{name}/{j}/")
             _move(merged, model, graph, codes, constants, lambda k, i=i: base[i, k])
             placed[base[i, j]] = graph
         definition = model.signatureDefs[0]
@@ -203,6 +123,13 @@ def merge(signatures: list[tuple[str, schema.ModelT]]) -> schema.ModelT:
 def model_main(model: schema.ModelT, base: dict, i: int) -> int:
     """Index within `model` of the subgraph that was placed as signature `i`."""
     return next(j for j in range(len(model.subgraphs)) if base[i, j] == i)
+
+
+def _name_tensors(graph: schema.SubGraphT, prefix: str) -> None:
+    """Names of its own for every tensor: the converter's repeat from signature to signature."""
+    for i, tensor in enumerate(graph.tensors):
+        name = weight_name(tensor)
+        tensor.name = (f"{WEIGHT_PREFIX}{name}/{prefix}{i}" if name else f"{prefix}{i}").encode()
 
 
 def _move(merged, model, graph, codes: dict, constants: dict, subgraph_at) -> None:

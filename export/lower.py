@@ -13,20 +13,16 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from export.upstream import litert_torch as upstream_litert_torch
+import torch
+from litert_converter.mlir import ir, passmanager
+from litert_converter.mlir._mlir_libs import converter_api_ext
+from litert_converter.mlir.dialects import stablehlo
+from litert_torch import backend
+from litert_torch._convert import core, litert_converter, signature
+from litert_torch.backend import inline_consts, lowerings
+from litert_torch.backend.lowerings import utils as lowering_utils
 
-upstream_litert_torch.apply()
-
-import torch  # noqa: E402
-from litert_converter.mlir import ir, passmanager  # noqa: E402
-from litert_converter.mlir._mlir_libs import converter_api_ext  # noqa: E402
-from litert_converter.mlir.dialects import stablehlo  # noqa: E402
-from litert_torch import backend  # noqa: E402
-from litert_torch._convert import core, litert_converter, signature  # noqa: E402
-from litert_torch.backend import inline_consts, lowerings  # noqa: E402
-from litert_torch.backend.lowerings import utils as lowering_utils  # noqa: E402
-
-from export.modules import cache  # noqa: E402, F401  (registers the operation that is lowered below)
+from export.modules import cache, selection  # noqa: F401  (register the operations that are lowered below)
 
 MAP_NORESERVE = 0x4000
 WEIGHT_PREFIX = "weight/"
@@ -63,6 +59,42 @@ def _lower_update_cache(context, cache_value: ir.Value, update: ir.Value, start:
     starts = [zero] * 4
     starts[dim] = start
     return stablehlo.dynamic_update_slice(cache_value, update, starts)
+
+
+@lowerings.lower(torch.ops.slipstream.read_window)
+def _lower_read_window(context, source: ir.Value, begin: ir.Value, size: int, dim: int):
+    zero = lowering_utils.splat(0, ir.IntegerType.get_signless(32), [])
+    starts, sizes = [zero] * 4, list(ir.RankedTensorType(source.type).shape)
+    starts[dim], sizes[dim] = begin, size
+    return stablehlo.dynamic_slice(source, starts, sizes)
+
+
+@lowerings.lower(torch.ops.slipstream.read_prefix)
+def _lower_read_prefix(context, source: ir.Value, count: ir.Value, dim: int):
+    return stablehlo.custom_call([source.type], [source, count], f"slipstream.read_prefix.{dim}")
+
+
+@lowerings.lower(torch.ops.slipstream.prefix_length)
+def _lower_prefix_length(context, newest: ir.Value, capacity: int):
+    def number(value: int) -> ir.Value:
+        return lowering_utils.splat(value, ir.IntegerType.get_signless(32), [])
+
+    step = number(cache.PREFIX_STEP)
+    steps = stablehlo.add(stablehlo.divide(newest, step), number(1))
+    return stablehlo.minimum(stablehlo.multiply(steps, step), number(capacity))
+
+
+@lowerings.lower(torch.ops.slipstream.kth_largest)
+def _lower_kth_largest(context, values: ir.Value, k: int):
+    kind = ir.RankedTensorType.get([1], ir.RankedTensorType(values.type).element_type)
+    return stablehlo.custom_call([kind], [values], f"slipstream.kth_largest.{k}")
+
+
+@lowerings.lower(torch.ops.slipstream.take)
+def _lower_take(context, values: ir.Value, indices: ir.Value):
+    kind = ir.RankedTensorType(values.type)
+    kind = ir.RankedTensorType.get(ir.RankedTensorType(indices.type).shape, kind.element_type)
+    return stablehlo.custom_call([kind], [values, indices], "slipstream.take.0")
 
 
 def inline_named(program: torch.export.ExportedProgram) -> None:

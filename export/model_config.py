@@ -76,6 +76,10 @@ class TextConfig:
         """Layer type → the last layer of that type that owns a cache: what shared layers and the drafter read."""
         return {self.layer_types[layer]: layer for layer in self.kv_layers}
 
+    def window_slots(self, tokens: int, capacity: int) -> int:
+        """Cache slots that `tokens` consecutive queries of a sliding layer can see together."""
+        return min(self.sliding_window - 1 + tokens, capacity)
+
     def key_is_value(self, layer: int) -> bool:
         """Whether the layer has no value projection: full layers under `attention_k_eq_v`."""
         return self.attention_k_eq_v and self.layer_types[layer] == FULL

@@ -1,21 +1,88 @@
-"""The cache update as one operation, so that it lowers to one DYNAMIC_UPDATE_SLICE.
+"""Cache access as single operations, so that each lowers to one operation of LiteRT.
 
 A graph must write first and read the updated cache: the runtime binds one buffer as both input and output.
 """
 
 import torch
 
+PREFIX_STEP = 128
+"""Slots by which the part of the cache that full layers read grows. Each growth makes XNNPACK plan anew, once."""
+
 
 @torch.library.custom_op("slipstream::update_cache", mutates_args=())
 def update_cache(cache: torch.Tensor, update: torch.Tensor, start: torch.Tensor, dim: int) -> torch.Tensor:
     """`cache` with `update` written from scalar `start` along `dim`; the start is clamped so that the update fits."""
     size = update.shape[dim]
-    first = min(max(int(start), 0), cache.shape[dim] - size)
     out = cache.clone()
-    out.narrow(dim, first, size).copy_(update)
+    out.narrow(dim, _clamped(start, cache.shape[dim] - size), size).copy_(update)
     return out
 
 
 @update_cache.register_fake
 def _(cache: torch.Tensor, update: torch.Tensor, start: torch.Tensor, dim: int) -> torch.Tensor:
     return torch.empty_like(cache)
+
+
+@torch.library.custom_op("slipstream::read_window", mutates_args=())
+def read_window(source: torch.Tensor, begin: torch.Tensor, size: int, dim: int) -> torch.Tensor:
+    """`size` slots of `source` from scalar `begin` along `dim`; the begin is clamped so that they fit."""
+    return source.narrow(dim, _clamped(begin, source.shape[dim] - size), size).clone()
+
+
+@read_window.register_fake
+def _(source: torch.Tensor, begin: torch.Tensor, size: int, dim: int) -> torch.Tensor:
+    shape = list(source.shape)
+    shape[dim] = size
+    return source.new_empty(shape)
+
+
+@torch.library.custom_op("slipstream::prefix_length", mutates_args=())
+def prefix_length(newest: torch.Tensor, capacity: int) -> torch.Tensor:
+    """Slots in use up to int32 scalar `newest`, in whole steps of PREFIX_STEP."""
+    return torch.clamp((newest // PREFIX_STEP + 1) * PREFIX_STEP, max=capacity)
+
+
+@prefix_length.register_fake
+def _(newest: torch.Tensor, capacity: int) -> torch.Tensor:
+    return torch.empty_like(newest)
+
+
+@torch.library.custom_op("slipstream::read_prefix", mutates_args=())
+def read_prefix(source: torch.Tensor, count: torch.Tensor, dim: int) -> torch.Tensor:
+    """The first scalar `count` slots of `source` along `dim`. Only in LiteRT is the result shorter than the source:
+    here it keeps its shape, since traced shapes are fixed and what lies behind `count` is masked anyway."""
+    return source.clone()
+
+
+@read_prefix.register_fake
+def _(source: torch.Tensor, count: torch.Tensor, dim: int) -> torch.Tensor:
+    return torch.empty_like(source)
+
+
+def _clamped(start: torch.Tensor, last: int) -> int:
+    return min(max(int(start), 0), last)
+
+
+class Window:
+    """The stretch of slots that the sliding layers of one graph can see: `slots` from int32 scalar `first` on.
+
+    Attention then costs the window, not the context."""
+
+    def __init__(self, first: torch.Tensor, slots: int):
+        self._slots = slots
+        self._begin = torch.clamp(first, min=0)
+
+    def read(self, source: torch.Tensor, dim: int) -> torch.Tensor:
+        return read_window(source, self._begin, self._slots, dim)
+
+
+class Prefix:
+    """The slots in use, up to int32 scalar `newest`, in whole steps: what full layers read.
+
+    Attention then costs the text so far, not the context."""
+
+    def __init__(self, newest: torch.Tensor, capacity: int):
+        self._count = prefix_length(newest, capacity)
+
+    def read(self, source: torch.Tensor, dim: int) -> torch.Tensor:
+        return read_prefix(source, self._count, dim)

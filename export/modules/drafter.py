@@ -6,9 +6,13 @@ from torch.nn import functional as F
 
 from export.model_config import FULL, SLIDING, DrafterConfig
 from export.modules import layers as ops
+from export.modules.cache import PREFIX_STEP, Prefix, Window
 from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
+from export.modules.selection import kth_largest, take
 
+HUGE = 1e30
+"""Makes any positive difference of scores at least 1."""
 DENSE_HEAD_LIMIT = 4 << 20
 """Weights of the head (V * D) up to which all tokens are scored and the rest masked; above, rows are gathered."""
 
@@ -53,10 +57,11 @@ class Drafter(nn.Module):
 
     def forward(self, activations, input_pos, mask, **caches) -> dict[str, torch.Tensor]:
         text, newest = self.config.text, input_pos.to(torch.float)
-        masks = {FULL: mask}
-        if SLIDING in text.rope:
-            # Inclusive and counted back from the newest cached row: one slot more than the target's own window.
-            masks[SLIDING] = mask + ops.slots_before(newest - float(text.sliding_window), self.capacity)
+        parts = self._cache_parts(input_pos[0])
+        masks = {kind: parts[kind].read(mask, 3) if kind in parts else mask for kind in text.rope}
+        for kind, part in parts.items():
+            for name, dim in ((f"kv_cache_k_{self.sources[kind]}", 2), (f"kv_cache_v_{self.sources[kind]}", 3)):
+                caches[name] = part.read(caches[name], dim)
         rotary = {kind: self.rotary[kind](newest + 1.0) for kind in text.rope}
         x = ops.linear(activations, self.pre_projection)
         for i, layer in enumerate(self.layers):
@@ -74,18 +79,28 @@ class Drafter(nn.Module):
         hidden = ops.rms_norm(x, self.norm, text.rms_norm_eps)
         return {"logits": self._logits(hidden), "projected_activations": ops.linear(hidden, self.post_projection)}
 
+    def _cache_parts(self, newest: torch.Tensor) -> dict[str, Window | Prefix]:
+        """What the layers of each type read of the caches; absent where that is all of it."""
+        parts, text = {}, self.config.text
+        if FULL in text.rope and self.capacity > PREFIX_STEP:
+            parts[FULL] = Prefix(newest, self.capacity)
+        # Inclusive and counted back from the newest cached row: one slot more than the target's own window.
+        if SLIDING in text.rope and text.sliding_window + 1 < self.capacity:
+            parts[SLIDING] = Window(newest - text.sliding_window, text.sliding_window + 1)
+        return parts
+
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """[1, 1, V]; with the sparse head, tokens outside the chosen clusters get a large negative value."""
         if not self.config.use_ordered_embeddings:
             return ops.linear(hidden, self.head)
         table = self.masked_embedding
         scores = ops.linear(hidden, table.centroids).reshape(-1)
-        chosen = torch.topk(scores, table.top_k).indices
         if self.head.weight.numel() <= DENSE_HEAD_LIMIT:
-            # Every score, then the clusters that were not chosen hidden.
-            kept = torch.zeros_like(scores).scatter(0, chosen, torch.ones(table.top_k))
-            hidden_clusters = (kept - 1.0) * -HIDDEN
-            return ops.linear(hidden, self.head) + hidden_clusters.index_select(0, table.cluster_of).reshape(1, 1, -1)
+            # Every score, then the tokens hidden whose cluster scores less than the last one chosen.
+            below = kth_largest(scores, table.top_k) - take(scores, table.cluster_of)
+            hidden_tokens = torch.clamp(torch.relu(below) * HUGE, max=1.0) * HIDDEN
+            return ops.linear(hidden, self.head) + hidden_tokens.reshape(1, 1, -1)
+        chosen = torch.topk(scores, table.top_k).indices
         tokens = table.clusters.index_select(0, chosen).reshape(-1)
         rows = F.embedding(tokens, self.head.weight)
         logits = torch.matmul(rows, hidden.reshape(-1, 1)).reshape(-1)

@@ -71,9 +71,9 @@ def repeat_rows(x: torch.Tensor, times: int) -> torch.Tensor:
     return x.reshape(1, rows, 1, width).expand(1, rows, times, width).reshape(1, 1, rows * times, width)
 
 
-def slots_before(first_visible: torch.Tensor, capacity: int) -> torch.Tensor:
-    """Mask [1, 1, T, S] that hides slots below float[T] `first_visible`; arithmetic only, so it stays delegated."""
-    slots = torch.arange(capacity, dtype=torch.float).reshape(1, 1, 1, capacity)
+def hide_before(first_visible: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+    """Mask [1, 1, T, S] over float[1, 1, 1, S] `slots` that hides those below float[T] `first_visible`; arithmetic
+    only, so it stays delegated."""
     return torch.relu(first_visible.reshape(1, 1, -1, 1) - slots) * HIDDEN
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from export.model_config import FULL, SLIDING, TextConfig
 from export.modules import layers as ops
-from export.modules.cache import update_cache
+from export.modules.cache import PREFIX_STEP, Prefix, Window, update_cache
 from export.modules.layer import DecoderLayer
 from export.modules.layers import NewWeight, Rotary, Weight
 
@@ -39,10 +39,12 @@ class Target(nn.Module):
 
     def forward(self, embeddings, input_pos, mask, per_layer_embeddings=None, **caches) -> dict[str, torch.Tensor]:
         config, x = self.config, embeddings
-        positions, start = input_pos.to(torch.float), input_pos[0]
-        tables = self._tables(positions, mask)
+        start = input_pos[0]
+        parts = self._cache_parts(input_pos, embeddings.shape[1])
+        tables = self._tables(input_pos.to(torch.float), mask, parts)
         per_layer = self._per_layer_inputs(embeddings, per_layer_embeddings)
         written: dict[str, torch.Tensor] = {}
+        visible_slots: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         for i, layer in enumerate(self.layers):
             (cos, sin), (query_cos, query_sin), visible = tables[config.layer_types[i], config.kv_heads[i]]
             attended = layer.attention_input(x)
@@ -52,13 +54,11 @@ class Target(nn.Module):
                 written[f"kv_cache_v_{i}"] = update_cache(caches[f"kv_cache_v_{i}"], value, start, 3)
                 if not self.scores and i == config.kv_layers[-1]:
                     return written
-            source = config.kv_source(i)
-            attended = layer.self_attn.output(
-                layer.self_attn.query(attended, query_cos, query_sin),
-                written[f"kv_cache_k_{source}"],
-                written[f"kv_cache_v_{source}"],
-                visible,
-            )
+                keys, values = written[f"kv_cache_k_{i}"], written[f"kv_cache_v_{i}"]
+                part = parts.get(config.layer_types[i])
+                visible_slots[i] = (part.read(keys, 2), part.read(values, 3)) if part else (keys, values)
+            query = layer.self_attn.query(attended, query_cos, query_sin)
+            attended = layer.self_attn.output(query, *visible_slots[config.kv_source(i)], visible)
             x = layer.after_attention(x, attended, per_layer[i] if per_layer else None)
         hidden = ops.rms_norm(x, self.norm, config.rms_norm_eps)
         return written | {"logits": self._logits(hidden), "activations": hidden}
@@ -68,14 +68,30 @@ class Target(nn.Module):
         which then could not be the embedder's."""
         cap = self.config.softcap
         if cap is None:
-            return ops.linear(hidden, self.head)
-        return torch.tanh(ops.linear(hidden * (1.0 / cap), self.head)) * cap
+            return self._head(hidden)
+        return torch.tanh(self._head(hidden * (1.0 / cap))) * cap
 
-    def _tables(self, positions: torch.Tensor, mask: torch.Tensor) -> dict:
+    def _head(self, hidden: torch.Tensor) -> torch.Tensor:
+        return ops.linear(hidden, self.head)
+
+    def _cache_parts(self, input_pos: torch.Tensor, tokens: int) -> dict[str, Window | Prefix]:
+        """What the layers of each type read of the cache; absent where that is all of it."""
+        parts, config = {}, self.config
+        if FULL in config.rope and self.capacity > PREFIX_STEP:
+            parts[FULL] = Prefix(torch.amax(input_pos), self.capacity)
+        slots = config.window_slots(tokens, self.capacity)
+        if SLIDING in config.rope and slots < self.capacity:
+            parts[SLIDING] = Window(input_pos[0] - (config.sliding_window - 1), slots)
+        return parts
+
+    def _tables(self, positions: torch.Tensor, mask: torch.Tensor, parts: dict[str, Window | Prefix]) -> dict:
         """Rotary tables for keys and queries, and the mask, by (layer type, K): once a graph, not a layer."""
-        masks = {FULL: mask}
-        if SLIDING in self.config.rope:
-            masks[SLIDING] = mask + ops.slots_before(positions - float(self.config.sliding_window - 1), self.capacity)
+        masks = {kind: parts[kind].read(mask, 3) if kind in parts else mask for kind in self.config.rope}
+        if SLIDING in masks:
+            slots = torch.arange(self.capacity, dtype=torch.float).reshape(1, 1, 1, -1)
+            if SLIDING in parts:
+                slots = parts[SLIDING].read(slots, 3)
+            masks[SLIDING] = masks[SLIDING] + ops.hide_before(positions - float(self.config.sliding_window - 1), slots)
         tables = {}
         for kind, kv_heads in dict.fromkeys(zip(self.config.layer_types, self.config.kv_heads, strict=True)):
             group = self.config.num_heads // kv_heads
