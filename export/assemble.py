@@ -9,6 +9,7 @@ from export.bundle import BundleWriter, Group, Part, pack_tokenizer
 from export.llm_metadata import llm_metadata
 from export.plan import Plan
 from export.stream import CheckpointSource, PlannedModel, write_group
+from export.tidy import tidy
 from runtime_spec.manifest import ALIGNMENT, ChatPieces, Config, Manifest, Model, Recipe, Signature, TensorSpec, Tokens
 
 DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT32: "int32"}
@@ -20,8 +21,9 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
     scored = [1, plan.device.draft_tokens + 1]
     scored += [w for w in plan.device.all_verify_widths if w not in scored]
     widths += [(plan.signature(w), "verify", w) for w in scored if w <= plan.capacity]
+    lowered = plan.width(plan.sentinel)
     signatures = [
-        (name, graph.tidy(graph.with_tokens(graphs[kind], plan.sentinel, width))) for name, kind, width in widths
+        (name, tidy(graph.with_width(graphs[kind], lowered, plan.width(tokens)))) for name, kind, tokens in widths
     ]
     source = CheckpointSource(plan.target)
     models = {"embedder": _planned("embedder", _single("embedder", graphs["embedder"]), source, plan)}
@@ -36,7 +38,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
 
 
 def _single(signature: str, path: Path) -> schema.ModelT:
-    return graph.merge([(signature, graph.tidy(graph.load(path)))])
+    return graph.merge([(signature, tidy(graph.load(path)))])
 
 
 def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan, prefix: str = "") -> PlannedModel:

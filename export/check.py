@@ -1,95 +1,146 @@
-"""Quantised models against the float modules, on prompts the recipe has never seen: top-1 agreement and KL."""
+"""Quantised models against float, on text the recipe has never seen: top-1 agreement and KL of the target, and what is
+left of the pair's acceptance."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
-import torch
+import numpy as np
 
 from export.errors import CheckFailedError
-from export.modules import weights
-from export.modules.target import Target
 from export.plan import Plan
-from export.record import LARGE_PARAMETERS, num_parameters, prompts
+from export.record import num_parameters, prompts
 from runtime_spec.litert.runtime import Models
+from runtime_spec.manifest import ChatPieces
+from runtime_spec.reference.ports import Drafter, Target
+from runtime_spec.reference.session import Session
+from runtime_spec.reference.state import DecodeConfig
+from runtime_spec.reference.stats import DecodeStats, count_rounds
 
-LENGTH = 64
+PAIR_PARAMETERS = 50_000_000
+"""Up to this size the float pair decodes here too; above, acceptance is only counted for the stored pair."""
+TEXT_TOKENS, TEXT_TOKENS_LARGE = 384, 64
+DRAFTED_TOKENS = 48
+NEAR_TIE = 0.05
+"""Difference of probability up to which another choice is no worse: an untrained model has hardly any other."""
 
 
-@torch.no_grad()
-def check(plan: Plan, models: Models, encode: Callable[[str], list[int]]) -> dict | None:
-    """Figures over teacher-forced prompts and their greedy continuations; None for a model too large to hold in float.
+def checked_tokens(plan: Plan, encode: Callable[[str], list[int]]) -> list[int]:
+    """The text that logits are compared over: every prompt, one after the other."""
+    plain, chats = prompts()
+    length = TEXT_TOKENS if num_parameters(plan) <= PAIR_PARAMETERS else TEXT_TOKENS_LARGE
+    return [plan.target.tokenizer.bos, *encode("\n".join(plain + chats))][: min(length, plan.capacity)]
+
+
+def check(
+    plan: Plan,
+    models: Models,
+    encode: Callable[[str], list[int]],
+    chat: ChatPieces | None,
+    tokens: Sequence[int],
+    float_logits: np.ndarray,
+) -> dict:
+    """Figures over `tokens`, whose float logits are float32[T, V], and acceptance by class of prompt.
 
     Raises CheckFailedError with the numbers when they are outside the recipe's tolerances."""
-    if num_parameters(plan) > LARGE_PARAMETERS:
-        return None
-    module = weights.fill(Target(plan.target.config, plan.capacity, True, weights.empty_weight), plan.target)
-    agreed = positions = 0
-    divergence = 0.0
-    for text in prompts()[0]:
-        tokens = [plan.target.tokenizer.bos, *encode(text)]
-        tokens = _continued(models, tokens, min(LENGTH, plan.capacity - 8))
-        ours = _logits(models, tokens)
-        exact = _float_logits(plan, module, models, tokens)
-        agreed += int((ours.argmax(-1) == exact.argmax(-1)).sum())
-        positions += len(tokens)
-        exact, ours = exact.log_softmax(-1), ours.log_softmax(-1)
-        divergence += float((exact.exp() * (exact - ours)).sum())
-    found = {"top1_agreement": round(agreed / positions, 4), "mean_kl": round(divergence / positions, 6)}
-    found["positions"] = positions
-    _hold(plan, found)
+    found = compare_logits(models, tokens, float_logits)
+    if models.drafter and num_parameters(plan) <= PAIR_PARAMETERS:
+        found["acceptance"] = _acceptance_by_class(plan, models, encode, chat)
+    hold(plan, found)
     return found
 
 
-def _continued(models: Models, tokens: list[int], length: int) -> list[int]:
-    """The prompt and what the stored target says next, `length` tokens in all."""
-    tokens = tokens[:length]
-    token, _ = models.target.prefill(tokens, 0)
-    while len(tokens) < length:
-        tokens.append(token)
-        token = models.target.verify([token], len(tokens) - 1, 1)[0][0]
-    return tokens
-
-
-def _logits(models: Models, tokens: list[int]) -> torch.Tensor:
-    """Logits after each token, float[T, V], through the widest verify graph."""
-    width, found = models.target.verify_widths[-1], []
+def compare_logits(models: Models, tokens: Sequence[int], exact: np.ndarray) -> dict:
+    """Share of positions with float's own choice, share with another that float gives nearly the same probability, and
+    mean KL(float || stored) in nats; teacher-forced, through the widest verify graph."""
+    width, agreed, near, divergence = models.target.verify_widths[-1], 0, 0, 0.0
     for begin in range(0, len(tokens), width):
-        part = tokens[begin : begin + width]
-        models.target.verify(part, begin, width)
-        found.append(torch.from_numpy(models.target.logits().copy()))
-    return torch.cat(found)
+        part = list(tokens[begin : begin + width])
+        begin_width = min(w for w in models.target.verify_widths if w >= len(part))
+        models.target.verify(part, begin, begin_width)
+        for ours, theirs in zip(models.target.logits(), exact[begin:], strict=False):
+            choice, own = int(ours.argmax()), int(theirs.argmax())
+            agreed += choice == own
+            ours, theirs = _log_softmax(ours), _log_softmax(theirs)
+            probabilities = np.exp(theirs)
+            near += choice != own and bool(probabilities[own] - probabilities[choice] <= NEAR_TIE)
+            divergence += float(np.sum(probabilities * (theirs - ours)))
+    count = len(tokens)
+    shares = {"top1_agreement": round(agreed / count, 4), "near_ties": round(near / count, 4)}
+    return shares | {"mean_kl": round(divergence / count, 6), "positions": count}
 
 
-def _float_logits(plan: Plan, module: Target, models: Models, tokens: list[int]) -> torch.Tensor:
-    config, count = plan.target.config, len(tokens)
-
-    def rows(table: str, scale: float, shape: tuple[int, ...]) -> torch.Tensor:
-        name = f"{plan.target.prefix}{table}.weight"
-        values = torch.from_numpy(plan.target.tensors.read(name))[tokens]
-        return values.reshape(shape) * scale
-
-    size = config.hidden_size
-    embedded = rows("embed_tokens", size**0.5, (1, count, size))
-    per_layer = None
-    if config.per_layer_size:
-        shape = (1, count, config.num_layers, config.per_layer_size)
-        per_layer = rows("embed_tokens_per_layer", config.per_layer_size**0.5, shape)
-    mask = torch.full((count, plan.capacity), -1e4).triu(1)[None, None]
-    caches = {}
-    for i in config.kv_layers:
-        heads, head = config.kv_heads[i], config.head_dims[i]
-        caches[f"kv_cache_k_{i}"] = torch.zeros(1, heads, plan.capacity, head)
-        caches[f"kv_cache_v_{i}"] = torch.zeros(1, heads, head, plan.capacity)
-    return module(embedded, torch.arange(count, dtype=torch.int32), mask, per_layer, **caches)["logits"][0]
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits.astype(np.float64) - logits.max()
+    return shifted - math.log(np.exp(shifted).sum())
 
 
-def _hold(plan: Plan, found: dict) -> None:
+def _acceptance_by_class(
+    plan: Plan, models: Models, encode: Callable[[str], list[int]], chat: ChatPieces | None
+) -> dict:
+    """Classes of prompts differ much, so each is counted alone."""
+    from export.float_ports import FloatDrafter, FloatTarget
+
+    plain, chats = prompts()
+    classes = {"plain": [[plan.target.tokenizer.bos, *encode(text)] for text in plain]}
+    if chat:
+        classes["chat"] = [encode(chat.prompt([("user", text)])) for text in chats]
+    exact, count = FloatTarget(plan), plan.device.draft_tokens
+    float_drafter, found = FloatDrafter(plan, exact), {}
+    for name, texts in classes.items():
+        texts = [text for text in texts if len(text) + 2 < plan.capacity]
+        ours = acceptance(models.target, models.drafter, texts, count)
+        float_pair = acceptance(exact, float_drafter, texts, count)
+        found[name] = {
+            "rate": round(ours.acceptance_rate, 4),
+            "float_rate": round(float_pair.acceptance_rate, 4),
+            "drafted": float_pair.drafted,
+        }
+    return found
+
+
+def acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_tokens: int) -> DecodeStats:
+    """What the loop counts over `texts` and their greedy continuations, without stop tokens."""
+    rounds = []
+    for tokens in texts:
+        session = Session(target, drafter, DecodeConfig(draft_tokens, frozenset()))
+        room = target.capacity - len(tokens) - 1
+        rounds += session.turn(tokens, min(DRAFTED_TOKENS, room))
+    return count_rounds(rounds)
+
+
+def hold(plan: Plan, found: dict) -> None:
+    """Raises CheckFailedError when a figure is outside the recipe's tolerances."""
     wanted = plan.recipe.tolerances
-    if found["top1_agreement"] >= wanted.min_top1_agreement and found["mean_kl"] <= wanted.max_mean_kl:
-        return
-    raise CheckFailedError(
+    kept = found["top1_agreement"] + found["near_ties"]
+    if kept < wanted.min_top1_agreement or found["mean_kl"] > wanted.max_mean_kl:
+        raise _failed(
+            plan,
+            f"top-1 agreement of at least {wanted.min_top1_agreement} but for near ties, "
+            f"mean KL of at most {wanted.max_mean_kl}",
+            f"{found['top1_agreement']} and {found['near_ties']} near ties, KL {found['mean_kl']}, "
+            f"over {found['positions']} positions",
+        )
+    for name, row in found.get("acceptance", {}).items():
+        if _acceptance_lost(row, wanted.min_acceptance_ratio):
+            raise _failed(
+                plan,
+                f"at least {wanted.min_acceptance_ratio} of the float pair's acceptance",
+                f"{row['rate']:.4f} of {row['float_rate']:.4f} over {row['drafted']} drafts on {name} prompts",
+            )
+
+
+def _acceptance_lost(row: dict, ratio: float) -> bool:
+    """Whether acceptance fell below its share by more than two standard errors of that many drafts."""
+    least, drafts = ratio * row["float_rate"], row["drafted"]
+    error = math.sqrt(least * (1 - least) / drafts) if drafts else 0.0
+    return row["rate"] < least - 2 * error
+
+
+def _failed(plan: Plan, expected: str, found: str) -> CheckFailedError:
+    return CheckFailedError(
         f"Recipe {plan.recipe.name} changes the model too much",
-        expected=f"top-1 agreement of at least {wanted.min_top1_agreement}, mean KL of at most {wanted.max_mean_kl}",
-        found=f"{found['top1_agreement']} and {found['mean_kl']} over {found['positions']} positions",
+        expected=expected,
+        found=found,
         where=plan.target.id,
         action="Choose a recipe with more bits.",
     )

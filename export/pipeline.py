@@ -3,18 +3,29 @@
 import json
 import mmap
 import resource
+import shutil
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from export.apart import run_apart
+from export.bench import figures
 from export.bundle import BundleWriter
 from export.chat_template import engine_template, read_chat_template, turn_pieces
+from export.check import check, checked_tokens
 from export.device import unknown_choice
 from export.errors import OutputError
 from export.plan import Plan
-from runtime_spec.manifest import ChatPieces
+from export.record import golden_traces
+from runtime_spec.litert.runtime import MODELS, Models
+from runtime_spec.manifest import ChatPieces, Manifest, SharedWeights
 
+BUNDLE = "model.litertlm"
 STAGES = ("lower", "quantize", "record", "report")
 Progress = Callable[[str, str], None]
 
@@ -25,7 +36,7 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
     Raises SlipstreamError; an existing bundle is left alone unless `force` or `start` is given."""
     if start is not None and start not in STAGES:
         raise unknown_choice("from", start, list(STAGES))
-    bundle = out / "model.litertlm"
+    bundle = out / BUNDLE
     if bundle.exists() and not (force or start):
         raise OutputError(
             f"Output exists: {bundle}",
@@ -50,24 +61,26 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         template = read_chat_template(plan.target.folder)
         chat = turn_pieces(template) if template else None
     graphs = _lower(plan, work, clock, fresh=start == "lower")
-    with clock.stage("quantize", f"recipe {plan.recipe.name}"):
-        from export.assemble import manifest, planned_models, write_models
-
-        models = planned_models(plan, graphs)
-        writer = BundleWriter(bundle)
-        if start in ("record", "report"):
-            writer = BundleWriter.resume(bundle)
-        else:
-            write_models(writer, plan, models, chat, engine_template(template) if template else None)
+    encode = _encoder(plan)
+    tokens, exact = checked_tokens(plan, encode), work / "float_logits.npy"
+    with clock.stage("quantize", f"recipe {plan.recipe.name}; beside it, what float says"):
+        reuse = start in ("record", "report")
+        (writer, manifest), _ = run_apart(
+            (_quantize, plan, graphs, out, chat, template, reuse), (_write_float_logits, plan, tokens, exact)
+        )
     try:
-        with clock.stage("record", "check against float, golden traces"):
-            traces, figures, checked = _record(plan, writer, chat)
+        with clock.stage("record", "check against float, golden traces, speed"), _opened(writer, work) as models:
+            checked = check(plan, models, encode, chat, tokens, np.load(exact, mmap_mode="r"))
+            traces = golden_traces(plan, models, encode, chat)
+            bos = plan.target.tokenizer.bos
+            measured = figures(models.target, models.drafter, plan.device.draft_tokens, encode, bos)
         with clock.stage("seal", "hashes"):
-            digest = writer.finish(traces, manifest(plan, models, chat))
+            digest = writer.finish(traces, manifest)
     except Exception:
         writer.discard()
         raise
-    return _report(plan, out, traces, digest, clock.seconds, figures, checked)
+    exact.unlink()
+    return _report(plan, out, traces, digest, clock.seconds, measured, checked)
 
 
 def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
@@ -85,31 +98,91 @@ def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Pa
     return graphs
 
 
-def _record(plan: Plan, writer: BundleWriter, chat: ChatPieces | None) -> tuple[Mapping[str, bytes], dict, dict | None]:
+def _quantize(
+    plan: Plan, graphs: dict[str, Path], out: Path, chat: ChatPieces | None, template: str | None, reuse: bool
+) -> tuple[BundleWriter, Manifest]:
+    """Writes the models into the unfinished bundle, or takes those that an earlier run has written."""
+    from export.assemble import manifest, planned_models, write_models
+
+    models, noted = planned_models(plan, graphs), out / "work" / "shared_weights.json"
+    if reuse:
+        writer = BundleWriter.resume(out / BUNDLE)
+        writer.shared_weights = tuple(SharedWeights(**{**s, "sections": tuple(s["sections"])}) for s in _json(noted))
+    else:
+        writer = BundleWriter(out / BUNDLE)
+        write_models(writer, plan, models, chat, engine_template(template) if template else None)
+        noted.write_text(json.dumps([asdict(shared) for shared in writer.shared_weights]))
+    return writer, manifest(plan, models, chat)
+
+
+def _json(path: Path) -> list:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            "No export to resume",
+            expected=f"{path.name}, as an earlier run left it",
+            found=str(error),
+            where=str(path.parent),
+            action="Run the stage before it again: --from quantize.",
+        ) from error
+
+
+def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
+    import torch
+
+    from export.float_logits import write_float_logits
+
+    torch.set_num_threads(1)  # the other core quantises
+    write_float_logits(plan.target, tokens, out)
+
+
+def _encoder(plan: Plan) -> Callable[[str], list[int]]:
     from tokenizers import Tokenizer
 
-    from export.bench import figures
-    from export.check import check
-    from export.record import golden_traces
-    from runtime_spec.litert.runtime import MODELS, Models
-
     tokenizer = Tokenizer.from_file(str(plan.target.tokenizer.path))
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
-    def encode(text: str) -> list[int]:
-        return tokenizer.encode(text, add_special_tokens=False).ids
 
+@contextmanager
+def _opened(writer: BundleWriter, work: Path) -> Iterator[Models]:
+    """The finished models, running. XNNPACK's packed weights stand in the work folder as long as this takes: in memory
+    there would be one copy of them a signature."""
+    packed = work / "packed"
+    shutil.rmtree(packed, ignore_errors=True)
+    packed.mkdir()
     with writer.partial.open("rb") as file:
-        view = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        view = memoryview(mapped)
         sections = {n: view[slice(*writer.sections[n])] for n in MODELS if n in writer.sections}
-        models = Models(sections, threads=1, key=None)
+        # Packed, then opened again: the one that packs keeps a buffer of the largest weight.
+        with _forgetting(mapped):
+            Models(sections, threads=1, weight_cache=packed).close()
+        models = Models(sections, threads=1, weight_cache=packed)
         try:
-            checked = check(plan, models, encode)
-            traces = golden_traces(plan, models, encode, chat)
-            bos = plan.target.tokenizer.bos
-            measured = figures(models.target, models.drafter, plan.device.draft_tokens, encode, bos)
+            yield models
         finally:
             models.close()
-    return traces, measured, checked
+            shutil.rmtree(packed, ignore_errors=True)
+
+
+@contextmanager
+def _forgetting(mapped: mmap.mmap):
+    """Gives mapped pages back while weights are packed from them: each is needed once, and counts as resident."""
+    done = threading.Event()
+
+    def forget() -> None:
+        while not done.wait(0.05):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    thread = threading.Thread(target=forget, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _report(
@@ -128,7 +201,7 @@ def _report(
         "context_length": plan.capacity,
         "draft_tokens": plan.device.draft_tokens,
         "sha256": digest,
-        "bytes": (out / "model.litertlm").stat().st_size,
+        "bytes": (out / BUNDLE).stat().st_size,
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "peak_resident_bytes": {

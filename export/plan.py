@@ -11,6 +11,16 @@ SENTINELS = (61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127)
 
 
 @dataclass(frozen=True)
+class Width:
+    """The sizes of a graph that follow from its number of tokens: `slots` is what its sliding layers see of the
+    `capacity` slots of the cache."""
+
+    tokens: int
+    slots: int
+    capacity: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What will be exported. `device` carries the user's context length and draft length already."""
 
@@ -23,6 +33,9 @@ class Plan:
     @property
     def capacity(self) -> int:
         return self.device.context_length
+
+    def width(self, tokens: int) -> Width:
+        return Width(tokens, self.target.config.window_slots(tokens, self.capacity), self.capacity)
 
     def signature(self, width: int) -> str:
         """The name of the graph that scores `width` tokens; LiteRT-LM knows `decode` and `verify`."""
@@ -44,12 +57,16 @@ def make_plan(target: str, drafter: str | None, device: Device, recipe: Recipe) 
 
 
 def _sentinel(config: TextConfig, drafter: DrafterConfig | None, capacity: int) -> int:
-    """A number of tokens that can't be mistaken for another size in the graph: a prime that divides none of them."""
+    """A number of tokens that can't be mistaken for another size in the graph: a prime that divides none of them, and
+    whose window is none of them."""
     sizes = {capacity, config.vocab_size, config.hidden_size, config.num_layers, config.num_heads}
     sizes |= {*config.intermediate_sizes, *config.kv_heads, *config.head_dims}
     sizes |= {config.num_layers * config.per_layer_size, config.per_layer_size}
     for prime in SENTINELS:
-        if config.num_layers < prime <= capacity and all(size % prime for size in sizes if size):
+        window = config.window_slots(prime, capacity)
+        derived = {window, capacity - window} - {capacity, 0}
+        divides = any(size % prime == 0 for size in sizes | derived if size)
+        if config.num_layers < prime <= capacity and not divides and not derived & sizes:
             return prime
     raise UsageError(
         f"No traced width fits a context of {capacity}",

@@ -23,6 +23,7 @@ DTYPES = {
 READABLE = ("BF16", "F32", "F16", "I64", "I32")
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+AHEAD_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,15 @@ class TensorFile:
         self.tensors = {name: self._info(name, entry, 8 + header_bytes) for name, entry in header.items()}
         self._check_layout(8 + header_bytes)
 
+    def __reduce__(self):
+        """Pickled as its path: another process opens the file itself."""
+        return TensorFile, (self.path,)
+
     def read_into(self, info: TensorInfo, offset: int, view: memoryview) -> None:
         """Fills `view` (writable bytes) from byte `offset` of the tensor."""
         position, done = info.begin + offset, 0
+        # Tensors are read front to back: the disk goes on while these bytes are worked on.
+        os.posix_fadvise(self.file.fileno(), position + len(view), AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
         while done < len(view):
             count = os.preadv(self.file.fileno(), [view[done:]], position + done)
             if count == 0:

@@ -3,6 +3,8 @@
 A message has four parts: what was expected, what was found, where, and what to do.
 """
 
+from functools import partial
+
 
 class SlipstreamError(Exception):
     """An error shown without a traceback; `exit_code` is what the process ends with."""
@@ -14,6 +16,11 @@ class SlipstreamError(Exception):
             f"{title}\n  expected: {expected}\n  found:    {found}\n  where:    {where}\n  do:       {action}"
         )
         self.title, self.expected, self.found, self.where, self.action = title, expected, found, where, action
+
+    def __reduce__(self):
+        """Pickled without its keywords an exception could not be made again, and errors cross processes here."""
+        parts = {"expected": self.expected, "found": self.found, "where": self.where, "action": self.action}
+        return partial(type(self), self.title, **parts), ()
 
 
 class UsageError(SlipstreamError):

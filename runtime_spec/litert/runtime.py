@@ -12,6 +12,7 @@ from runtime_spec.bundle import Bundle, unpack_tokenizer
 from runtime_spec.litert import assembly
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
+from runtime_spec.litert.quiet import held_log
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 
@@ -26,17 +27,22 @@ def cache_folder() -> Path:
 
 class Models:
     """The compiled models of a bundle and the ports over them. `sections` are the mapped bytes by name, which must stay
-    mapped; `key` names their content for the weight cache, None leaves it off."""
+    mapped; `weight_cache` is the folder of packed weights, which belongs to exactly these bytes; None leaves it off."""
 
-    def __init__(self, sections: dict[str, memoryview], threads: int, key: str | None):
+    def __init__(self, sections: dict[str, memoryview], threads: int, weight_cache: Path | None):
         self._library = Library()
-        self._environment = self._library.create("LiteRtCreateEnvironment", 0, None)
         self._compiled: dict[str, CompiledModel] = {}
         self._views = {name: np.frombuffer(view, np.uint8) for name, view in sections.items()}
+        with held_log():
+            self._environment = self._library.create("LiteRtCreateEnvironment", 0, None)
+            self._open(threads, weight_cache)
+
+    def _open(self, threads: int, weight_cache: Path | None) -> None:
         try:
             for name, view in self._views.items():
+                packed = weight_cache and weight_cache / f"{name}.xnnpack"
                 self._compiled[name] = CompiledModel(
-                    self._library, self._environment, view.ctypes.data, view.size, threads, _weight_cache(key, name)
+                    self._library, self._environment, view.ctypes.data, view.size, threads, packed
                 )
             caches = assembly.cache_buffers(self._compiled["main"])
             rows = assembly.embeddings(self._compiled["embedder"], self._compiled.get("per_layer_embedder"))
@@ -49,20 +55,20 @@ class Models:
             raise
 
     def close(self) -> None:
-        for model in reversed(self._compiled.values()):
-            model.close()
-        self._compiled, self._views = {}, {}
-        if self._environment:
-            self._library.destroy("Environment", self._environment)
-            self._environment = None
+        with held_log():
+            for model in reversed(self._compiled.values()):
+                model.close()
+            self._compiled, self._views = {}, {}
+            if self._environment:
+                self._library.destroy("Environment", self._environment)
+                self._environment = None
 
 
-def _weight_cache(key: str | None, name: str) -> Path | None:
-    if key is None:
-        return None
+def _weight_cache(key: str) -> Path:
+    """The folder of a bundle's packed weights; `key` names the bundle's content."""
     folder = cache_folder() / "weights" / f"{key}-{version('ai-edge-litert')}-{platform.machine()}"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}.xnnpack"
+    return folder
 
 
 class Runtime:
@@ -73,7 +79,7 @@ class Runtime:
         self.manifest = self.bundle.manifest
         sections = {name: self.bundle.section(name).data for name in MODELS if self.bundle.has(name)}
         # The cache file of an embedder would be empty: it has no matrix that XNNPACK packs.
-        self.models = Models(sections, threads, self.manifest.manifest_sha256[:32])
+        self.models = Models(sections, threads, _weight_cache(self.manifest.manifest_sha256[:32]))
         self.target, self.drafter = self.models.target, self.models.drafter
         self.tokenizer = Tokenizer.from_str(self.bundle.tokenizer_json().decode())
 

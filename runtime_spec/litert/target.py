@@ -1,6 +1,7 @@
 """The target port: prefill, decode and verify graphs over one set of caches, updated in place."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -93,9 +94,9 @@ def best_tokens(logits: np.ndarray, position: int) -> list[int]:
 
     Raises RuntimeLibraryError for a row whose best is not finite: NumPy's argmax finds a NaN first, so one look does.
     """
-    best = logits.argmax(-1)
-    for row, token in enumerate(best.tolist()):
-        if not np.isfinite(logits[row, token]):
+    best = logits.argmax(-1).tolist()
+    for row, token in enumerate(best):
+        if not isfinite(logits.item(row, token)):
             raise RuntimeLibraryError(
                 "The model returned a logit that is no finite number",
                 expected=f"{logits.shape[-1]} finite logits",
@@ -103,4 +104,4 @@ def best_tokens(logits: np.ndarray, position: int) -> list[int]:
                 where=f"the logits after cache slot {position + row}",
                 action="Verify the bundle; if it is intact, report the model and the device.",
             )
-    return best.tolist()
+    return best
