@@ -89,10 +89,11 @@ PRESETS = {
         num_key_value_heads=4,
         num_global_key_value_heads=2,
     ),
+    # E2B at a twentieth of its size; half of the parameters are per-layer embeddings, as there.
     "middle": Preset(
         {
             "hidden_size": 768, "intermediate_size": 1536, "layer_types": ([SLIDING] * 4 + [FULL]) * 3,
-            "num_kv_shared_layers": 8, "use_double_wide_mlp": True, "hidden_size_per_layer_input": 64,
+            "num_kv_shared_layers": 8, "use_double_wide_mlp": True, "hidden_size_per_layer_input": 256,
         },
         {"hidden_size": 128, "intermediate_size": 512, "layer_types": [SLIDING] * 3 + [FULL]},
         SPARSE | {"num_centroids": 512, "centroid_intermediate_top_k": 16},

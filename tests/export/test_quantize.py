@@ -1,89 +1,116 @@
 """Streamed weights are ai-edge-quantizer's, bit for bit: codes, scales, and what the models compute."""
 
+import re
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_quantizer import quantizer, recipe
+from ai_edge_quantizer import qtyping, quantizer
 
 from export import graph
-from export.checkpoint import Checkpoint
+from export.assemble import planned_models
 from export.cli import DEMO
 from export.device import Device
-from export.jobs import jobs, run
+from export.jobs import jobs, lower_all
 from export.plan import make_plan
 from export.recipe import Recipe, Storage
-from export.stream import CheckpointSource, PlannedModel, write_group
+from export.stream import PlannedModel, write_group
 from runtime_spec.manifest import ALIGNMENT
+
+OPERATIONS = ("FULLY_CONNECTED", "EMBEDDING_LOOKUP")
+BLOCKS = {0: qtyping.QuantGranularity.CHANNELWISE, 32: qtyping.QuantGranularity.BLOCKWISE_32}
 
 
 @pytest.fixture(scope="module")
-def drafter_graph(tmp_path_factory):
-    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), Device.load("pixel"), Recipe.load("int8"))
-    job = next(job for job in jobs(plan) if job.kind == "drafter")
-    path = tmp_path_factory.mktemp("graphs") / "drafter.tflite"
-    run(job, path)
-    return path
+def models(tmp_path_factory):
+    """The demo pair's models by section, planned in float; the main graph with its verify signature alone."""
+    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), Device.load("pixel"), Recipe.load("float"))
+    graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"))}
+    return lambda: planned_models(plan, graphs)
 
 
-def streamed(path, out, storage):
-    source = CheckpointSource(Checkpoint.open(DEMO / "drafter", "drafter"))
-    model = graph.merge([("mtp_drafter", graph.tidy(graph.load(path)))])
-    weights = graph.plan_weights(model, source.shape, lambda _, shape: storage if len(shape) > 1 else Storage(32))
+def streamed(planned, out, storage):
+    """The model with every matrix in `storage`, those that its blocks do not divide in float."""
+
+    def choose(_, shape):
+        divides = len(shape) > 1 and not (storage.block and np.prod(shape[1:]) % storage.block)
+        return storage if divides else Storage(32)
+
+    weights = graph.plan_weights(planned.model, planned.source.shape, choose)
     with out.open("wb") as stream:
-        write_group(stream, [PlannedModel("drafter", model, weights, source)], ALIGNMENT)
+        write_group(stream, [PlannedModel(planned.name, planned.model, weights, planned.source)], ALIGNMENT)
     return out
 
 
-def constant_weights(path):
-    """Of every FULLY_CONNECTED: shape, type, codes, scales."""
+def read(path):
     content = path.read_bytes()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    return schema.ModelT.InitFromPackedBuf(content, 0), content
+
+
+def weighted(model):
+    """(operation, output's name, weight tensor, graph) of everything that has a stored matrix."""
+    for part in model.subgraphs:
+        for op in part.operators:
+            if graph.operator(model, op) in OPERATIONS:
+                yield graph.operator(model, op), part.tensors[op.outputs[0]].name.decode(), op.inputs[1], part
+
+
+def stored(path):
+    """Of every stored matrix: shape, type, codes, scales."""
+    model, content = read(path)
+    found = []
 
     def data(index):
         buffer = model.buffers[index]
         return bytes(buffer.data) if buffer.data is not None else content[buffer.offset : buffer.offset + buffer.size]
 
-    tensors, found = model.subgraphs[0].tensors, []
-    for op in model.subgraphs[0].operators:
-        if graph.operator(model, op) != "FULLY_CONNECTED":
-            continue
-        tensor = tensors[op.inputs[1]]
+    for _, _, index, part in weighted(model):
+        tensor = part.tensors[index]
         quantization = tensor.quantization
-        if quantization.details is not None:
-            scales = data(tensors[quantization.details.scales].buffer)
-        else:
+        scales = b""
+        if quantization is not None and quantization.details is not None:
+            scales = data(part.tensors[quantization.details.scales].buffer)
+        elif quantization is not None and quantization.scale is not None:
             scales = np.asarray(quantization.scale, np.float32).tobytes()
         found.append((tuple(tensor.shape), tensor.type, data(tensor.buffer), scales))
     return found
 
 
+def quantized(plain, out, storage):
+    """The float model at `plain` by ai-edge-quantizer, the same matrices of it."""
+    tool, (model, _) = quantizer.Quantizer(str(plain)), read(plain)
+    for kind, name, index, part in weighted(model):
+        if not storage.block or part.tensors[index].shape[-1] % storage.block == 0:
+            operation = qtyping.TFLOperationName(kind)
+            tool.add_dynamic_config(f"^{re.escape(name)};?$", operation, storage.bits, BLOCKS[storage.block])
+    tool.quantize().export_model(str(out), overwrite=True)
+    return out
+
+
 def outputs(path):
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    runner = interpreter.get_signature_runner("mtp_drafter")
-    draw, inputs = np.random.default_rng(0), {}
-    for name, detail in runner.get_input_details().items():
-        value = draw.standard_normal(detail["shape"]).astype(np.float32)
-        inputs[name] = np.array([7], np.int32) if name == "input_pos" else value * (name != "mask")
-    return runner(**inputs)
+    """Of every signature, over random inputs."""
+    interpreter, found = Interpreter(model_path=str(path), num_threads=1), {}
+    for signature in interpreter.get_signature_list():
+        runner, draw = interpreter.get_signature_runner(signature), np.random.default_rng(0)
+        inputs = {}
+        for name, detail in runner.get_input_details().items():
+            shape = detail["shape"]
+            inputs[name] = draw.standard_normal(shape).astype(np.float32) * (name != "mask")
+            if detail["dtype"] == np.int32:
+                inputs[name] = np.arange(7, 7 + np.prod(shape), dtype=np.int32).reshape(shape)
+        found |= {f"{signature}/{name}": value for name, value in runner(**inputs).items()}
+    return found
 
 
-@pytest.mark.parametrize(
-    ("storage", "reference"),
-    [
-        (Storage(8), recipe.dynamic_wi8_afp32),
-        (Storage(4), recipe.dynamic_wi4_afp32),
-    ],
-    ids=["int8", "int4"],
-)
-def test_codes_scales_and_outputs_are_the_quantizers(drafter_graph, tmp_path, storage, reference):
-    ours = streamed(drafter_graph, tmp_path / "ours.tflite", storage)
-    plain = streamed(drafter_graph, tmp_path / "float.tflite", Storage(32))
-    theirs = tmp_path / "theirs.tflite"
-    tool = quantizer.Quantizer(str(plain))
-    tool.load_quantization_recipe(reference())
-    tool.quantize().export_model(str(theirs), overwrite=True)
-    assert constant_weights(ours) == constant_weights(theirs)
+@pytest.mark.parametrize("storage", [Storage(8), Storage(4), Storage(4, 32)], ids=["int8", "int4", "int4 block 32"])
+@pytest.mark.parametrize("name", ["main", "drafter", "embedder", "per_layer_embedder"])
+def test_codes_scales_and_outputs_are_the_quantizers(name, storage, models, tmp_path):
+    ours = streamed(models()[name], tmp_path / "ours.tflite", storage)
+    plain = streamed(models()[name], tmp_path / "float.tflite", Storage(32))
+    theirs = quantized(plain, tmp_path / "theirs.tflite", storage)
+    assert stored(ours) == stored(theirs) != stored(plain)
     found, expected = outputs(ours), outputs(theirs)
-    for name in expected:
-        np.testing.assert_array_equal(found[name], expected[name])
+    assert found.keys() == expected.keys()
+    for key in expected:
+        np.testing.assert_array_equal(found[key], expected[key], err_msg=key)

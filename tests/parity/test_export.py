@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from export.cli import main
+from export.cli import DEMO, main
 
 KEYS = {
     "prompt_tokens", "tokens", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
@@ -91,12 +91,76 @@ def test_mistakes_name_the_choices_and_leave_nothing(arguments, code, choice, tm
     assert not (tmp_path / "out" / "model.litertlm").exists()
 
 
-def test_a_truncated_checkpoint_is_refused_before_any_work(tmp_path, capsys):
-    from export.cli import DEMO
+def spoil_config(folder, **changes):
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    for name, value in changes.items():
+        (values["text_config"] if name in values.get("text_config", {}) else values)[name] = value
+    path.write_text(json.dumps(values))
 
-    folder = tmp_path / "target"
-    shutil.copytree(DEMO / "target", folder)
-    weights = folder / "model.safetensors"
+
+def truncated(target, drafter):
+    weights = target / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    assert main(["--device", "pixel", "--target", str(folder), "--out", str(tmp_path / "out")]) == 3
-    assert "model.safetensors" in capsys.readouterr().err
+
+
+def missing(target, drafter):
+    (target / "model.safetensors").unlink()
+
+
+def pickled(target, drafter):
+    (target / "model.safetensors").rename(target / "pytorch_model.bin")
+
+
+def not_gemma_4(target, drafter):
+    spoil_config(target, model_type="llama")
+
+
+def another_size(target, drafter):
+    spoil_config(drafter, backbone_hidden_size=256)
+
+
+def another_vocabulary(target, drafter):
+    spoil_config(drafter, vocab_size=4096)
+
+
+def escaping_template(target, drafter):
+    (target / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
+
+
+def shapeless_template(target, drafter):
+    (target / "chat_template.jinja").write_text("{{ messages | length }}")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "says"),
+    [
+        (truncated, 3, "model.safetensors"),
+        (missing, 3, "model.safetensors"),
+        (pickled, 3, "safetensors"),
+        (not_gemma_4, 3, "llama"),
+        (another_size, 4, "backbone_hidden_size"),
+        (another_vocabulary, 4, "4096"),
+        (escaping_template, 5, "__class__"),
+        (shapeless_template, 5, "template"),
+    ],
+)
+def test_a_spoilt_checkpoint_is_refused_before_any_work(spoil, code, says, tmp_path, capsys):
+    pair = [shutil.copytree(DEMO / name, tmp_path / name) for name in ("target", "drafter")]
+    spoil(*pair)
+    names = ["--target", str(pair[0]), "--drafter", str(pair[1])]
+    assert main(["--device", "pixel", *names, "--out", str(tmp_path / "out")]) == code
+    message = capsys.readouterr().err
+    assert says in message and all(part in message for part in ("expected:", "found:", "where:", "do:"))
+    assert not list((tmp_path / "out").glob("*.litertlm*"))
+
+
+def test_a_target_without_a_drafter_is_exported_and_decodes_plainly(float_out, tmp_path, capfd):
+    out = tmp_path / "out"
+    shutil.copytree(float_out / "work", out / "work")
+    names = ["--target", str(DEMO / "target"), "--recipe", "float"]
+    assert main(["--device", "pixel", *names, "--out", str(out)]) == 0
+    capfd.readouterr()
+    assert main(["generate", str(out / "model.litertlm"), "--prompt", "def main():", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["drafted"] == 0
+    assert main(["verify", str(out / "model.litertlm")]) == 0

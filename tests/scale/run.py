@@ -27,8 +27,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def anonymous_and_mapped(pid: int) -> int:
-    """Resident bytes of one process."""
+def resident(pid: int) -> int:
+    """Resident bytes of one process, anonymous and mapped."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     except (OSError, IndexError):
@@ -36,37 +36,45 @@ def anonymous_and_mapped(pid: int) -> int:
 
 
 class PeakMemory(threading.Thread):
-    """The largest sum of resident memory over a process tree, sampled four times a second."""
+    """The largest sum of resident memory over a process tree, sampled ten times a second: of the whole run, and from
+    when `weights` (the unfinished bundle) is there, after lowering."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int, weights: Path):
         super().__init__(daemon=True)
-        self.pid, self.peak, self.largest = pid, 0, 0
+        self.pid, self.weights, self.peak, self.peak_with_weights = pid, weights, 0, 0
 
     def run(self) -> None:
         while Path(f"/proc/{self.pid}").exists():
-            sizes = [anonymous_and_mapped(p) for p in children(self.pid)]
-            self.peak = max(self.peak, sum(sizes))
-            self.largest = max(self.largest, *sizes)
-            time.sleep(0.25)
+            total = sum(resident(p) for p in children(self.pid))
+            self.peak = max(self.peak, total)
+            if self.weights.exists():
+                self.peak_with_weights = max(self.peak_with_weights, total)
+            time.sleep(0.1)
 
 
-def export(target: Path, drafter: Path, out: Path, recipe: str) -> dict:
+def export(target: Path, drafter: Path, out: Path, recipe: str, context: int = 1024) -> dict:
     """Runs the export as a user would; returns its wall time, peak memory and report."""
     command = [sys.executable, "-m", "export", "--device", "pixel", "--target", str(target), "--drafter", str(drafter)]
+    command += ["--recipe", recipe, "--context", str(context), "--out", str(out), "--force"]
     begin = time.monotonic()
-    process = subprocess.Popen([*command, "--recipe", recipe, "--context", "1024", "--out", str(out), "--force"])
-    memory = PeakMemory(process.pid)
+    process = subprocess.Popen(command)
+    memory = PeakMemory(process.pid, out / ".model.litertlm.partial")
     memory.start()
     status = process.wait()
     if status:
         raise SystemExit(f"export failed with exit code {status}")
+    wall = time.monotonic() - begin
     report = json.loads((out / "report.json").read_text())
     return {
-        "wall_seconds": round(time.monotonic() - begin, 1),
+        "wall_seconds": round(wall, 1),
         "peak_resident_gib": round(memory.peak / 2**30, 2),
-        "largest_process_gib": round(memory.largest / 2**30, 2),
+        "peak_with_weights_gib": round(memory.peak_with_weights / 2**30, 2),
+        "checkpoint_bytes": sum(
+            path.stat().st_size for path in (*target.glob("*.safetensors"), *drafter.glob("*.safetensors"))
+        ),
         "bundle_bytes": report["bytes"],
         "seconds": report["seconds"],
+        "check": report["check"],
         "measured": report["measured"],
     }
 
@@ -89,7 +97,19 @@ def decode_with_litert_lm(bundle: Path, count: int = 24) -> dict:
     session.run_prefill(["def main"])
     begin = time.monotonic()
     text = "".join(chunk.texts[0] for chunk in session.run_decode_async())
-    return {"characters": len(text), "seconds": round(time.monotonic() - begin, 2)}
+    seconds = time.monotonic() - begin
+    session.close()
+    engine.close()
+    return {"characters": len(text), "seconds": round(seconds, 2)}
+
+
+def machine() -> dict:
+    """What the figures were measured on."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    model = next(line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name"))
+    features = [name for name in ("avx2", "avx512f", "avx512_vnni") if f" {name}" in cpu]
+    memory = os.sysconf("SC_PHYS_PAGES") * PAGE / 2**30
+    return {"cpu": f"{model}, {os.cpu_count()} cores, {' '.join(features)}", "memory_gib": round(memory, 1)}
 
 
 def main() -> None:
@@ -101,7 +121,7 @@ def main() -> None:
     target, drafter = write_pair(args.preset, args.folder)
     result = export(Path(target), Path(drafter), args.folder / "out", args.recipe)
     result["litert_lm"] = decode_with_litert_lm(args.folder / "out" / "model.litertlm")
-    print(json.dumps({"preset": args.preset, "recipe": args.recipe} | result, indent=1))
+    print(json.dumps({"preset": args.preset, "recipe": args.recipe, "machine": machine()} | result, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,28 @@
+"""A pair of a few hundred megabytes keeps E2B's bounds: 3 GiB in all, and once weights move, no more memory a byte of
+checkpoint than it may have at E2B's size. (E2B itself is too large for CI; its run is in e2b.json.)"""
+
+import json
+from pathlib import Path
+
+from export.cli import DEMO
+from tests.checkpoints import write_pair
+from tests.scale.run import decode_with_litert_lm, export
+
+GIB = 2**30
+E2B = json.loads((Path(__file__).parent / "e2b.json").read_text())
+
+
+def test_e2b_kept_its_bounds():
+    assert E2B["preset"] == "e2b" and E2B["peak_resident_gib"] <= 3.0 and E2B["wall_seconds"] <= 150
+    assert E2B["litert_lm"]["characters"] > 0
+
+
+def test_a_middle_size_keeps_the_bound_per_byte(tmp_path):
+    small = export(DEMO / "target", DEMO / "drafter", tmp_path / "demo", "int8")
+    middle = export(*write_pair("middle", tmp_path), tmp_path / "middle", "int8")
+    assert middle["peak_resident_gib"] <= 3.0
+    bytes_more = middle["checkpoint_bytes"] - small["checkpoint_bytes"]
+    assert bytes_more > 400e6
+    gib_more = middle["peak_with_weights_gib"] - small["peak_with_weights_gib"]
+    assert gib_more * GIB / bytes_more <= 3 * GIB / E2B["checkpoint_bytes"]
+    assert decode_with_litert_lm(tmp_path / "middle" / "model.litertlm")["characters"] > 0
