@@ -29,6 +29,7 @@ CHAT_TEMPLATE = (
     "{{ message['content'] | trim + '<turn|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|turn>model\\n' }}{% endif %}"
 )
+BYTE_PIECES = range(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + 256)
 # Merged in this order: enough for text to be more than bytes.
 MERGES = [
     "th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "the", "ing", "and", "ou", "it", "is", "or", "ti",
@@ -236,6 +237,12 @@ def _values(name: str, shape: tuple[int, ...], seed: int, fan_in: int, start: in
     else:
         block = memoryview(_block(seed, fan_in, size)).cast("B")
         begin, left = 2 * (start % size), 2 * int(np.prod(shape))
+        if name.endswith("language_model.embed_tokens.weight"):
+            # Smaller rows, smaller logits: a random model would spell invalid UTF-8, on which LiteRT-LM's streaming
+            # detokeniser gives up.
+            count = BYTE_PIECES.stop * shape[1]
+            yield (_block(seed, fan_in, size)[:count] - (2 << 7)).tobytes()  # the exponent: a quarter
+            left -= 2 * count
         while left:
             piece = block[begin : begin + left]
             yield piece

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from export.cli import DEMO, main
+from tests.checkpoints import write_pair
 
 KEYS = {
     "prompt_tokens", "tokens", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
@@ -91,14 +92,6 @@ def test_mistakes_name_the_choices_and_leave_nothing(arguments, code, choice, tm
     assert not (tmp_path / "out" / "model.litertlm").exists()
 
 
-def spoil_config(folder, **changes):
-    path = folder / "config.json"
-    values = json.loads(path.read_text())
-    for name, value in changes.items():
-        (values["text_config"] if name in values.get("text_config", {}) else values)[name] = value
-    path.write_text(json.dumps(values))
-
-
 def truncated(target, drafter):
     weights = target / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
@@ -113,15 +106,22 @@ def pickled(target, drafter):
 
 
 def not_gemma_4(target, drafter):
-    spoil_config(target, model_type="llama")
+    config = target / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "llama"}))
 
 
 def another_size(target, drafter):
-    spoil_config(drafter, backbone_hidden_size=256)
+    use_drafter_of("tiny_e4b", drafter)
 
 
 def another_vocabulary(target, drafter):
-    spoil_config(drafter, vocab_size=4096)
+    use_drafter_of("tiny_e2b", drafter)
+
+
+def use_drafter_of(preset, drafter):
+    """Another pair's drafter, whole in itself."""
+    shutil.rmtree(drafter)
+    shutil.move(write_pair(preset, drafter.parent / "other")[1], drafter)
 
 
 def escaping_template(target, drafter):
@@ -140,7 +140,7 @@ def shapeless_template(target, drafter):
         (pickled, 3, "safetensors"),
         (not_gemma_4, 3, "llama"),
         (another_size, 4, "backbone_hidden_size"),
-        (another_vocabulary, 4, "4096"),
+        (another_vocabulary, 4, "vocab_size 1024"),
         (escaping_template, 5, "__class__"),
         (shapeless_template, 5, "template"),
     ],
