@@ -71,12 +71,12 @@ def _verb_parser(verb: str) -> argparse.ArgumentParser:
 
 def _export(options: argparse.Namespace) -> int:
     from rich.console import Console
-    from rich.table import Table
 
     from export.device import Device
     from export.pipeline import STAGES, run, unknown_choice
     from export.plan import make_plan
     from export.recipe import Recipe
+    from export.summary import show
 
     device = Device.load(options.device)
     if options.start is not None and options.start not in STAGES:
@@ -93,16 +93,7 @@ def _export(options: argparse.Namespace) -> int:
         console.print(f"[bold]{stage:>9}[/bold]  {what}")
 
     report = run(make_plan(target, drafter, device, recipe), out, options.start, options.force, progress)
-    table = Table(title=f"{report['target']} for {device.id}, recipe {recipe.name}")
-    for column in ("what", "value"):
-        table.add_column(column)
-    table.add_row("bundle", f"{out / 'model.litertlm'}  {report['bytes'] / 1e6:.1f} MB")
-    table.add_row("sha256", report["sha256"])
-    for name, row in report["measured"].items():
-        acceptance = f", acceptance {row['acceptance_rate']:.2f}" if row["acceptance_rate"] is not None else ""
-        table.add_row(name, f"{row['tokens_per_second']:.0f} tokens/s here, one thread{acceptance}")
-    console.print(table)
-    console.print(f"next: python -m export generate {out / 'model.litertlm'} --prompt 'def main():'")
+    show(report, out, console)
     return 0
 
 

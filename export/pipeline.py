@@ -186,7 +186,7 @@ def _forgetting(mapped: mmap.mmap):
 
 
 def _report(
-    plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, seconds: dict, figures: dict, checked: dict | None
+    plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, seconds: dict, figures: dict, checked: dict
 ) -> dict:
     folder = out / "traces"
     folder.mkdir(exist_ok=True)
@@ -209,7 +209,6 @@ def _report(
             "largest_lowering_process": children * 1024,
         },
         "measured": figures,
-        # None: the model is too large to be held in float here.
         "check": checked,
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")

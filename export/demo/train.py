@@ -5,7 +5,10 @@ Seeded and counted in steps, so the same interpreter, libraries and thread count
 2. target: next-token loss; in its last part also the drafter's loss (weight 0.2), so that its hidden states and K/V
    carry what a drafter needs, and an unlikelihood loss on repetitions in its own greedy text (Welleck et al. 2020);
 3. drafter alone against the frozen, bf16-rounded target: KL to the target plus half cross-entropy to its argmax,
-   unrolled and teacher-forced; then clusters over its head, and the centroids that choose among them.
+   unrolled and teacher-forced; then clusters over its head, and the centroids that choose among them;
+4. drafter on the target's own greedy text, which is what it will draft for.
+
+`--start own-text` takes OUT/target and OUT/drafter as stage 3 left them and runs stage 4 alone.
 """
 
 import argparse
@@ -16,7 +19,7 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional as F
-from transformers import Gemma4ForConditionalGeneration
+from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration, PreTrainedTokenizerFast
 from transformers.cache_utils import DynamicCache
 
 from export.demo import corpus, pair, tokenizer
@@ -27,6 +30,9 @@ JOINT_FROM = 0.65
 JOINT_WEIGHT = 0.2
 REPETITION_EVERY = 4
 CLUSTERS_FROM = 0.6
+OWN_ROWS, OWN_LENGTH, OWN_PROMPT = 16, 257, (24, 56)
+CORPUS_EVERY = 4
+"""Every so many steps of stage 4 read the corpus, so that chats and long positions are not forgotten."""
 
 
 class Rows:
@@ -272,6 +278,35 @@ def train_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log)
             save()
 
 
+@torch.no_grad()
+def own_text(target, rows: Rows) -> list[torch.Tensor]:
+    """Three batches int64[OWN_ROWS, OWN_LENGTH]: starts of training text as the target goes on with them."""
+    length = rows.draw.randint(*OWN_PROMPT)
+    prompts = rows.batch(3 * OWN_ROWS, length, 0.0)
+    return list(greedy(target, prompts, OWN_LENGTH - length).split(OWN_ROWS))
+
+
+def refine_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log) -> None:
+    """Stage 4. Clusters stay as they are; their centroids are trained on."""
+    optimizer = Optimizer([drafter], 1.5e-3, steps)
+    embed, draw, own = target.model.language_model.embed_tokens, random.Random(seed), []
+    clusters = drafter.masked_embedding.token_ordering.argsort() // (pair.VOCAB_SIZE // pair.NUM_CENTROIDS)
+    for step in range(steps):
+        from_corpus = step % CORPUS_EVERY == CORPUS_EVERY - 1
+        if not from_corpus and not own:
+            own = own_text(target, rows)
+        batch = (rows.step_batch(step) if from_corpus else own.pop())[:, :-1]
+        with torch.no_grad():
+            logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
+        loss, centroid_loss, accepted = drafter_loss(drafter, embed, batch, logits, hidden, kv, 4, clusters, draw)
+        optimizer.step(loss + centroid_loss)
+        if step % 20 in (0, CORPUS_EVERY - 1):
+            text = "corpus" if from_corpus else "own text"
+            log("refine", step, text, round(float(loss), 3), "centroid", round(float(centroid_loss), 3), accepted)
+        if step % 100 == 99:
+            save()
+
+
 def save_model(model, folder: Path, generation: dict) -> None:
     """A Hugging Face folder in bf16, its config in the dialect that Google publishes (`global_head_dim`)."""
     for key, value in generation.items():
@@ -286,7 +321,7 @@ def save_model(model, folder: Path, generation: dict) -> None:
     config = json.loads(path.read_text())
     config["text_config"].pop("per_layer_config", None)
     config["text_config"]["global_head_dim"] = pair.SHARED_SHAPE["global_head_dim"]
-    config["text_config"]["dtype"] = "bfloat16"
+    config["dtype"] = config["text_config"]["dtype"] = "bfloat16"
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
@@ -295,6 +330,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder that receives target/ and drafter/")
     parser.add_argument("--target-steps", type=int, default=1300)
     parser.add_argument("--drafter-steps", type=int, default=550)
+    parser.add_argument("--own-text-steps", type=int, default=500)
+    parser.add_argument("--start", choices=["target", "own-text"], default="target")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -309,8 +346,11 @@ def main() -> None:
     training, held_out = corpus.standard_library()
     code = [c for c in map(corpus.plain_code, training) if c]
     held_out_code = [c for c in map(corpus.plain_code, held_out) if c]
-    hugging_face = tokenizer.train(training + code)
-    hugging_face.save_pretrained(target_folder)
+    if args.start == "target":
+        hugging_face = tokenizer.train(training + code)
+        hugging_face.save_pretrained(target_folder)
+    else:
+        hugging_face = PreTrainedTokenizerFast.from_pretrained(target_folder)
 
     def encode(text: str) -> list[int]:
         return hugging_face.backend_tokenizer.encode(text, add_special_tokens=False).ids
@@ -320,9 +360,7 @@ def main() -> None:
     held_out_rows = Rows(encode, held_out, held_out_code, corpus.chats(held_out + held_out_code, seed=1), args.seed + 1)
     log("chats", len(chats), "tokens", [len(s[0]) for s in rows.streams])
 
-    target, drafter = pair.new_target(), pair.new_drafter()
     stops = dict(eos_token_id=[EOS, TURN_END], pad_token_id=PAD, bos_token_id=BOS)
-    log("parameters", *(sum(p.numel() for p in m.parameters()) for m in (target, drafter)))
 
     def save_target() -> None:
         save_model(target, target_folder, stops)
@@ -331,10 +369,17 @@ def main() -> None:
         drafting = dict(num_assistant_tokens=4, num_assistant_tokens_schedule="constant")
         save_model(drafter, drafter_folder, stops | drafting)
 
-    train_target(target, drafter, rows, held_out_rows, args.target_steps, save_target, log)
+    if args.start == "target":
+        target, drafter = pair.new_target(), pair.new_drafter()
+        log("parameters", *(sum(p.numel() for p in m.parameters()) for m in (target, drafter)))
+        train_target(target, drafter, rows, held_out_rows, args.target_steps, save_target, log)
+    else:
+        drafter = Gemma4AssistantForCausalLM.from_pretrained(drafter_folder, dtype=torch.float32)
     target = Gemma4ForConditionalGeneration.from_pretrained(target_folder, dtype=torch.float32).eval()
     target.requires_grad_(False)
-    train_drafter(target, drafter, rows, args.drafter_steps, args.seed, save_drafter, log)
+    if args.start == "target":
+        train_drafter(target, drafter, rows, args.drafter_steps, args.seed, save_drafter, log)
+    refine_drafter(target, drafter, rows, args.own_text_steps, args.seed, save_drafter, log)
     save_drafter()
     log("done")
 

@@ -1,10 +1,15 @@
-"""Our reference loop against LiteRT-LM on one bundle, one thread, interleaved prompt by prompt:
-`python -m tests.parity.bench_litert_lm BUNDLE`. Prints median tokens/s of decoding alone."""
+"""Our reference loop against LiteRT-LM on the same bundles, one thread, interleaved prompt by prompt:
+`python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone, and the machine; what it
+printed last is in bench_litert_lm.json.
+"""
 
 import argparse
+import importlib.metadata
 import json
+import platform
 import statistics
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import litert_lm
@@ -12,6 +17,10 @@ import litert_lm
 from export.bench import NEW_TOKENS, measure
 from export.record import prompts
 from runtime_spec.litert.runtime import Runtime
+
+WHO = ("ours", "LiteRT-LM")
+PACKAGES = ("ai-edge-litert", "litert-lm-api", "numpy")
+CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "asimddp", "i8mm")
 
 
 def engine_speed(engine, text: str, speculative: bool, tokenizer) -> float:
@@ -30,34 +39,67 @@ def engine_speed(engine, text: str, speculative: bool, tokenizer) -> float:
     return len(tokenizer.encode(reply, add_special_tokens=False).ids) / seconds
 
 
+def open_engine(bundle: Path, speculative: bool):
+    return litert_lm.Engine(
+        str(bundle),
+        backend=litert_lm.Backend.CPU(thread_count=1),
+        max_num_tokens=512,
+        enable_speculative_decoding=speculative,
+    )
+
+
+def compare(bundle: Path, repeats: int) -> dict:
+    """Median tokens/s by who decodes and whether it drafts, and the ratios that matter."""
+    speeds: dict[str, list[float]] = {}
+    drafted = accepted = 0
+    with Runtime(bundle) as runtime, ExitStack() as stack:
+        engines = {name: stack.enter_context(open_engine(bundle, name == "drafted")) for name in ("plain", "drafted")}
+        for _ in range(repeats):
+            for text in prompts()[0]:
+                tokens = runtime.encode(text)
+                for name, engine in engines.items():
+                    drafts = runtime.manifest.draft_tokens if name == "drafted" else 0
+                    ours = measure(runtime.target, runtime.drafter, tokens, drafts, NEW_TOKENS)
+                    theirs = engine_speed(engine, text, name == "drafted", runtime.tokenizer)
+                    speeds.setdefault(f"ours {name}", []).append(ours["speed"])
+                    speeds.setdefault(f"LiteRT-LM {name}", []).append(theirs)
+                    drafted, accepted = drafted + ours["stats"].drafted, accepted + ours["stats"].accepted
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    ratios = {f"ours / LiteRT-LM, {name}": medians[f"ours {name}"] / medians[f"LiteRT-LM {name}"] for name in engines}
+    ratios |= {f"drafted / plain, {who}": medians[f"{who} drafted"] / medians[f"{who} plain"] for who in WHO}
+    return {
+        "tokens_per_second": {name: round(value) for name, value in medians.items()},
+        "ratios": {name: round(value, 3) for name, value in ratios.items()},
+        "acceptance_rate": round(accepted / drafted, 4),
+    }
+
+
+def machine() -> dict:
+    """The processor as Linux names it, and the versions of what was measured."""
+    lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    features = (facts.get("flags") or facts.get("Features", "")).split()
+    return {
+        "processor": facts.get("model name", platform.machine()),
+        "family and model": f"{facts.get('cpu family')} {facts.get('model')}",
+        "features": [feature for feature in CPU_FEATURES if feature in features],
+        "cores": sum(name.strip() == "processor" for name, _, _ in lines),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundles", type=Path, nargs="+")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    engines = {
-        speculative: litert_lm.Engine(
-            str(args.bundle),
-            backend=litert_lm.Backend.CPU(thread_count=1),
-            max_num_tokens=512,
-            enable_speculative_decoding=speculative,
-        )
-        for speculative in (False, True)
-    }
-    speeds: dict[str, list[float]] = {}
-    with Runtime(args.bundle) as runtime:
-        for _ in range(args.repeats):
-            for text in prompts()[0]:
-                tokens = runtime.encode(text)
-                for speculative, engine in engines.items():
-                    name = "drafted" if speculative else "plain"
-                    drafts = runtime.manifest.draft_tokens if speculative else 0
-                    ours = measure(runtime.target, runtime.drafter, tokens, drafts, NEW_TOKENS)["speed"]
-                    theirs = engine_speed(engine, text, speculative, runtime.tokenizer)
-                    speeds.setdefault(f"ours {name}", []).append(ours)
-                    speeds.setdefault(f"litert-lm {name}", []).append(theirs)
-    print(json.dumps({name: round(statistics.median(values)) for name, values in speeds.items()}, indent=1))
+    found = {"machine": machine(), "prompts": len(prompts()[0]), "repeats": args.repeats, "new_tokens": NEW_TOKENS}
+    for bundle in args.bundles:
+        with Runtime(bundle) as runtime:
+            recipe = runtime.manifest.recipe.name
+        found[recipe] = compare(bundle, args.repeats)
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,13 @@ def out(int8_out, tmp_path):
 def interrupt_at(stage, out):
     """Ctrl-C, which goes to every process of the terminal, when the export says that it is in `stage`."""
     process = subprocess.Popen(
-        command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in process.stdout:
         if line.strip().startswith(stage):
