@@ -17,7 +17,7 @@ def show(report: dict, out: Path, console: Console) -> None:
     check = report["check"]
     table.add_row("against float", f"top-1 agreement {check['top1_agreement']:.3f}, KL {check['mean_kl']:.4f}")
     for name, row in check.get("acceptance", {}).items():
-        table.add_row("", f"acceptance on short {name} text {row['rate']:.2f}, of the float pair {row['float_rate']:.2f}")
+        table.add_row("", f"acceptance on {name} prompts {row['rate']:.2f}, the float pair's {row['float_rate']:.2f}")
     console.print(table)
     bundle = out / "model.litertlm"
     console.print(f"in {out}, sha256 {report['sha256']}", soft_wrap=True)
