@@ -1,6 +1,7 @@
 """Streamed weights are ai-edge-quantizer's, bit for bit: codes, scales, and what the models compute."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ BLOCKS = {0: qtyping.QuantGranularity.CHANNELWISE, 32: qtyping.QuantGranularity.
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """The demo pair's models by section, planned in float; the main graph with its verify signature alone."""
-    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), Device.load("pixel"), Recipe.load("float"))
+    """The demo pair's models by section, planned in float; the main graph with one signature of each kind."""
+    device = replace(Device.load("pixel"), prefill_lengths=(32,), verify_widths=())
+    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), device, Recipe.load("float"))
     graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"))}
     return lambda: planned_models(plan, graphs)
 
