@@ -6,7 +6,6 @@ printed last is in bench_litert_lm.json.
 import argparse
 import importlib.metadata
 import json
-import platform
 import statistics
 import time
 from contextlib import ExitStack
@@ -17,10 +16,10 @@ import litert_lm
 from export.bench import NEW_TOKENS, measure
 from export.record import prompts
 from runtime_spec.litert.runtime import Runtime
+from tests.scale.run import machine
 
 WHO = ("ours", "LiteRT-LM")
 PACKAGES = ("ai-edge-litert", "litert-lm-api", "numpy")
-CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "asimddp", "i8mm")
 
 
 def engine_speed(engine, text: str, speculative: bool, tokenizer) -> float:
@@ -74,27 +73,14 @@ def compare(bundle: Path, repeats: int) -> dict:
     }
 
 
-def machine() -> dict:
-    """The processor as Linux names it, and the versions of what was measured."""
-    lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
-    facts = {name.strip(): value.strip() for name, _, value in lines}
-    features = (facts.get("flags") or facts.get("Features", "")).split()
-    return {
-        "processor": facts.get("model name", platform.machine()),
-        "family and model": f"{facts.get('cpu family')} {facts.get('model')}",
-        "features": [feature for feature in CPU_FEATURES if feature in features],
-        "cores": sum(name.strip() == "processor" for name, _, _ in lines),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundles", type=Path, nargs="+")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    found = {"machine": machine(), "prompts": len(prompts()[0]), "repeats": args.repeats, "new_tokens": NEW_TOKENS}
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    found = {"machine": machine(), "versions": versions, "prompts": len(prompts()[0]), "repeats": args.repeats, "new_tokens": NEW_TOKENS}
     for bundle in args.bundles:
         with Runtime(bundle) as runtime:
             recipe = runtime.manifest.recipe.name
