@@ -80,7 +80,13 @@ def main() -> None:
     args = parser.parse_args()
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    found = {"machine": machine(), "versions": versions, "prompts": len(prompts()[0]), "repeats": args.repeats, "new_tokens": NEW_TOKENS}
+    found = {
+        "machine": machine(),
+        "versions": versions,
+        "prompts": len(prompts()[0]),
+        "repeats": args.repeats,
+        "new_tokens": NEW_TOKENS,
+    }
     for bundle in args.bundles:
         with Runtime(bundle) as runtime:
             recipe = runtime.manifest.recipe.name
