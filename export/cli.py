@@ -135,7 +135,7 @@ def _bench(options: argparse.Namespace) -> None:
     from runtime_spec.litert.runtime import Runtime
 
     with Runtime(options.bundle, options.threads) as runtime:
-        encoded = [runtime.encode(text) for text in prompts()[0]]
+        encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in prompts()[0]]
         widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
         result = table(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
     if options.json:

@@ -35,8 +35,12 @@ def golden_traces(
         wanted["chat"] = (count, [encode(chat.prompt([("user", chats[1])])), follow_up])
     traces = {}
     for name, (drafts, turns) in wanted.items():
-        room = plan.capacity - 1 - sum(map(len, turns))
-        budget = max(1, min(_new_tokens(plan), room // len(turns) - 1))
+        # Of a short context only the first turn, or none.
+        while turns and _room(plan, turns) < 1:
+            turns = turns[:-1]
+        if not turns:
+            continue
+        budget = min(_new_tokens(plan), _room(plan, turns))
         header = Header(
             name=name,
             capacity=plan.capacity,
@@ -50,6 +54,11 @@ def golden_traces(
         rounds = record_with_margins(header, models.target, models.drafter if drafts else None)
         traces[name] = trace_text(Trace(header, rounds)).encode()
     return traces
+
+
+def _room(plan: Plan, turns: list[list[int]]) -> int:
+    """New tokens that each turn may have."""
+    return (plan.capacity - 1 - sum(map(len, turns))) // len(turns) - 1
 
 
 def _new_tokens(plan: Plan) -> int:

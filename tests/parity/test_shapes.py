@@ -17,12 +17,13 @@ from tests.parity.test_litert_lm import engine_replies
 PROMPTS, NEW_TOKENS = ["the thing and the other", "an island in the north"], 48
 QUANTISED = {"tiny_e2b": ["int4"], "tiny_e4b": ["int8"]}
 """These also pass the check of a recipe and run in LiteRT-LM, drafted and plain."""
-SHAPES = {"tiny_e2b": 3, "tiny_e4b": 4, "tiny_plain": 7, "tiny_k_eq_v": 2}
+SHAPES = {"tiny_e2b": (3, 256), "tiny_e4b": (4, 256), "tiny_plain": (7, 96), "tiny_k_eq_v": (2, 256)}
+"""Draft tokens and context; in 96 slots a chat of two turns has no room."""
 
 
-def export(pair, out, recipe, draft_tokens):
+def export(pair, out, recipe, draft_tokens, context):
     names = ["--target", str(pair[0]), "--drafter", str(pair[1]), "--draft-tokens", str(draft_tokens)]
-    assert main(["--device", "android", *names, "--context", "256", "--recipe", recipe, "--out", str(out)]) == 0
+    assert main(["--device", "android", *names, "--context", str(context), "--recipe", recipe, "--out", str(out)]) == 0
     return out / "model.litertlm"
 
 
@@ -37,16 +38,16 @@ def texts(bundle, draft_tokens):
     return found
 
 
-@pytest.mark.parametrize(("preset", "draft_tokens"), SHAPES.items())
+@pytest.mark.parametrize("preset", SHAPES)
 @torch.no_grad()
-def test_every_shape_says_what_transformers_says(preset, draft_tokens, tmp_path, capsys):
-    pair = write_pair(preset, tmp_path)
-    bundle = export(pair, tmp_path / "float", "float", draft_tokens)
+def test_every_shape_says_what_transformers_says(preset, tmp_path, capsys):
+    pair, sizes = write_pair(preset, tmp_path), SHAPES[preset]
+    bundle = export(pair, tmp_path / "float", "float", *sizes)
     plain, drafted = texts(bundle, 0), texts(bundle, None)
     assert plain == drafted
     theirs = Gemma4ForConditionalGeneration.from_pretrained(pair[0], dtype=torch.float32).eval()
     with Runtime(bundle) as runtime:
-        assert runtime.manifest.draft_tokens == draft_tokens
+        assert (runtime.manifest.draft_tokens, runtime.manifest.context_length) == sizes
         for prompt, tokens, _ in plain:
             given = torch.tensor([runtime.encode(prompt)])
             generated = theirs.generate(given, do_sample=False, max_new_tokens=NEW_TOKENS, eos_token_id=-1)
@@ -57,6 +58,6 @@ def test_every_shape_says_what_transformers_says(preset, draft_tokens, tmp_path,
 
     for recipe in QUANTISED.get(preset, ()):
         shutil.copytree(tmp_path / "float" / "work", tmp_path / recipe / "work")
-        bundle = export(pair, tmp_path / recipe, recipe, draft_tokens)
+        bundle = export(pair, tmp_path / recipe, recipe, *sizes)
         for speculative in (False, True):
             assert all(engine_replies(bundle, PROMPTS, speculative))
