@@ -90,11 +90,11 @@ def _lower_kth_largest(context, values: ir.Value, k: int):
     return stablehlo.custom_call([kind], [values], f"slipstream.kth_largest.{k}")
 
 
-@lowerings.lower(torch.ops.slipstream.take)
-def _lower_take(context, values: ir.Value, indices: ir.Value):
-    kind = ir.RankedTensorType(values.type)
-    kind = ir.RankedTensorType.get(ir.RankedTensorType(indices.type).shape, kind.element_type)
-    return stablehlo.custom_call([kind], [values, indices], "slipstream.take.0")
+@lowerings.lower(torch.ops.slipstream.spread_mask)
+def _lower_spread_mask(context, mask: ir.Value, group_of: ir.Value):
+    (members,) = ir.RankedTensorType(group_of.type).shape
+    kind = ir.RankedTensorType.get([1, members], ir.RankedTensorType(mask.type).element_type)
+    return stablehlo.custom_call([kind], [mask, group_of], "slipstream.spread_mask.0")
 
 
 def inline_named(program: torch.export.ExportedProgram) -> None:

@@ -8,7 +8,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.graph import GraphError, constant, operator
 
-CALLS = ("slipstream.read_prefix", "slipstream.kth_largest", "slipstream.take")
+CALLS = ("slipstream.read_prefix", "slipstream.kth_largest", "slipstream.spread_mask")
+SPREAD_TABLE_LIMIT = 1 << 18
+"""Bytes of the table up to which a mask is spread by a product."""
+INT8_ONE = 127
+FULLY_CONNECTED_HYBRID = 3
+"""The operation's version that takes int8 weights and float inputs."""
 Op, Builtin, Options = schema.OperatorT, schema.BuiltinOperator, schema.BuiltinOptions
 
 
@@ -158,7 +163,7 @@ def expand_calls(editor: Editor) -> None:
         elif name == CALLS[1]:
             operators += _kth_largest(editor, op, int(argument))
         else:
-            operators.append(editor.new_op(Builtin.GATHER, op.inputs, op.outputs, _options("Gather")))
+            operators.append(_spread_mask(editor, op))
     editor.graph.operators = operators
     spread_lengths(editor, prefixes)
 
@@ -191,6 +196,23 @@ def _kth_largest(editor: Editor, call: Op, k: int) -> list[Op]:
         editor.new_op(Builtin.TOPK_V2, [call.inputs[0], editor.integers(k)], [values, indices], _options("TopKV2")),
         editor.new_op(Builtin.SLICE, last, call.outputs, _options("Slice")),
     ]
+
+
+def _spread_mask(editor: Editor, call: Op) -> Op:
+    """(mask[1, N], group[M]) to mask[1, M]: FULLY_CONNECTED over one 1 a row, or GATHER where that would be large."""
+    mask, groups = call.inputs
+    group_of, count = constant(editor.model, editor.tensor(groups)), int(editor.tensor(mask).shape[1])
+    if group_of is None or count * len(group_of) > SPREAD_TABLE_LIMIT:
+        options = _options("Gather")
+        options[1].axis = 1
+        return editor.new_op(Builtin.GATHER, call.inputs, call.outputs, options)
+    rows = np.zeros((len(group_of), count), np.int8)
+    rows[np.arange(len(group_of)), group_of] = INT8_ONE
+    table = editor.new_tensor("members", rows.shape, schema.TensorType.INT8, rows)
+    editor.tensor(table).quantization = quantization = schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = np.full(1, 1 / INT8_ONE, np.float32), np.zeros(1, np.int64)
+    inputs, options = [mask, table, -1], _options("FullyConnected")
+    return editor.new_op(Builtin.FULLY_CONNECTED, inputs, call.outputs, options, FULLY_CONNECTED_HYBRID)
 
 
 def spread_lengths(editor: Editor, prefixes: dict[int, int]) -> None:

@@ -9,10 +9,8 @@ from export.modules import layers as ops
 from export.modules.cache import PREFIX_STEP, Prefix, Window
 from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
-from export.modules.selection import kth_largest, take
+from export.modules.selection import hide_unchosen
 
-HUGE = 1e30
-"""Makes any positive difference of scores at least 1."""
 DENSE_HEAD_LIMIT = 4 << 20
 """Weights of the head (V * D) up to which all tokens are scored and the rest masked; above, rows are gathered."""
 
@@ -96,9 +94,7 @@ class Drafter(nn.Module):
         table = self.masked_embedding
         scores = ops.linear(hidden, table.centroids).reshape(-1)
         if self.head.weight.numel() <= DENSE_HEAD_LIMIT:
-            # Every score, then the tokens hidden whose cluster scores less than the last one chosen.
-            below = kth_largest(scores, table.top_k) - take(scores, table.cluster_of)
-            hidden_tokens = torch.clamp(torch.relu(below) * HUGE, max=1.0) * HIDDEN
+            hidden_tokens = hide_unchosen(scores, table.top_k, table.cluster_of)
             return ops.linear(hidden, self.head) + hidden_tokens.reshape(1, 1, -1)
         chosen = torch.topk(scores, table.top_k).indices
         tokens = table.clusters.index_select(0, chosen).reshape(-1)

@@ -6,11 +6,13 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 
 from export import graph, lower
+from export import tidy as rewrites
 from export.checkpoint import Checkpoint
 from export.cli import DEMO
 from export.jobs import GraphJob, run
 from export.modules import weights
 from export.modules.cache import PREFIX_STEP, update_cache
+from export.modules.selection import hide_unchosen
 from export.modules.target import Target
 from export.plan import Width
 from export.recipe import Storage
@@ -186,3 +188,35 @@ def partitions(path):
 def test_the_delegate_takes_all_but_cache_access(lowered, target, tmp_path):
     """Six layers own caches, so a pass is cut at six places; each further partition is a regression."""
     assert partitions(written(substituted(lowered, 1), target, tmp_path / "decode.tflite")) == 7
+
+
+class Chosen(torch.nn.Module):
+    """Nine of 48 groups of 24 members each."""
+
+    def __init__(self, group_of):
+        super().__init__()
+        self.register_buffer("group_of", group_of, persistent=False)
+
+    def forward(self, scores):
+        return {"mask": hide_unchosen(scores, 9, self.group_of)}
+
+
+@pytest.mark.parametrize("limit", [0, rewrites.SPREAD_TABLE_LIMIT], ids=["gathered", "multiplied"])
+def test_members_of_unchosen_groups_are_hidden_and_no_others(limit, tmp_path, monkeypatch):
+    monkeypatch.setattr(rewrites, "SPREAD_TABLE_LIMIT", limit)
+    draw = np.random.default_rng(0)
+    group_of = torch.from_numpy(draw.permutation(np.repeat(np.arange(48), 24)).astype(np.int32))
+    scores = draw.standard_normal(48).astype(np.float32)
+    scores[7] = -1e6  # far from the others, which must keep their order
+
+    def hidden(groups):
+        out = tmp_path / "chosen.tflite"
+        lower.lower("chosen", Chosen(groups), {"scores": torch.zeros(48)}, out)
+        out.write_bytes(graph.pack(graph.merge([("chosen", tidy(graph.load(out)))])))
+        return Interpreter(model_path=str(out)).get_signature_runner("chosen")(scores=scores)["mask"].reshape(-1)
+
+    expected = hide_unchosen(torch.from_numpy(scores), 9, group_of).numpy().reshape(-1)
+    found = hidden(group_of)
+    assert np.array_equal(found == 0.0, expected == 0.0) and (expected == 0.0).sum() == 9 * 24
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert not np.array_equal(hidden(group_of.roll(1)) == 0.0, expected == 0.0)

@@ -51,10 +51,10 @@ def read(path):
 
 
 def weighted(model):
-    """(operation, output's name, weight tensor, graph) of everything that has a stored matrix."""
+    """(operation, output's name, weight tensor, graph) of everything that has a matrix of the checkpoint."""
     for part in model.subgraphs:
         for op in part.operators:
-            if graph.operator(model, op) in OPERATIONS:
+            if graph.operator(model, op) in OPERATIONS and graph.weight_name(part.tensors[op.inputs[1]]):
                 yield graph.operator(model, op), part.tensors[op.outputs[0]].name.decode(), op.inputs[1], part
 
 
