@@ -1,0 +1,19 @@
+package dev.slipstream.bundle
+
+/** Bytes of a fixed [size] that are read by position: the bundle's file, or memory in tests. */
+internal interface ByteSource {
+    val size: Long
+
+    /** Fills the first [count] bytes of [into] from [begin]; BundleException when they can't be had. */
+    fun read(
+        begin: Long,
+        into: ByteArray,
+        count: Int = into.size,
+    )
+}
+
+/** Bytes [begin, end), which the caller has bounded. */
+internal fun ByteSource.read(
+    begin: Long,
+    end: Long,
+): ByteArray = ByteArray((end - begin).toInt()).also { read(begin, it) }
