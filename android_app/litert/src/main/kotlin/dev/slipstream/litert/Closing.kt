@@ -9,6 +9,11 @@ internal class Closing : AutoCloseable {
         return resource
     }
 
+    /** Runs [close] when this is closed. */
+    fun defer(close: () -> Unit) {
+        resources.addLast(AutoCloseable(close))
+    }
+
     override fun close() {
         var first: Throwable? = null
         while (resources.isNotEmpty()) {

@@ -34,7 +34,7 @@ internal class CompiledModel(
         weightCache: File?,
     ): Pair<Long, Map<String, Signature>> {
         val options = library.create("LiteRtCreateOptions") { LiteRtApi.LiteRtCreateOptions(it) }
-        closing.add { LiteRtApi.LiteRtDestroyOptions(options) }
+        closing.defer { LiteRtApi.LiteRtDestroyOptions(options) }
         val status = LiteRtApi.LiteRtSetOptionsHardwareAccelerators(options, CPU)
         library.check("LiteRtSetOptionsHardwareAccelerators", status)
         val cache = weightCache?.let { "weight_cache_file_path = \"${it.path}\"\n" }.orEmpty()
@@ -43,12 +43,12 @@ internal class CompiledModel(
             library.create("LiteRtCreateModelFromBuffer") {
                 LiteRtApi.LiteRtCreateModelFromBuffer(environment, range.address, range.size, it)
             }
-        closing.add { LiteRtApi.LiteRtDestroyModel(model) }
+        closing.defer { LiteRtApi.LiteRtDestroyModel(model) }
         val compiled =
             library.create("LiteRtCreateCompiledModel") {
                 LiteRtApi.LiteRtCreateCompiledModel(environment, model, options, it)
             }
-        closing.add { LiteRtApi.LiteRtDestroyCompiledModel(compiled) }
+        closing.defer { LiteRtApi.LiteRtDestroyCompiledModel(compiled) }
         val count =
             library.create("LiteRtGetNumModelSignatures") { LiteRtApi.LiteRtGetNumModelSignatures(model, it) }
         return compiled to (0 until count).associate { signature(model, compiled, it) }

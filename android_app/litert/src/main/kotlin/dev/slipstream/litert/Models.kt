@@ -59,7 +59,7 @@ public class Models(
             library.create("LiteRtCreateEnvironment") {
                 LiteRtApi.LiteRtCreateEnvironment(1, Pointer.nativeValue(option), it)
             }
-        closing.add { LiteRtApi.LiteRtDestroyEnvironment(environment) }
+        closing.defer { LiteRtApi.LiteRtDestroyEnvironment(environment) }
         return environment
     }
 
