@@ -2,6 +2,7 @@ package dev.slipstream.cli
 
 import dev.slipstream.errors.UsageException
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.withHeldLog
 import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
 import java.io.File
@@ -23,7 +24,7 @@ internal class ThreadOptions {
     /** Opens [bundle], with packed weights kept where other programs keep such things. */
     fun open(bundle: File): BundleRuntime {
         if (threads < 1) throw usage("--threads", "at least 1", "$threads", "Give a positive number.")
-        return BundleRuntime(bundle, threads, cacheFolder())
+        return withHeldLog { BundleRuntime(bundle, threads, cacheFolder()) }
     }
 }
 

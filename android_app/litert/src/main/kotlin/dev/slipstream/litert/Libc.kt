@@ -3,6 +3,7 @@ package dev.slipstream.litert
 /** The few C library functions that the JVM has no equal of: mappings of any length, memory that C frees. */
 internal object Libc {
     const val READ_ONLY_CLOSE_ON_EXEC = 0x80000
+    const val WRITE_ONLY_CLOSE_ON_EXEC = 0x80001
     const val PROT_READ = 1
     const val MAP_SHARED = 1
     const val MAP_FAILED = -1L
@@ -15,6 +16,15 @@ internal object Libc {
 
     @JvmStatic
     external fun close(descriptor: Int): Int
+
+    @JvmStatic
+    external fun dup(descriptor: Int): Int
+
+    @JvmStatic
+    external fun dup2(
+        descriptor: Int,
+        other: Int,
+    ): Int
 
     @JvmStatic
     external fun mmap(

@@ -1,0 +1,65 @@
+package dev.slipstream.jmh;
+
+import androidx.collection.IntSetKt;
+import dev.slipstream.decode.Round;
+import dev.slipstream.decode.Session;
+import dev.slipstream.litert.BundleRuntime;
+import dev.slipstream.litert.LiteRtLibrary;
+import java.io.File;
+import java.util.Iterator;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * One round over a real bundle, plain and drafted: time, and with {@code -prof gc} the bytes allocated in it. When the
+ * cache is full the conversation starts anew, which allocates a little: it is spread over the hundreds of rounds before.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+public class RoundBenchmark {
+  @Param({"0", "4"})
+  public int draftTokens;
+
+  @Param("")
+  public String bundle;
+
+  private BundleRuntime runtime;
+  private Session session;
+  private Iterator<Round> rounds;
+
+  @Setup
+  public void open() {
+    runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null));
+    session = runtime.session(draftTokens, IntSetKt.emptyIntSet());
+    start();
+  }
+
+  private void start() {
+    session.reset();
+    int room = runtime.getTarget().getCapacity();
+    rounds = session.turn(runtime.encode("def main():\n"), room, () -> false).iterator();
+    rounds.next();
+  }
+
+  @Benchmark
+  public Round round() {
+    if (!rounds.hasNext()) {
+      start();
+    }
+    return rounds.next();
+  }
+
+  @TearDown
+  public void close() {
+    runtime.close();
+  }
+}

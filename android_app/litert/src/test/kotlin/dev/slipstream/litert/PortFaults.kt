@@ -1,0 +1,160 @@
+package dev.slipstream.litert
+
+import dev.slipstream.bundle.Bundle
+import dev.slipstream.decode.Drafter
+import dev.slipstream.decode.Target
+import dev.slipstream.errors.SlipstreamException
+import dev.slipstream.trace.readTraces
+import dev.slipstream.trace.replay
+import org.jetbrains.kotlin.cli.common.ExitCode
+import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler
+import java.io.File
+import java.io.PrintStream
+import java.lang.reflect.InvocationTargetException
+import java.net.URLClassLoader
+import java.nio.file.Files
+import java.nio.file.Path
+import kotlin.io.path.readText
+import kotlin.io.path.writeText
+import kotlin.system.exitProcess
+
+private class Fault(
+    val name: String,
+    val file: String,
+    val right: String,
+    val wrong: String,
+)
+
+private val FAULTS =
+    listOf(
+        Fault("none", "Pass", "", ""),
+        Fault("mask_one_slot_late", "CausalMask", "slot <= position + row", "slot < position + row"),
+        Fault("mask_shows_the_future", "CausalMask", "slot <= position + row", "true"),
+        Fault("mask_forgets_to_hide", "CausalMask", "for (slot in end until", "for (slot in capacity until"),
+        Fault("positions_off_by_one", "Pass", "(row, position + row)", "(row, position + row + 1)"),
+        Fault("embedding_of_the_first_row", "Embeddings", "index(tokens[row])", "index(tokens[0])"),
+        Fault("per_layer_rows_in_the_first_place", "Embeddings", "perLayer, row)", "perLayer, 0)"),
+        Fault("caches_not_shared", "Models", "Pass(main.bind(it, caches))", "Pass(main.bind(it))"),
+        Fault("drafter_reads_other_caches", "Models", "bind(\"mtp_drafter\", caches)", "bind(\"mtp_drafter\")"),
+        Fault("drafter_position_shifted", "LiteRtDrafter", "put(0, position - 1)", "put(0, position + 8)"),
+        Fault("drafter_sees_dead_rows", "LiteRtDrafter", "mask.show(position)", "mask.show(position + 3)"),
+        Fault("drafter_keeps_its_first_hidden", "LiteRtDrafter", "if (step > 0) writeHidden(projected)", ""),
+        Fault(
+            "hidden_of_the_first_row",
+            "Pass",
+            "position(row * size).limit((row + 1) * size)",
+            "position(0).limit(size)",
+        ),
+        Fault("upper_half_of_the_logits_unseen", "BestToken", "for (i in 0 until size)", "for (i in 0 until size / 2)"),
+        Fault("last_prompt_token_one_slot_late", "LiteRtTarget", "position + rest, 1", "position + rest + 1, 1"),
+    )
+
+private const val SOURCES = "src/main/kotlin/dev/slipstream/litert"
+private val COPIED =
+    listOf(
+        "BestToken",
+        "CausalMask",
+        "Embeddings",
+        "LiteRtDrafter",
+        "LiteRtTarget",
+        "Models",
+        "Pass",
+        "PrefixMask",
+    )
+
+/**
+ * Faults planted in the ports over LiteRT: the golden traces of a float bundle must notice each, on the machine that
+ * recorded them, where nothing may fork. Arguments: the module's folder, the bundle. Prints a line a fault with what
+ * noticed it; exits with 1 if one was missed. Driven by tests/android/test_parity.py, which has a bundle.
+ */
+internal fun main(arguments: Array<String>) {
+    val folder = Files.createTempDirectory("faults")
+    val missed =
+        try {
+            val loader = compile(Path.of(arguments[0]), folder)
+            FAULTS.filter { fault ->
+                val found = firstDifference(fault, loader, File(arguments[1]))
+                println("${fault.name}\t${found ?: "passes"}")
+                (fault.name == "none") != (found == null)
+            }
+        } finally {
+            folder.toFile().deleteRecursively()
+        }
+    exitProcess(if (missed.isEmpty()) 0 else 1)
+}
+
+/** All faults at once, each in a copy of the ports in a package of its own. */
+private fun compile(
+    module: Path,
+    folder: Path,
+): ClassLoader {
+    for (fault in FAULTS) {
+        val sources = Files.createDirectories(folder.resolve("src/${fault.name}"))
+        for (file in COPIED) {
+            val source = module.resolve("$SOURCES/$file.kt").readText()
+            val isHere = file == fault.file
+            check(!isHere || fault.right in source) { "${fault.name}: ${fault.right} is not in $file.kt" }
+            val changed = if (isHere && fault.right != "") source.replace(fault.right, fault.wrong) else source
+            val begin = "package faults.${fault.name}\n\nimport dev.slipstream.litert.*\n"
+            sources.resolve("$file.kt").writeText(changed.replaceFirst(Regex("package .*\n"), begin))
+        }
+    }
+    val classes = folder.resolve("classes")
+    val code =
+        K2JVMCompiler().exec(
+            PrintStream(System.err),
+            "-no-stdlib",
+            "-no-reflect",
+            "-nowarn",
+            "-module-name",
+            "litert",
+            "-jvm-target",
+            "17",
+            "-Xfriend-paths=${module.resolve("target/classes")}",
+            "-classpath",
+            System.getProperty("java.class.path"),
+            "-d",
+            classes.toString(),
+            folder.resolve("src").toString(),
+        )
+    check(code == ExitCode.OK) { "the faults do not compile" }
+    return URLClassLoader(arrayOf(classes.toUri().toURL()), Fault::class.java.classLoader)
+}
+
+/** Where the golden traces and what the faulty ports compute differ first, or null. */
+private fun firstDifference(
+    fault: Fault,
+    loader: ClassLoader,
+    file: File,
+): String? =
+    Bundle.open(file).use { bundle ->
+        val type = loader.loadClass("faults.${fault.name}.Models")
+        val constructor = type.constructors.single { it.parameterCount == 4 }
+        val library = LiteRtLibrary.load()
+        (withHeldLog { constructor.newInstance(bundle, 1, null, library) } as AutoCloseable).use { models ->
+            val target = type.getMethod("getTarget").invoke(models) as Target
+            val drafter = type.getMethod("getDrafter").invoke(models) as Drafter?
+            bundle.traces().firstNotNullOfOrNull { (name, text) -> difference(name, text, target, drafter) }
+        }
+    }
+
+private fun difference(
+    name: String,
+    text: String,
+    target: Target,
+    drafter: Drafter?,
+): String? {
+    for (trace in readTraces(text, name)) {
+        try {
+            val report = replay(trace, target, drafter)
+            if (report.targetForks + report.draftForks > 0) {
+                return "trace $name: ${report.targetForks} target forks, ${report.draftForks} draft forks"
+            }
+        } catch (error: SlipstreamException) {
+            return error.where
+        } catch (error: InvocationTargetException) {
+            return "${error.cause}"
+        }
+    }
+    return null
+}

@@ -1,0 +1,153 @@
+"""`android_app/bin/slipstream` answers as `python -m export` does: the same tokens and text, the same JSON keys, the
+same exit codes for the same mistakes."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from export.bundle import BundleWriter
+from export.cli import main
+from export.record import prompts
+from runtime_spec.bundle import Bundle
+from tests.android.launcher import run, run_json
+from tests.bundles import write_bundle
+
+TIMES = ("prefill_seconds", "decode_seconds", "tokens_per_second")
+PLAIN, CHATS = prompts()
+
+
+def python_json(capsys, verb, *arguments):
+    assert main([verb, *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(scope="session")
+def int8(int8_out):
+    return int8_out / "model.litertlm"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--prompt", PLAIN[0]],
+        ["--prompt", PLAIN[3], "--draft-tokens", "off", "--max-new-tokens", "40"],
+        ["--prompt", PLAIN[4], "--draft-tokens", "2", "--max-new-tokens", "77"],
+        ["--prompt", CHATS[0], "--chat", "--max-new-tokens", "256"],
+        ["--prompt", CHATS[3], "--chat", "--threads", "2"],
+        ["--prompt", "", "--max-new-tokens", "1"],
+        ["--prompt", "caf\u00e9 \U0001f980 <|turn> \t\n", "--max-new-tokens", "30"],
+    ],
+    ids=lambda options: " ".join(options[2:]) or "as it comes",
+)
+def test_generate_says_what_python_says(int8, options, capsys):
+    expected, found = python_json(capsys, "generate", int8, *options), run_json("generate", int8, *options)
+    assert list(found) == list(expected)
+    assert all(found[key] >= 0 for key in TIMES)
+    assert {k: v for k, v in found.items() if k not in TIMES} == {k: v for k, v in expected.items() if k not in TIMES}
+
+
+def test_text_streams_to_stdout_and_figures_go_to_stderr(int8, tmp_path):
+    (tmp_path / "prompt").write_text(PLAIN[1], encoding="utf-8")
+    done = run("generate", int8, "--prompt-file", tmp_path / "prompt")
+    assert done.returncode == 0
+    assert done.stdout == run_json("generate", int8, "--prompt", PLAIN[1])["text"] + "\n"
+    assert done.stderr.startswith("[max_new_tokens: 128 tokens, ") and done.stderr.count("\n") == 1
+
+
+def test_many_requests_of_one_process(int8):
+    expected = [run_json("generate", int8, "--prompt", text) for text in PLAIN[:2]]
+    requests = [
+        {"prompt_tokens": one["prompt_tokens"], "max_new_tokens": 128, "draft_tokens": 4, "stop": True}
+        for one in expected
+    ]
+    done = run("generate", int8, "--requests", input="".join(json.dumps(one) + "\n" for one in requests))
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [one["text"] for one in expected]
+    assert run("generate", int8, "--requests", input="{}\n").returncode == 2
+
+
+def test_verify_says_what_python_says(int8, capsys):
+    assert run_json("verify", int8) == python_json(capsys, "verify", int8)
+
+
+def test_bench_has_a_row_a_width(int8):
+    found = run_json("bench", int8)
+    with Bundle.open(int8) as bundle:
+        widths = bundle.manifest.verify_widths
+    assert list(found) == ["plain", *(f"drafted_{width - 1}" for width in widths)]
+    assert all(row["tokens_per_second"] > 0 for row in found.values())
+    assert found["plain"]["acceptance_rate"] is None and found["drafted_4"]["acceptance_rate"] > 0.4
+
+
+def fails(code, *parts, command, **environment):
+    done = run(*command, **environment)
+    assert done.returncode == code, done.stderr
+    for part in ("expected:", "found:", "where:", "do:", *parts):
+        assert part in done.stderr
+    assert "Exception" not in done.stderr.replace("FileNotFoundException", "")
+
+
+def test_a_bundle_without_a_drafter_decodes_plainly_and_says_so(float_out, tmp_path):
+    out = tmp_path / "plain"
+    shutil.copytree(float_out / "work", out / "work")
+    target = ["--target", "export/demo/target"]
+    assert main(["--device", "pixel", "--recipe", "float", *target, "--out", str(out)]) == 0
+    done = run("generate", out / "model.litertlm", "--prompt", PLAIN[0])
+    assert done.returncode == 0 and "no drafter: decoding is plain" in done.stderr
+    drafted = run_json("generate", float_out / "model.litertlm", "--prompt", PLAIN[0])
+    assert done.stdout == drafted["text"] + "\n"
+    assert run_json("verify", out / "model.litertlm")["forks"] == 0
+    assert list(run_json("bench", out / "model.litertlm")) == ["plain"]
+
+
+def test_a_plain_litert_lm_bundle_is_named(int8, tmp_path):
+    plain = tmp_path / "plain.litertlm"
+    writer = BundleWriter.resume(shutil.copy(int8, plain))
+    os.replace(writer.partial, plain)
+    fails(8, "not made by Slipstream", command=["verify", plain])
+
+
+def test_a_newer_manifest_is_named(tmp_path):
+    newer = write_bundle(tmp_path / "newer.litertlm", version=2)
+    fails(8, "newer than this runtime", "version 2", command=["verify", newer])
+
+
+def test_one_wrong_byte_is_named(int8, tmp_path):
+    wrong = tmp_path / "wrong.litertlm"
+    data = bytearray(int8.read_bytes())
+    data[200_000] ^= 1
+    wrong.write_bytes(data)
+    fails(8, "byte 200000", command=["verify", wrong])
+
+
+def test_a_prompt_longer_than_the_context(int8):
+    fails(9, "does not fit the context", command=["generate", int8, "--prompt", "x = 1\n" * 2000])
+
+
+def test_a_library_that_is_missing_or_of_another_version(int8):
+    command = ["generate", int8, "--prompt", "x"]
+    fails(10, "/nowhere.so", command=command, SLIPSTREAM_LITERT="/nowhere.so")
+    fails(10, "lacks a symbol", "LiteRt", command=command, SLIPSTREAM_LITERT="libc.so.6")
+
+
+def test_options_that_do_not_fit(int8):
+    fails(2, "off or a number", command=["generate", int8, "--prompt", "x", "--draft-tokens", "99"])
+    fails(2, "at least 1", command=["bench", int8, "--threads", "0"])
+    fails(2, "--prompt-file", command=["generate", int8, "--prompt-file", "/nowhere"])
+    fails(2, "nothing to decode", command=["generate", int8, "--prompt", "x", "--max-new-tokens", "0"])
+    for command in (["generate", int8], ["frobnicate"], ["generate", int8, "--prompt", "x", "--prompt-file", "y"]):
+        assert run(*command).returncode == 2
+    assert run("digest", arch="sparc").returncode == 2
+
+
+def test_weights_that_were_packed_for_another_file_are_packed_again(int8, tmp_path):
+    """A cache file that was cut or overwritten is no reason to fail or to compute something else."""
+    command = ["generate", int8, "--prompt", PLAIN[0]]
+    expected = run(*command, XDG_CACHE_HOME=str(tmp_path)).stdout
+    packed = list(tmp_path.rglob("*.xnnpack"))
+    assert packed and all(path.stat().st_size for path in packed if path.name.startswith(("main", "drafter")))
+    for spoil in (lambda data: data[: len(data) // 2], lambda data: bytes(len(data)), lambda data: b"x"):
+        for path in packed:
+            path.write_bytes(spoil(path.read_bytes()))
+        assert run(*command, XDG_CACHE_HOME=str(tmp_path)).stdout == expected
