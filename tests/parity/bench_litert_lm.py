@@ -1,12 +1,13 @@
-"""Our reference loop against LiteRT-LM on the same bundles, one thread, interleaved prompt by prompt:
-`python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone, and the machine; what it
-printed last is in bench_litert_lm.json.
+"""Our reference loop and our Kotlin runtime against LiteRT-LM on the same bundles, one thread, interleaved prompt by
+prompt: `python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone, and the machine;
+what it printed last is in bench_litert_lm.json.
 """
 
 import argparse
 import importlib.metadata
 import json
 import statistics
+import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,9 +17,12 @@ import litert_lm
 from export.bench import NEW_TOKENS, measure
 from export.record import prompts
 from runtime_spec.litert.runtime import Runtime
+from tests.android.launcher import SLIPSTREAM
 from tests.scale.run import machine
 
-WHO = ("ours", "LiteRT-LM")
+WHO = ("reference", "Kotlin", "LiteRT-LM")
+WARM_UP = 200
+"""Requests until the JVM has compiled what it runs: each decodes NEW_TOKENS."""
 PACKAGES = ("ai-edge-litert", "litert-lm-api", "numpy")
 
 
@@ -47,12 +51,35 @@ def open_engine(bundle: Path, speculative: bool):
     )
 
 
+class KotlinRuntime:
+    """One process of android_app/bin/slipstream that answers request after request."""
+
+    def __init__(self, bundle: Path):
+        command = [str(SLIPSTREAM), "generate", str(bundle), "--requests"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def speed(self, tokens: list[int], drafts: int) -> float:
+        request = {"prompt_tokens": tokens, "max_new_tokens": NEW_TOKENS, "draft_tokens": drafts, "stop": False}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        return json.loads(self.process.stdout.readline())["tokens_per_second"]
+
+    def __enter__(self) -> "KotlinRuntime":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
 def compare(bundle: Path, repeats: int) -> dict:
     """Median tokens/s by who decodes and whether it drafts, and the ratios that matter."""
     speeds: dict[str, list[float]] = {}
     drafted = accepted = 0
     with Runtime(bundle) as runtime, ExitStack() as stack:
         engines = {name: stack.enter_context(open_engine(bundle, name == "drafted")) for name in ("plain", "drafted")}
+        kotlin = stack.enter_context(KotlinRuntime(bundle))
+        for i in range(WARM_UP):
+            kotlin.speed(runtime.encode(prompts()[0][i % 2]), i % 2 * runtime.manifest.draft_tokens)
         for _ in range(repeats):
             for text in prompts()[0]:
                 tokens = runtime.encode(text)
@@ -60,11 +87,15 @@ def compare(bundle: Path, repeats: int) -> dict:
                     drafts = runtime.manifest.draft_tokens if name == "drafted" else 0
                     ours = measure(runtime.target, runtime.drafter, tokens, drafts, NEW_TOKENS)
                     theirs = engine_speed(engine, text, name == "drafted", runtime.tokenizer)
-                    speeds.setdefault(f"ours {name}", []).append(ours["speed"])
-                    speeds.setdefault(f"LiteRT-LM {name}", []).append(theirs)
+                    for who, speed in zip(WHO, (ours["speed"], kotlin.speed(tokens, drafts), theirs), strict=True):
+                        speeds.setdefault(f"{who} {name}", []).append(speed)
                     drafted, accepted = drafted + ours["stats"].drafted, accepted + ours["stats"].accepted
     medians = {name: statistics.median(values) for name, values in speeds.items()}
-    ratios = {f"ours / LiteRT-LM, {name}": medians[f"ours {name}"] / medians[f"LiteRT-LM {name}"] for name in engines}
+    ratios = {
+        f"{who} / LiteRT-LM, {name}": medians[f"{who} {name}"] / medians[f"LiteRT-LM {name}"]
+        for who in WHO[:2]
+        for name in engines
+    }
     ratios |= {f"drafted / plain, {who}": medians[f"{who} drafted"] / medians[f"{who} plain"] for who in WHO}
     return {
         "tokens_per_second": {name: round(value) for name, value in medians.items()},
