@@ -24,13 +24,41 @@ CODE = (
     "nqw word",
 )
 BYTES = ("<0x0A>", "<0xE2>", "<0x+A>", "<0x", "0A>", "\x00", "\x7f", "\u0080", "\ufffd", "\uffff", "\U0010ffff")
+# Either side of every boundary that UTF-8 has.
+RUNS = (
+    *("7f", "80", "bf", "c080", "c1bf", "c280", "dfbf", "e08080", "e09fbf", "e0a080", "ed9fbf", "eda080", "edbfbf"),
+    *("ee8080", "f0808080", "f08fbfbf", "f0908080", "f48fbfbf", "f4908080", "f5808080", "fe", "ff", "e282", "f09f98"),
+)
+# Tokens that take white space along, beside each other and beside a token that is white space.
+STRIPPED = (
+    "<r>  <l>",
+    "<r> \u2003<lr>",
+    "<lr>\n\n\n<lr>",
+    "a <l> <l>",
+    "<r>\u2003\u2003x",
+    "x\u2003\n\u2003<r>  \u2003",
+)
 
 
 def texts(count: int, tokens: list[str], pieces: list[str], seed: int) -> list[str]:
     """`count` texts; `tokens` are spelled out in them alone and glued to others, `pieces` joined at random."""
     draw = random.Random(seed)
     makers = (_characters, _ascii, _code, _spaces, _planes, _odd, _words)
-    fixed = ["", " ", "  ", "▁", "\n", "a" * 3000, " " * 500, "ab" * 700, "é" * 300, "😀" * 200, "\n" * 100, *tokens]
+    fixed = [
+        "",
+        " ",
+        "  ",
+        "▁",
+        "\n",
+        "a" * 3000,
+        " " * 500,
+        "ab" * 700,
+        "é" * 300,
+        "😀" * 200,
+        "\n" * 100,
+        *tokens,
+        *STRIPPED,
+    ]
     result = fixed[:count]
     while len(result) < count:
         size = draw.choice((1, 2, 3, 5, 8, 13, 30))
@@ -49,6 +77,7 @@ def sequences(count: int, size: int, ids: list[int], byte_ids: list[int], seed: 
     """`count` sequences of ids: any, bytes in runs, bytes of real characters cut anywhere, ids that nothing has."""
     draw = random.Random(seed)
     result = [[], [size], [size + 7, size * 2]]
+    result += [[byte_ids[byte % len(byte_ids)] for byte in bytes.fromhex(run)] for run in RUNS]
     while len(result) < count:
         sequence = []
         for _ in range(draw.choice((1, 2, 4, 9, 20))):

@@ -79,6 +79,7 @@ def _flags(demo: dict) -> dict:
     _add(value, "<l>", lstrip=True)
     _add(value, "<r>", rstrip=True)
     _add(value, "<lr>", lstrip=True, rstrip=True)
+    _add(value, "\u2003", lstrip=True, rstrip=True)
     _add(value, "wqrd", single_word=True, special=False)
     _add(value, "dqf", single_word=True, special=False, lstrip=True)
     _add(value, "nqw word", normalized=True, special=False)
