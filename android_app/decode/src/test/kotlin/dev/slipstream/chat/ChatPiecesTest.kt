@@ -37,7 +37,8 @@ class ChatPiecesTest {
 
     @Test
     fun `a template that trims strips what Python's strip does`() {
-        val spaces = "\t\n\u000B\u000C\r\u001C\u001D\u001E\u001F \u0085\u00A0\u1680\u2000\u200A\u2028\u2029\u202F\u205F\u3000"
+        val ascii = "\t\n\u000B\u000C\r\u001C\u001D\u001E\u001F "
+        val spaces = "$ascii\u0085\u00A0\u1680\u2000\u200A\u2028\u2029\u202F\u205F\u3000"
         val kept = "\u200B\u180Ea b\uFEFF"
         val trimming = pieces.copy(trims = true)
         assertEquals("<|turn>user\n$kept<turn|>\n", trimming.turn(ChatRole.USER, spaces + kept + spaces))

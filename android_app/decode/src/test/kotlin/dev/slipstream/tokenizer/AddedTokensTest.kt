@@ -61,7 +61,7 @@ class AddedTokensTest {
 
     @Test
     fun `tokens of the text as it is go before normalised ones`() {
-        val tokens = with(addedToken("abc", first, "normalized"), addedToken("c", 3))
+        val tokens = with(addedToken("abc", 7, "normalized"), addedToken("c", 3))
         assertEquals(ids(5, 3), tokens.encode("abc"))
     }
 

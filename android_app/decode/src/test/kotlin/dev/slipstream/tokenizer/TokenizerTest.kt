@@ -64,7 +64,8 @@ class TokenizerTest {
 
     @Test
     fun `a split ends a word behind every delimiter`() {
-        val split = """{"type": "Split", "pattern": {"String": "b"}, "behavior": "MergedWithPrevious", "invert": false}"""
+        val behavior = """"behavior": "MergedWithPrevious", "invert": false"""
+        val split = """{"type": "Split", "pattern": {"String": "b"}, $behavior}"""
         val cut = tokenizer(smallJson(preTokenizer = split))
         assertEquals(ids(5, 3), cut.encode("abc"))
         assertEquals(ids(2, 2, 5, 3), cut.encode("bbabc"))
