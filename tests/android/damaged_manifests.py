@@ -60,6 +60,8 @@ VALUES = [
     ("signatures.main.decode.outputs", ...),
     ("signatures.\ud800", {}),
     ("tokens.bos", 32),
+    ("tokens.bos", 10**30),
+    ("context_length", -(10**30)),
     ("tokens.stop", [1, -1]),
     ("tokens.stop", 1),
     ("chat.trims", 1),
@@ -132,6 +134,7 @@ SPELLINGS = [
     ("a hidden hash", b'"manifest_sums', b'"manifest\\u005fsums'),
     ("no JSON", b'"format":', b'"format"'),
     ("NaN", b'"softcap":30.0', b'"softcap":NaN'),
+    ("no point", b'"softcap":30.0', b'"softcap":30'),
     ("an infinite number", b'"softcap":30.0', b'"softcap":1e999'),
 ]
 

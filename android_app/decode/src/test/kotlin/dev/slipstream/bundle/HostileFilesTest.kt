@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test
 import kotlin.random.Random
 
 /**
- * 134,000 drawn damages of headers, manifests, tokenizers, traces and whole files. "Refused" is a BundleException;
+ * 122,000 drawn damages of headers, manifests, tokenizers, traces and whole files. "Refused" is a BundleException;
  * anything else that is thrown fails.
  */
 class HostileFilesTest {
@@ -37,7 +37,6 @@ class HostileFilesTest {
                 assertTrue(section.name.all { letter -> letter in ' '..'~' })
             }
         }
-        println("headers: $guarded")
     }
 
     @Test
@@ -51,7 +50,6 @@ class HostileFilesTest {
             same++
             assertEquals(ranges(original), ranges(loaded))
         }
-        println("resealed headers: $guarded")
         // What nobody reads: authors, the container's version, padding, the spare slots of a table.
         assertTrue(same in 1..2_000) { "$same of 10,000 stay valid" }
     }
@@ -60,7 +58,7 @@ class HostileFilesTest {
     fun `a manifest whose hashes were made anew says what it spells or is refused`() {
         val (guarded, mutator) = Guarded() to Mutator(Random(3))
         var valid = 0
-        repeat(20_000) { index ->
+        repeat(8_000) { index ->
             val changed = if (index % 2 == 0) mutator.mutate(manifest) else mutator.mutateJson(manifest)
             val bundle = withManifest(whole, changed)
             val loaded = guarded.run(OVERHEAD + bundle.size) { load(bundle) } ?: return@repeat
@@ -69,8 +67,7 @@ class HostileFilesTest {
             assertArrayEquals(sealed, canonicalJson(parseManifestJson(sealed)))
             assertEquals(ranges(loaded).dropLast(1), loaded.manifest.sections.map { listOf(it.name, it.begin, it.end) })
         }
-        println("manifests: $guarded")
-        assertTrue(valid in 1..2_000) { "$valid of 20,000 stay valid" } // other names, texts, and numbers in range
+        assertTrue(valid in 1..400) { "$valid of 8,000 stay valid" } // other names, texts, and numbers in range
     }
 
     @Test
@@ -83,7 +80,6 @@ class HostileFilesTest {
             // The zlib stream's checksum stands behind its text; its first bytes have some free bits.
             assertArrayEquals(SmallBundle.TOKENIZER, text)
         }
-        println("tokenizers: $guarded")
         assertTrue(guarded.cases - guarded.refused < 600) { "$guarded" }
     }
 
@@ -96,7 +92,8 @@ class HostileFilesTest {
             val traces = guarded.run(OVERHEAD + section.size) { unpackTraces(section, "test") } ?: return@repeat
             assertTrue(traces.entries.sumOf { it.key.length + it.value.length } <= section.size)
         }
-        println("traces: $guarded")
+        // A letter of a text or name is another text or name: the section's digest is what guards them.
+        assertTrue(guarded.cases - guarded.refused < 2_000) { "$guarded" }
     }
 
     @Test
@@ -107,7 +104,6 @@ class HostileFilesTest {
             val read = guarded.run(OVERHEAD + 2L * bundle.size) { verified(bundle) }
             assertTrue(read == null || bundle.contentEquals(whole)) { "case $it" }
         }
-        println("files: $guarded")
         assertTrue(guarded.cases - guarded.refused < 200) { "$guarded" } // a byte replaced by itself
     }
 
@@ -124,6 +120,6 @@ class HostileFilesTest {
 
     private companion object {
         /** What a header and a manifest of a few KiB take besides the file's own size: texts, trees, messages. */
-        const val OVERHEAD = 1L shl 20
+        const val OVERHEAD = 1L shl 19
     }
 }
