@@ -50,7 +50,8 @@ public fun parseStrictJson(
     }
 }
 
-private fun readValue(reader: JsonReader): Any? =
+/** The value that comes next in [reader], which may be part of a larger text that is read as a stream. */
+internal fun readValue(reader: JsonReader): Any? =
     when (reader.peek()) {
         JsonToken.BEGIN_OBJECT -> readObject(reader)
         JsonToken.BEGIN_ARRAY -> readArray(reader)

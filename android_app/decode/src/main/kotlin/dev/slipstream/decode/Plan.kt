@@ -1,0 +1,63 @@
+package dev.slipstream.decode
+
+import androidx.collection.IntList
+import dev.slipstream.errors.PromptTooLongException
+import dev.slipstream.errors.UsageException
+
+/**
+ * Refuses a turn of [tokens] (the pending token included) at [position] that can't be prefilled.
+ *
+ * Throws [PromptTooLongException] if it does not fit, [UsageException] if there is nothing to prefill or to emit.
+ */
+internal fun checkTurn(
+    tokens: IntList,
+    maxNewTokens: Int,
+    position: Int,
+    capacity: Int,
+) {
+    if (position + tokens.size > capacity) {
+        throw PromptTooLongException(
+            "The prompt does not fit the context",
+            expected = "at most ${capacity - position} tokens",
+            found = "${tokens.size} tokens",
+            where = "the turn that starts at position $position of a context of $capacity",
+            action = "Shorten the prompt, start a new conversation, or export with a larger --context.",
+        )
+    }
+    if (tokens.isEmpty() || maxNewTokens < 1) {
+        throw UsageException(
+            "There is nothing to decode",
+            expected = "a prompt of at least one token and a budget of at least one new token",
+            found = "${tokens.size} prompt tokens, max_new_tokens $maxNewTokens",
+            where = "the turn that starts at position $position",
+            action = "Give a prompt and a positive max_new_tokens.",
+        )
+    }
+}
+
+/**
+ * How many drafts to ask for when [remaining] tokens may be emitted and [room] cache slots are free (both >= 1).
+ *
+ * One token of each is the bonus token's. A verify pass wider than the room would be moved back over live slots
+ * without a word, so that the widest pass that fits bounds the drafts too.
+ */
+internal fun draftCount(
+    numDraftTokens: Int,
+    remaining: Int,
+    room: Int,
+    verifyWidths: IntList,
+): Int {
+    var widest = 1
+    verifyWidths.forEach { width -> if (width <= room) widest = width }
+    return minOf(numDraftTokens, remaining - 1, minOf(room - 1, widest - 1))
+}
+
+/** The smallest exported width that holds [numTokens]; [draftCount] has seen to it that one exists and fits. */
+internal fun verifyWidth(
+    numTokens: Int,
+    verifyWidths: IntList,
+): Int {
+    verifyWidths.forEach { width -> if (width >= numTokens) return width }
+    val widest = verifyWidths.last()
+    throw IllegalStateException("$numTokens tokens to verify, widest pass $widest: more drafts than asked for")
+}

@@ -1,0 +1,139 @@
+package dev.slipstream.scripted
+
+import androidx.collection.IntList
+import androidx.collection.MutableIntList
+import androidx.collection.intListOf
+import dev.slipstream.decode.Session
+import dev.slipstream.errors.PromptTooLongException
+import dev.slipstream.errors.UsageException
+import dev.slipstream.trace.TraceHeader
+import dev.slipstream.trace.Turn
+import dev.slipstream.trace.appendIntegers
+import dev.slipstream.trace.headerLine
+import dev.slipstream.trace.newSession
+import dev.slipstream.trace.playTurn
+import dev.slipstream.trace.roundLine
+import java.security.MessageDigest
+
+// Ten thousand conversations drawn from their number, folded into one SHA-256 that every language must print.
+
+/** How many scenarios the digest is made of. */
+public const val FUZZ_COUNT: Int = 10_000
+
+private val WIDTH_SETS: List<IntList> =
+    listOf(
+        intListOf(1),
+        intListOf(1, 2),
+        intListOf(1, 3),
+        intListOf(1, 5),
+        intListOf(1, 3, 5),
+        intListOf(1, 2, 3, 4, 5, 6, 7, 8),
+        intListOf(1, 4, 8),
+        intListOf(1, 2, 4, 8, 16),
+    )
+
+/** SplitMix64 as a stream of small numbers. */
+internal class Draws(
+    private var state: Long,
+) {
+    /** The next number in 0..bound-1. */
+    fun below(bound: Int): Int {
+        val value = splitmix(state)
+        state += GOLDEN_GAMMA
+        return ((value ushr 33) % bound).toInt()
+    }
+}
+
+/** Scenario [number]. The order of the draws is part of the format: TRACES.md lists it. */
+internal fun scenario(number: Int): Pair<TraceHeader, Script> {
+    val draws = Draws(number.toLong())
+    val vocab = 5 + draws.below(60)
+    val numDraftTokens = draws.below(8)
+    val verifyWidths = WIDTH_SETS[draws.below(WIDTH_SETS.size)]
+    val stopTokens = MutableIntList()
+    for (token in 0 until draws.below(3)) stopTokens.add(token)
+    var drafter: DrafterScript? = null
+    if (draws.below(8) > 0) {
+        val hitPercent = draws.below(101)
+        val fewerPercent = if (draws.below(4) == 0) draws.below(50) else 0
+        drafter = DrafterScript(number + 1_000_000L, hitPercent, fewerPercent)
+    }
+    val turns = List(1 + draws.below(3)) { turn -> drawTurn(draws, vocab, isFirst = turn == 0) }
+    val capacity = maxOf(1, turns[0].promptTokens.size - 1 + draws.below(60))
+    val header = TraceHeader("fuzz_$number", capacity, verifyWidths, numDraftTokens, stopTokens, true, 0.0, turns)
+    return header to Script(number.toLong(), vocab, drafter)
+}
+
+/** A turn; only later ones may be empty, which means going on. */
+internal fun drawTurn(
+    draws: Draws,
+    vocab: Int,
+    isFirst: Boolean,
+): Turn {
+    val length = if (isFirst) 1 + draws.below(12) else draws.below(6)
+    val promptTokens = MutableIntList()
+    repeat(length) { promptTokens.add(draws.below(vocab)) }
+    val maxNewTokens = 1 + draws.below(24)
+    val cancelAt = if (draws.below(4) == 0) draws.below(16) else null
+    return Turn(promptTokens, maxNewTokens, cancelAt)
+}
+
+/** Hands [line] one for every round of all turns, or one that says why a turn was refused; then the next turn follows. */
+internal fun play(
+    session: Session,
+    turns: List<Turn>,
+    line: (String) -> Unit,
+) {
+    for (turn in turns) {
+        try {
+            for (round in playTurn(session, turn)) line(roundLine(round))
+        } catch (_: PromptTooLongException) {
+            line("{\"refused\":\"prompt_too_long\"}")
+        } catch (_: UsageException) {
+            line("{\"refused\":\"nothing_to_decode\"}")
+        }
+    }
+}
+
+/** What scenario [number] adds to the digest: header, script, then a line for every round or refused turn. */
+internal fun scenarioLines(
+    number: Int,
+    line: (String) -> Unit,
+) {
+    val (header, script) = scenario(number)
+    val (target, drafter) = scriptedPair(script, header.capacity, header.verifyWidths)
+    line(headerLine(header))
+    line(scriptLine(script))
+    play(newSession(header, target, drafter), header.turns, line)
+}
+
+/** A script as canonical JSON. Slots of `logits` are written in ascending order. */
+internal fun scriptLine(script: Script): String =
+    buildString {
+        append("{\"seed\":")
+            .append(script.seed)
+            .append(",\"vocab\":")
+            .append(script.vocab)
+            .append(",\"drafter\":")
+        val drafter = script.drafter
+        if (drafter == null) {
+            append("null")
+        } else {
+            append("{\"seed\":").append(drafter.seed).append(",\"hit_percent\":").append(drafter.hitPercent)
+            append(",\"fewer_percent\":").append(drafter.fewerPercent).append('}')
+        }
+        append(",\"logits\":{")
+        script.logits.toSortedMap().entries.forEachIndexed { i, (slot, row) ->
+            append(if (i == 0) "\"" else ",\"").append(slot).append("\":").appendIntegers(row)
+        }
+        append("}}")
+    }
+
+/** SHA-256 over the lines of scenarios 0..count-1, each line followed by a newline, as 64 hex characters. */
+public fun digest(count: Int = FUZZ_COUNT): String {
+    val sha = MessageDigest.getInstance("SHA-256")
+    for (number in 0 until count) {
+        scenarioLines(number) { line -> sha.update("$line\n".toByteArray(Charsets.US_ASCII)) }
+    }
+    return sha.digest().joinToString("") { "%02x".format(it) }
+}

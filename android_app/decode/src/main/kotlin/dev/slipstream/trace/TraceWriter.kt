@@ -1,0 +1,85 @@
+package dev.slipstream.trace
+
+import androidx.collection.IntList
+import dev.slipstream.decode.Round
+import java.math.BigDecimal
+import java.math.RoundingMode
+
+internal const val FORMAT = "slipstream-trace"
+internal const val VERSION = 1
+
+/** The one line, without its newline, that stands for a round. */
+public fun roundLine(round: Round): String =
+    buildString {
+        append("{\"index\":").append(round.index)
+        append(",\"position\":").append(round.position)
+        append(",\"bonus_token\":").append(round.bonusToken)
+        append(",\"draft_tokens\":").appendIntegers(round.draftTokens)
+        append(",\"verify_width\":").append(round.verifyWidth)
+        append(",\"target_tokens\":").appendIntegers(round.targetTokens)
+        append(",\"num_accepted\":").append(round.numAccepted)
+        append(",\"emitted_tokens\":").appendIntegers(round.emittedTokens)
+        append(",\"cache_length\":").append(round.cacheLength)
+        append(",\"stop_reason\":").append(round.stopReason?.let { "\"${it.traceName}\"" } ?: "null")
+        round.margins?.let { margins -> append(margins.joinToString(",", ",\"margins\":[", "]") { decimal(it) }) }
+        append('}')
+    }
+
+/** The one line, without its newline, that stands for a header. */
+public fun headerLine(header: TraceHeader): String =
+    buildString {
+        append("{\"format\":\"$FORMAT\",\"version\":$VERSION,\"name\":").append(quoted(header.name))
+        append(",\"capacity\":").append(header.capacity)
+        append(",\"verify_widths\":").appendIntegers(header.verifyWidths)
+        append(",\"num_draft_tokens\":").append(header.numDraftTokens)
+        append(",\"stop_tokens\":").appendIntegers(header.stopTokens)
+        append(",\"exact_drafts\":").append(header.exactDrafts)
+        append(",\"tolerance\":").append(decimal(header.tolerance))
+        append(",\"turns\":[").append(header.turns.joinToString(",", transform = ::turnText)).append("]}")
+    }
+
+internal fun turnText(turn: Turn): String =
+    buildString {
+        append("{\"prompt_tokens\":").appendIntegers(turn.promptTokens)
+        append(",\"max_new_tokens\":").append(turn.maxNewTokens)
+        append(",\"cancel_at\":").append(turn.cancelAt).append('}')
+    }
+
+/** A whole trace, header first, every line ended by a newline. */
+public fun traceText(trace: Trace): String =
+    buildString {
+        append(headerLine(trace.header)).append('\n')
+        for (round in trace.rounds) append(roundLine(round)).append('\n')
+    }
+
+internal fun StringBuilder.appendIntegers(values: IntList): StringBuilder {
+    append('[')
+    for (i in values.indices) {
+        if (i > 0) append(',')
+        append(values[i])
+    }
+    return append(']')
+}
+
+/** Six digits after the point, the exact binary value rounded to even: the same text in every language. */
+internal fun decimal(value: Double): String = BigDecimal(value).setScale(6, RoundingMode.HALF_EVEN).toPlainString()
+
+/** A JSON string as Python's json.dumps writes it: ASCII, escapes in lower-case digits, in UTF-16 units. */
+public fun quoted(text: String): String =
+    buildString {
+        append('"')
+        for (unit in text) {
+            when (unit) {
+                '"' -> append("\\\"")
+                '\\' -> append("\\\\")
+                '\n' -> append("\\n")
+                '\r' -> append("\\r")
+                '\t' -> append("\\t")
+                '\b' -> append("\\b")
+                '\u000c' -> append("\\f")
+                in ' '..'~' -> append(unit)
+                else -> append("\\u").append(unit.code.toString(16).padStart(4, '0'))
+            }
+        }
+        append('"')
+    }

@@ -1,0 +1,10 @@
+package dev.slipstream.trace
+
+import androidx.collection.IntList
+
+/** A prompt and its budget; [cancelAt] is how often the loop may ask before it is told to stop (null: never). */
+public class Turn(
+    public val promptTokens: IntList,
+    public val maxNewTokens: Int,
+    public val cancelAt: Int? = null,
+)

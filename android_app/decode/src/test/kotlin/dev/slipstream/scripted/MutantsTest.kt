@@ -1,0 +1,193 @@
+package dev.slipstream.scripted
+
+import dev.slipstream.repository
+import org.jetbrains.kotlin.cli.common.ExitCode
+import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNotEquals
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.TestInstance
+import org.junit.jupiter.api.io.TempDir
+import org.junit.jupiter.params.ParameterizedTest
+import org.junit.jupiter.params.provider.MethodSource
+import java.io.ByteArrayOutputStream
+import java.io.PrintStream
+import java.lang.reflect.InvocationTargetException
+import java.net.URLClassLoader
+import java.nio.file.Path
+import kotlin.io.path.createDirectories
+import kotlin.io.path.readText
+import kotlin.io.path.writeText
+
+/**
+ * Faults planted in the loop's own sources: the digest must notice each. All mutants are compiled in one go, every one
+ * a copy of the loop in a package of its own.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MutantsTest {
+    data class Mutant(
+        val name: String,
+        val file: String,
+        val right: String,
+        val wrong: String,
+    ) {
+        override fun toString() = name
+    }
+
+    private lateinit var loader: ClassLoader
+
+    @BeforeAll
+    fun compile(
+        @TempDir folder: Path,
+    ) {
+        val sources = folder.resolve("src")
+        for (mutant in mutants() + Mutant("none", "Plan", "", "")) write(mutant, sources.resolve(mutant.name))
+        val classes = folder.resolve("classes")
+        val mainClasses = repository.resolve("android_app/decode/target/classes").toString()
+        val output = ByteArrayOutputStream()
+        val code =
+            K2JVMCompiler().exec(
+                PrintStream(output),
+                "-no-stdlib",
+                "-no-reflect",
+                "-nowarn",
+                "-module-name",
+                "decode",
+                "-jvm-target",
+                "17",
+                "-Xfriend-paths=$mainClasses",
+                "-classpath",
+                System.getProperty("java.class.path"),
+                "-d",
+                classes.toString(),
+                sources.toString(),
+            )
+        assertEquals(ExitCode.OK, code, output.toString())
+        loader = URLClassLoader(arrayOf(classes.toUri().toURL()), javaClass.classLoader)
+    }
+
+    @Test
+    fun `an unchanged copy of the loop gives the digest`() {
+        assertEquals(digest(CONVERSATIONS), digestOf("none"))
+    }
+
+    @ParameterizedTest
+    @MethodSource("mutants")
+    fun `the digest catches`(mutant: Mutant) {
+        assertNotEquals(digest(CONVERSATIONS), digestOf(mutant.name))
+    }
+
+    private fun digestOf(mutant: String): String =
+        try {
+            val fuzz = Class.forName("mutants.$mutant.FuzzKt", true, loader)
+            fuzz.getMethod("digest", Int::class.java).invoke(null, CONVERSATIONS) as String
+        } catch (error: InvocationTargetException) {
+            "crashed: ${error.cause}"
+        }
+
+    private fun write(
+        mutant: Mutant,
+        folder: Path,
+    ) {
+        folder.createDirectories()
+        for ((file, sourceFolder) in COPIED) {
+            val source = MAIN.resolve("$sourceFolder/$file.kt").readText()
+            val changed = if (file == mutant.file) source.replaceFirst(mutant.right, mutant.wrong) else source
+            if (file == mutant.file && mutant.right != "") {
+                assertNotEquals(source, changed, "$mutant: ${mutant.right} is not in $file.kt")
+            }
+            // Imports of whole packages yield to the copies, which are in the same package.
+            val own = changed.replace(Regex("import dev\\.slipstream\\.(decode|trace|scripted)\\..*\n"), "")
+            val names = listOf("decode.*", "decode.Target", "trace.*", "scripted.*")
+            val packages = names.joinToString("") { "import dev.slipstream.$it\n" }
+            val begin = "package mutants.${mutant.name}\n\n$packages"
+            folder.resolve("$file.kt").writeText(own.replaceFirst(Regex("package .*\n"), begin))
+        }
+    }
+
+    private companion object {
+        const val CONVERSATIONS = 400
+        val MAIN: Path = repository.resolve("android_app/decode/src/main/kotlin/dev/slipstream")
+        val COPIED =
+            mapOf(
+                "Accept" to "decode",
+                "Plan" to "decode",
+                "DecodeLoop" to "decode",
+                "Session" to "decode",
+                "Record" to "trace",
+                "Fuzz" to "scripted",
+            )
+
+        @JvmStatic
+        fun mutants(): List<Mutant> =
+            listOf(
+                Mutant("draft_count_ignores_budget", "Plan", "remaining - 1, minOf", "remaining, minOf"),
+                Mutant(
+                    "draft_count_off_by_one",
+                    "Plan",
+                    "minOf(numDraftTokens,",
+                    "minOf(maxOf(0, numDraftTokens - 1),",
+                ),
+                Mutant("draft_count_ignores_widths", "Plan", "room - 1, widest - 1", "room - 1, room - 1"),
+                Mutant("verify_width_ignores_capacity", "Plan", "if (width <= room) widest", "widest"),
+                Mutant("verify_width_too_large", "Plan", "return width }", "return verifyWidths.last() }"),
+                Mutant("accept_one_short", "Accept", "return numAccepted", "return maxOf(0, numAccepted - 1)"),
+                Mutant("accept_one_unchecked", "Accept", "numAccepted = 0", "numAccepted = minOf(1, draftTokens.size)"),
+                Mutant(
+                    "hidden_from_last_slot",
+                    "DecodeLoop",
+                    "hiddens[emittedTokens.size - 1]",
+                    "hiddens[draftTokens.size]",
+                ),
+                Mutant(
+                    "hidden_one_slot_early",
+                    "DecodeLoop",
+                    "hiddens[emittedTokens.size - 1]",
+                    "hiddens[maxOf(0, emittedTokens.size - 2)]",
+                ),
+                Mutant("hidden_stays_from_prefill", "DecodeLoop", "state.hidden = hiddens[emittedTokens.size - 1]", ""),
+                Mutant("rollback_keeps_rejected_rows", "DecodeLoop", "target.rollback(cacheLength)", ""),
+                Mutant(
+                    "stop_token_in_draft_keeps_cache",
+                    "DecodeLoop",
+                    "position + emittedTokens.size",
+                    "position + 1 + numAccepted",
+                ),
+                Mutant(
+                    "pending_token_not_prefilled",
+                    "DecodeLoop",
+                    "if (bonusToken != NO_TOKEN) tokens.add(bonusToken)",
+                    "",
+                ),
+                Mutant(
+                    "drafts_count_against_budget",
+                    "DecodeLoop",
+                    "state.remaining -= emittedTokens.size",
+                    "state.remaining = maxOf(0, state.remaining - maxOf(emittedTokens.size, draftTokens.size))",
+                ),
+                Mutant("first_token_not_counted", "DecodeLoop", "maxNewTokens - 1", "maxNewTokens"),
+                Mutant("stop_token_only_as_bonus", "DecodeLoop", "tokens[i] in stopTokens || i + 1", "i + 1"),
+                Mutant("cache_full_one_late", "DecodeLoop", "cacheLength == capacity", "cacheLength > capacity"),
+                Mutant(
+                    "cancelled_pass_kept",
+                    "DecodeLoop",
+                    "if (cancelled()) return cancel(state, draftTokens, width, targetTokens, target)",
+                    "cancelled()",
+                ),
+                Mutant(
+                    "drafter_position_one_early",
+                    "DecodeLoop",
+                    "state.hidden!!, position, count",
+                    "state.hidden!!, position - 1, count",
+                ),
+                // What only a loop that reuses its lists can get wrong.
+                Mutant(
+                    "round_keeps_tokens_of_the_one_before",
+                    "DecodeLoop",
+                    "emittedTokens.apply { clear() }",
+                    "emittedTokens",
+                ),
+            )
+    }
+}

@@ -1,0 +1,65 @@
+package dev.slipstream.litert
+
+import dev.slipstream.errors.RuntimeLibraryException
+import java.nio.FloatBuffer
+
+/**
+ * The id of the largest of [size] logits from [begin] on, the lowest id among equals; the row belongs to cache slot
+ * [position].
+ *
+ * Throws [RuntimeLibraryException] where one is not a number or the largest is infinite: no token is ever drawn from
+ * such a row.
+ */
+internal fun bestToken(
+    logits: FloatBuffer,
+    begin: Int,
+    size: Int,
+    position: Int,
+): Int {
+    var best = Float.NEGATIVE_INFINITY
+    var token = 0
+    for (i in 0 until size) {
+        val logit = logits.get(begin + i)
+        // A NaN is not <= anything: it takes this rare branch too, and one comparison a logit does for both.
+        if (!(logit <= best)) {
+            if (logit.isNaN()) throw notFinite(logit, i, size, position)
+            best = logit
+            token = i
+        }
+    }
+    if (best.isInfinite()) throw notFinite(best, token, size, position)
+    return token
+}
+
+/** Largest minus second largest of [size] logits from [begin] on; 0 at a tie. */
+internal fun margin(
+    logits: FloatBuffer,
+    begin: Int,
+    size: Int,
+): Double {
+    var first = Float.NEGATIVE_INFINITY
+    var second = Float.NEGATIVE_INFINITY
+    for (i in 0 until size) {
+        val logit = logits.get(begin + i)
+        if (logit > first) {
+            second = first
+            first = logit
+        } else if (logit > second) {
+            second = logit
+        }
+    }
+    return (first - second).toDouble()
+}
+
+private fun notFinite(
+    logit: Float,
+    token: Int,
+    size: Int,
+    position: Int,
+) = RuntimeLibraryException(
+    "The model returned a logit that is no finite number",
+    expected = "$size finite logits",
+    found = "$logit for token $token",
+    where = "the logits after cache slot $position",
+    action = "Verify the bundle; if it is intact, report the model and the device.",
+)

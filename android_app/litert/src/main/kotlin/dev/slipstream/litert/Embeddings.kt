@@ -1,0 +1,106 @@
+package dev.slipstream.litert
+
+import androidx.collection.IntList
+import androidx.collection.MutableIntIntMap
+import java.nio.FloatBuffer
+import java.nio.IntBuffer
+
+/**
+ * Rows of the main and, where the model has them, the per-layer embedder, by token: looked up once and kept.
+ *
+ * The tables grow with use up to [TABLE_BYTES]; then they start anew.
+ */
+internal class Embeddings(
+    main: BoundCall,
+    perLayer: BoundCall?,
+) {
+    private val main = Table(main)
+    private val perLayer = perLayer?.let(::Table)
+    private val rows = MutableIntIntMap()
+    private val limit: Int
+
+    /** Floats in a row of the main embedder. */
+    val hiddenSize: Int get() = main.width
+
+    init {
+        val rowBytes = 4 * (this.main.width + (this.perLayer?.width ?: 0))
+        limit = (TABLE_BYTES / rowBytes).coerceIn(MIN_ROWS, MAX_ROWS)
+    }
+
+    /** Writes the row of [token], float32\[H], to the beginning of [target]. */
+    fun writeRow(
+        token: Int,
+        target: FloatBuffer,
+    ) {
+        main.copy(index(token), target, 0)
+    }
+
+    /** Fills the first rows of [main] float32\[T, H] and of [perLayer] float32\[T, L * P], one a token. */
+    fun write(
+        tokens: IntList,
+        main: FloatBuffer,
+        perLayer: FloatBuffer?,
+    ) {
+        for (row in 0 until tokens.size) {
+            val index = index(tokens[row])
+            this.main.copy(index, main, row)
+            if (perLayer != null) this.perLayer?.copy(index, perLayer, row)
+        }
+    }
+
+    private fun index(token: Int): Int {
+        val known = rows.getOrDefault(token, -1)
+        return if (known >= 0) known else lookUp(token)
+    }
+
+    private fun lookUp(token: Int): Int {
+        if (rows.size == limit) rows.clear()
+        val index = rows.size
+        rows[token] = index
+        main.lookUp(token, index)
+        perLayer?.lookUp(token, index)
+        return index
+    }
+
+    private class Table(
+        private val call: BoundCall,
+    ) {
+        private val input: IntBuffer =
+            call.inputs.values
+                .single()
+                .ints()
+        private val output: FloatBuffer =
+            call.outputs.values
+                .single()
+                .floats()
+        val width = output.capacity()
+        private var rows = FloatArray(FIRST_ROWS * width)
+
+        fun lookUp(
+            token: Int,
+            index: Int,
+        ) {
+            if ((index + 1) * width > rows.size) rows = rows.copyOf(2 * rows.size)
+            input.put(0, token)
+            call.run()
+            output.position(0)
+            output.get(rows, index * width, width)
+        }
+
+        fun copy(
+            index: Int,
+            target: FloatBuffer,
+            row: Int,
+        ) {
+            target.position(row * width)
+            target.put(rows, index * width, width)
+        }
+    }
+
+    private companion object {
+        const val TABLE_BYTES = 16 shl 20
+        const val FIRST_ROWS = 64
+        const val MIN_ROWS = 64
+        const val MAX_ROWS = 4096
+    }
+}

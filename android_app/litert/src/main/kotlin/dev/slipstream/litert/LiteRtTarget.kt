@@ -1,0 +1,73 @@
+package dev.slipstream.litert
+
+import androidx.collection.IntList
+import androidx.collection.MutableIntList
+import androidx.collection.MutableIntObjectMap
+import dev.slipstream.decode.MarginTarget
+import dev.slipstream.decode.TargetOutput
+
+/** The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place. */
+internal class LiteRtTarget(
+    scoring: List<Pass>,
+    prefills: List<Pass>,
+    private val embeddings: Embeddings,
+    override val capacity: Int,
+) : MarginTarget {
+    override val verifyWidths: IntList = MutableIntList().apply { scoring.map { it.width }.sorted().forEach(::add) }
+    private val scoring = MutableIntObjectMap<Pass>().apply { scoring.forEach { put(it.width, it) } }
+    private val chunks = prefills.sortedBy { it.width }
+    private val part = MutableIntList()
+    private var last: Pass? = null
+
+    /** All but the last token through the prefill graphs, the last through decode, which scores it. */
+    override fun prefill(
+        tokens: IntList,
+        position: Int,
+    ): TargetOutput {
+        val rest = tokens.size - 1
+        var done = 0
+        while (done < rest) {
+            val chunk = chunk(rest - done, position + done)
+            part.clear()
+            for (i in done until minOf(done + chunk.width, rest)) part.add(tokens[i])
+            chunk.run(part, position + done, embeddings)
+            done += part.size
+        }
+        part.clear()
+        part.add(tokens.last())
+        return verify(part, position + rest, 1)
+    }
+
+    /**
+     * The shortest graph that takes all that remains, else the longest; never one whose padding would pass the end of
+     * the cache (the update would move back over live slots).
+     */
+    private fun chunk(
+        remaining: Int,
+        position: Int,
+    ): Pass {
+        val fitting = chunks.filter { position + it.width <= capacity }
+        fitting.find { it.width >= remaining }?.let { return it }
+        if (fitting.isNotEmpty()) return fitting.last()
+        val most = minOf(remaining, capacity - position)
+        var widest = 1
+        verifyWidths.forEach { width -> if (width <= most) widest = width }
+        return checkNotNull(scoring[widest])
+    }
+
+    override fun verify(
+        tokens: IntList,
+        position: Int,
+        width: Int,
+    ): TargetOutput {
+        val pass = checkNotNull(scoring[width]) { "no pass of width $width" }
+        pass.run(tokens, position, embeddings)
+        last = pass
+        return pass.score(tokens.size, position)
+    }
+
+    /** Nothing to do: masks show only what a pass is told, and dead slots are written again before they show. */
+    override fun rollback(cacheLength: Int) {}
+
+    override fun margins(): List<Double> = last?.margins().orEmpty()
+}

@@ -1,0 +1,64 @@
+package dev.slipstream.litert
+
+import androidx.collection.IntList
+import androidx.collection.MutableIntList
+import dev.slipstream.decode.TargetOutput
+import java.nio.FloatBuffer
+import java.nio.IntBuffer
+
+/** One graph of the target over [width] rows: `prefill_N` fills the cache, `decode` and `verify` also score. */
+internal class Pass(
+    private val call: BoundCall,
+) {
+    private val positions: IntBuffer = call.inputs.getValue("input_pos").ints()
+    val width: Int = positions.capacity()
+    private val embeddings: FloatBuffer = call.inputs.getValue("embeddings").floats()
+    private val perLayer: FloatBuffer? = call.inputs["per_layer_embeddings"]?.floats()
+    private val mask: CausalMask
+    private val logits: FloatBuffer? = call.outputs["logits"]?.floats()
+    private val targetTokens = MutableIntList(width)
+
+    /** Tokens and hiddens of the last [score]; a hidden is a view float32\[H] of the graph's output. */
+    private val output = TargetOutput(targetTokens, hiddens())
+    private val vocab = (logits?.capacity() ?: 0) / width
+
+    init {
+        val buffer = call.inputs.getValue("mask").floats()
+        mask = CausalMask(buffer, width, buffer.capacity() / width)
+    }
+
+    /** Writes [tokens] at slots [position]..; rows behind them are padding and land in dead slots. */
+    fun run(
+        tokens: IntList,
+        position: Int,
+        rows: Embeddings,
+    ) {
+        rows.write(tokens, embeddings, perLayer)
+        for (row in 0 until width) positions.put(row, position + row)
+        mask.moveTo(position)
+        call.run()
+    }
+
+    /** The target's choice and hidden after each of [count] tokens that the last [run] wrote from [position] on. */
+    fun score(
+        count: Int,
+        position: Int,
+    ): TargetOutput {
+        val logits = checkNotNull(logits) { "a prefill graph does not score" }
+        targetTokens.clear()
+        for (row in 0 until count) targetTokens.add(bestToken(logits, row * vocab, vocab, position + row))
+        return output
+    }
+
+    fun margins(): List<Double> = List(targetTokens.size) { row -> margin(checkNotNull(logits), row * vocab, vocab) }
+
+    private fun hiddens(): List<FloatBuffer> {
+        val activations = call.outputs["activations"]?.floats() ?: return emptyList()
+        val size = activations.capacity() / width
+        return List(width) { row ->
+            val view = activations.duplicate()
+            view.position(row * size).limit((row + 1) * size)
+            view.slice()
+        }
+    }
+}
