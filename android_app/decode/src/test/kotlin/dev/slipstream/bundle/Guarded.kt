@@ -6,7 +6,8 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import java.lang.management.ManagementFactory
 
 /**
- * Runs hostile cases: each gives a value or a BundleException, in [MAX_MILLIS], and allocates no more than it may.
+ * Runs hostile cases: each gives a value or a BundleException, in [MAX_MILLIS] of processor time, and allocates no more
+ * than it may.
  *
  * Allocation is the sum of all that a case ever allocated, garbage too: it bounds the largest single object and what
  * lives at once. Whatever else a case throws goes through and fails the test.
@@ -27,7 +28,7 @@ internal class Guarded {
         case: () -> T,
     ): T? {
         cases++
-        val (allocated, started) = THREADS.currentThreadAllocatedBytes to System.nanoTime()
+        val (allocated, started) = THREADS.currentThreadAllocatedBytes to THREADS.currentThreadCpuTime
         val result =
             try {
                 case()
@@ -35,7 +36,7 @@ internal class Guarded {
                 refused++
                 null
             }
-        val nanos = System.nanoTime() - started
+        val nanos = THREADS.currentThreadCpuTime - started
         val bytes = THREADS.currentThreadAllocatedBytes - allocated
         slowestNanos = maxOf(slowestNanos, nanos)
         mostAllocated = maxOf(mostAllocated, bytes)
