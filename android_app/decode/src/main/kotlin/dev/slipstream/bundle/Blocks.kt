@@ -32,7 +32,7 @@ public data class Blocks(
             key: String,
         ): ByteSums {
             val pair = asList(value, key)
-            checkManifest(pair.size == 2, key, "2 values") { pair.size }
+            checkManifest(pair.size == 2, key, "2 values") { pair }
             val (plain, weighted) =
                 pair.mapIndexed { index, sum -> asLong(sum, "$key[$index]", "sections blocks.sums", 0, INT63_MAX) }
             return ByteSums(plain, weighted)

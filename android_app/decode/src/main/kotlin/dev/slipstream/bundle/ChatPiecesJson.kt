@@ -16,18 +16,19 @@ private val KEYS =
 
 internal fun readChatPieces(value: Any?): ChatPieces {
     val fields = JsonFields(value, "chat", KEYS)
-    val pieces =
-        ChatPieces(
-            start = fields.text("start"),
-            userPrefix = fields.text("user_prefix"),
-            userSuffix = fields.text("user_suffix"),
-            modelPrefix = fields.text("model_prefix"),
-            modelSuffix = fields.text("model_suffix"),
-            systemPrefix = fields.textOrNull("system_prefix"),
-            systemSuffix = fields.textOrNull("system_suffix"),
-            trims = fields.boolean("trims"),
-        )
-    val paired = (pieces.systemPrefix == null) == (pieces.systemSuffix == null)
-    checkManifest(paired, "chat.system_suffix", "null exactly when system_prefix is") { pieces.systemSuffix }
-    return pieces
+    val systemPrefix = fields.textOrNull("system_prefix")
+    val systemSuffix = fields.textOrNull("system_suffix")
+    // ChatPieces says so too; here the value is spelled as in every other error of the manifest.
+    val paired = (systemPrefix == null) == (systemSuffix == null)
+    checkManifest(paired, "chat.system_suffix", "null exactly when system_prefix is") { systemSuffix }
+    return ChatPieces(
+        start = fields.text("start"),
+        userPrefix = fields.text("user_prefix"),
+        userSuffix = fields.text("user_suffix"),
+        modelPrefix = fields.text("model_prefix"),
+        modelSuffix = fields.text("model_suffix"),
+        systemPrefix = systemPrefix,
+        systemSuffix = systemSuffix,
+        trims = fields.boolean("trims"),
+    )
 }

@@ -9,6 +9,9 @@ internal class FlatBufferException(
 internal class FlatBytes(
     private val bytes: ByteArray,
 ) {
+    // Texts may stand in the same bytes: without a limit a header of 16 KiB could spell megabytes.
+    private var textLeft = ALIGNMENT.toLong()
+
     fun byte(at: Long): Int = bytes[checked(at, 1)].toInt() and 0xff
 
     fun short(at: Long): Int = byte(at) or (byte(at + 1) shl 8)
@@ -21,7 +24,12 @@ internal class FlatBytes(
     fun text(
         at: Long,
         length: Long,
-    ): String = decodeUtf8(bytes, checked(at, length), length.toInt()) ?: throw FlatBufferException("no UTF-8 at $at")
+    ): String {
+        val begin = checked(at, length)
+        textLeft -= length
+        if (textLeft < 0) throw FlatBufferException("texts longer than a header")
+        return decodeUtf8(bytes, begin, length.toInt()) ?: throw FlatBufferException("no UTF-8 at $at")
+    }
 
     private fun checked(
         at: Long,

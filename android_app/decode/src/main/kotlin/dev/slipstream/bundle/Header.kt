@@ -90,13 +90,9 @@ private fun parseSections(flatbuffer: ByteArray): List<Section> {
     val metadata = FlatTable.root(flatbuffer).table(1) ?: throw FlatBufferException("no section metadata")
     val count = metadata.count(0)
     if (count > MAX_SECTIONS) throw FlatBufferException("$count sections")
-    // Strings may share bytes: without a budget a header of 16 KiB could spell megabytes.
-    var budget = ALIGNMENT
     return List(count.toInt()) { index ->
         val item = metadata.item(0, index)
         val labels = readLabels(item)
-        budget -= labels.entries.sumOf { it.key.length + it.value.length }
-        if (budget < 0) throw FlatBufferException("labels longer than the header")
         val dataType = DATA_TYPES.getOrElse(item.byte(3)) { "unknown" }
         Section(sectionName(dataType, labels), dataType, labels["model_type"], item.long(1), item.long(2))
     }

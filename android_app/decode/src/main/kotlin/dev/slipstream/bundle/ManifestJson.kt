@@ -45,7 +45,8 @@ internal fun parseManifestJson(text: ByteArray): Any? {
         try {
             parseStrictJson(decoded)
         } catch (error: JsonException) {
-            throw manifestError("(whole)", "JSON", error.message)
+            // Gson would have a programmer accept it.
+            throw manifestError("(whole)", "JSON", error.message.orEmpty().substringAfter(" to accept "))
         }
     checkVersion(tree)
     return tree

@@ -2,6 +2,9 @@ package dev.slipstream.bundle
 
 private const val CHUNK = 1024 * 1024
 
+// Larger blocks, of sections beyond 16 GiB, are named as a whole: looking for one byte takes a block's memory.
+private const val MAX_SEARCHED_BLOCK = 16L * 1024 * 1024
+
 /** Bytes [begin, end) of the file. */
 internal data class ByteRange(
     val begin: Long,
@@ -87,6 +90,7 @@ private fun sectionDamage(
     if (wrong == null) return Damage(names, entry.begin, entry.end)
     val begin = entry.begin + wrong * stored.size
     val end = minOf(begin + stored.size, entry.end)
+    if (end - begin > MAX_SEARCHED_BLOCK) return Damage(names, begin, end)
     val bytes = source.read(begin, end)
     val hit = changedByte(bytes, stored.sums[wrong]) { shortDigest(it) == stored.digests[wrong] }
     return oneByte(entry.name, begin, bytes, hit) ?: Damage(names, begin, end)

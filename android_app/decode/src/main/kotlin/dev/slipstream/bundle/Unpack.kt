@@ -30,8 +30,8 @@ internal fun unpackTokenizer(
     val inflater = Inflater()
     try {
         val complete = inflate(inflater, data, ByteArray(PIECE), size + 1)
-        if (inflater.totalOut.toLong() != size || !complete) {
-            throw tokenizerError("$size bytes", "${inflater.totalOut.toLong()} bytes or more", where)
+        if (inflater.bytesWritten != size || !complete) {
+            throw tokenizerError("$size bytes", "${inflater.bytesWritten} bytes or more", where)
         }
         inflater.reset()
         return ByteArray(size.toInt()).also { inflate(inflater, data, it, size) }
