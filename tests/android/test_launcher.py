@@ -11,6 +11,7 @@ from export.bundle import BundleWriter
 from export.cli import main
 from export.record import prompts
 from runtime_spec.bundle import Bundle
+from runtime_spec.bundle_digests import seal
 from tests.android.launcher import run, run_json
 from tests.bundles import write_bundle
 
@@ -109,7 +110,11 @@ def test_a_plain_litert_lm_bundle_is_named(int8, tmp_path):
 
 
 def test_a_newer_manifest_is_named(tmp_path):
-    newer = write_bundle(tmp_path / "newer.litertlm", version=2)
+    newer = write_bundle(tmp_path / "newer.litertlm")
+    with Bundle.open(newer) as bundle:
+        begin = bundle.section("manifest").begin
+    data = newer.read_bytes()
+    newer.write_bytes(data[:begin] + seal(data[begin:].replace(b'"version":1}', b'"version":2}')))
     fails(8, "newer than this runtime", "version 2", command=["verify", newer])
 
 

@@ -3,6 +3,7 @@ package dev.slipstream.cli
 import androidx.collection.IntList
 import androidx.collection.emptyIntSet
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.CallTimer
 import dev.slipstream.trace.readTraces
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
@@ -21,7 +22,8 @@ internal class BenchCommand : Callable<Int> {
     @Mixin lateinit var threading: ThreadOptions
 
     override fun call(): Int {
-        val table = threading.open(options.bundle).use(::measure)
+        val timer = CallTimer()
+        val table = threading.open(options.bundle, timer).use { measure(it, timer) }
         if (options.json) println(json(table)) else table.forEach { (name, row) -> println(line(name, row)) }
         return 0
     }
@@ -34,39 +36,71 @@ internal class BenchCommand : Callable<Int> {
         val speed = String.format(Locale.ROOT, "%8.1f tokens/s ($low-$high)", row["tokens_per_second"])
         val ratio = String.format(Locale.ROOT, "x%.2f", row["ratio_to_plain"])
         val acceptance = row["acceptance_rate"]?.let { String.format(Locale.ROOT, "  acceptance %.3f", it) }.orEmpty()
-        return "${name.padStart(11)}  $speed  $ratio$acceptance"
+        val share = 100 * row["outside_litert"] as Double
+        val outside = String.format(Locale.ROOT, "%.1f %% outside LiteRT", share)
+        return "${name.padStart(11)}  $speed  $ratio  $outside$acceptance"
     }
 }
 
 private const val NEW_TOKENS = 128
 private const val REPEATS = 9
 
-/** Per draft length: median tokens/s, spread (10th to 90th percentile), ratio to plain, acceptance. */
-internal fun measure(runtime: BundleRuntime): Map<String, Map<String, Any?>> {
+/** A reply, and the share of its decoding that passed outside LiteRT's calls. */
+private class Measured(
+    val reply: Reply,
+    val outside: Double,
+)
+
+/**
+ * Per draft length: median tokens/s, spread (10th to 90th percentile), ratio to plain, acceptance, and the median share
+ * of time outside LiteRT. [timer] is the runtime's.
+ */
+internal fun measure(
+    runtime: BundleRuntime,
+    timer: CallTimer,
+): Map<String, Map<String, Any?>> {
     val prompts = prompts(runtime)
     val lengths = ArrayList(listOf(0))
     if (runtime.drafter != null) runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
     val budget = minOf(NEW_TOKENS, runtime.target.capacity - prompts.maxOf { it.size })
-    val replies = lengths.associateWith { ArrayList<Reply>() }
+    val replies = lengths.associateWith { ArrayList<Measured>() }
     // The first passes find code that the JVM has not compiled yet.
     repeat(REPEATS + 2) { pass ->
         for (prompt in prompts) {
             for (length in lengths) {
-                val reply = reply(runtime.session(length, emptyIntSet()), prompt, budget)
-                if (pass >= 2) replies.getValue(length).add(reply)
+                val found = measure(runtime, timer, prompt, length, budget)
+                if (pass >= 2) replies.getValue(length).add(found)
             }
         }
     }
-    val plain = median(replies.getValue(0).map(Reply::tokensPerSecond))
+    val plain = median(replies.getValue(0).map { it.reply.tokensPerSecond })
     return replies.entries.associate { (length, all) ->
         (if (length == 0) "plain" else "drafted_$length") to row(all, plain)
     }
 }
 
+private fun measure(
+    runtime: BundleRuntime,
+    timer: CallTimer,
+    prompt: IntList,
+    draftTokens: Int,
+    budget: Int,
+): Measured {
+    var isFirst = true
+    val reply =
+        reply(runtime.session(draftTokens, emptyIntSet()), prompt, budget) { _, _ ->
+            // The prefill is over: what follows is decoding.
+            if (isFirst) timer.nanoseconds = 0
+            isFirst = false
+        }
+    return Measured(reply, 1 - timer.nanoseconds * 1e-9 / reply.decodeSeconds)
+}
+
 private fun row(
-    replies: List<Reply>,
+    measured: List<Measured>,
     plain: Double,
 ): Map<String, Any?> {
+    val replies = measured.map { it.reply }
     val speeds = replies.map(Reply::tokensPerSecond).sorted()
     val drafted = replies.sumOf { it.stats.drafted }
     val accepted = replies.sumOf { it.stats.accepted }
@@ -76,6 +110,7 @@ private fun row(
         "spread" to
             listOf(speeds[speeds.size / 10], speeds[speeds.size - 1 - speeds.size / 10]).map { rounded(it, 10.0) },
         "ratio_to_plain" to rounded(median(speeds) / plain, 1e3),
+        "outside_litert" to rounded(median(measured.map { it.outside }), 1e4),
         "acceptance_rate" to if (drafted == 0) null else rounded(accepted.toDouble() / drafted, 1e4),
         "mean_accepted_length" to if (rounds == 0) null else rounded((accepted + rounds).toDouble() / rounds, 1e3),
     )

@@ -2,6 +2,7 @@ package dev.slipstream.cli
 
 import dev.slipstream.errors.UsageException
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.CallTimer
 import dev.slipstream.litert.withHeldLog
 import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
@@ -22,9 +23,12 @@ internal class ThreadOptions {
     var threads: Int = 1
 
     /** Opens [bundle], with packed weights kept where other programs keep such things. */
-    fun open(bundle: File): BundleRuntime {
+    fun open(
+        bundle: File,
+        timer: CallTimer? = null,
+    ): BundleRuntime {
         if (threads < 1) throw usage("--threads", "at least 1", "$threads", "Give a positive number.")
-        return withHeldLog { BundleRuntime(bundle, threads, cacheFolder()) }
+        return withHeldLog { BundleRuntime(bundle, threads, cacheFolder(), timer = timer) }
     }
 }
 

@@ -176,7 +176,7 @@ internal fun cut(
     remaining: Int,
     stopTokens: IntSet,
 ) {
-    for (i in tokens.indices) {
+    for (i in 0 until tokens.size) {
         if (tokens[i] in stopTokens || i + 1 == remaining) {
             tokens.removeRange(i + 1, tokens.size)
             return

@@ -10,6 +10,7 @@ import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
@@ -17,6 +18,7 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * One round over a real bundle, plain and drafted: time, and with {@code -prof gc} the bytes allocated in it. When the
@@ -24,6 +26,8 @@ import org.openjdk.jmh.annotations.TearDown;
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
+@Warmup(iterations = 3, time = 2)
+@Measurement(iterations = 5, time = 2)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 public class RoundBenchmark {
   @Param({"0", "4"})
@@ -38,7 +42,7 @@ public class RoundBenchmark {
 
   @Setup
   public void open() {
-    runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null));
+    runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null), null);
     session = runtime.session(draftTokens, IntSetKt.emptyIntSet());
     start();
   }

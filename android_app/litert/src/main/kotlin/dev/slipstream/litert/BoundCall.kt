@@ -10,6 +10,7 @@ internal class BoundCall(
     val signature: Signature,
     val inputs: Map<String, TensorBuffer>,
     val outputs: Map<String, TensorBuffer>,
+    private val timer: CallTimer?,
 ) : AutoCloseable {
     private val inputHandles = handles(inputs.values)
     private val outputHandles = handles(outputs.values)
@@ -19,6 +20,7 @@ internal class BoundCall(
     private val numOutputs = outputs.size.toLong()
 
     fun run() {
+        val begin = if (timer == null) 0 else System.nanoTime()
         val status =
             LiteRtApi.LiteRtRunCompiledModel(
                 compiled,
@@ -28,6 +30,7 @@ internal class BoundCall(
                 numOutputs,
                 outputAddress,
             )
+        if (timer != null) timer.nanoseconds += System.nanoTime() - begin
         if (status != 0) library.check("LiteRtRunCompiledModel", status)
     }
 

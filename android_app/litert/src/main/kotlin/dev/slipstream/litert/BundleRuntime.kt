@@ -22,13 +22,14 @@ import java.io.File
  * A bundle opened for use: ports over its models, its tokenizer and chat pieces. Close it when done.
  *
  * [cacheFolder] is where packed weights are kept between runs, in a folder a bundle: null packs them anew each time,
- * once a signature. Used by one thread at a time. Throws BundleException, RuntimeLibraryException.
+ * once a signature. [timer] is for benchmarks. Used by one thread at a time. Throws BundleException, RuntimeLibraryException.
  */
 public class BundleRuntime(
     path: File,
     threads: Int = 1,
     cacheFolder: File? = null,
     library: LiteRtLibrary = LiteRtLibrary.load(),
+    timer: CallTimer? = null,
 ) : AutoCloseable {
     private val closing = Closing()
     public val bundle: Bundle
@@ -40,7 +41,7 @@ public class BundleRuntime(
             closingOnError(closing) {
                 val bundle = closing.add(Bundle.open(path))
                 val folder = cacheFolder?.let { weightCache(it, bundle.manifest, library) }
-                val models = closing.add(Models(bundle, threads, folder, library))
+                val models = closing.add(Models(bundle, threads, folder, library, timer))
                 Triple(bundle, models, Tokenizer.read(bundle.tokenizerJson(), "$path, section tokenizer"))
             }
         bundle = opened.first

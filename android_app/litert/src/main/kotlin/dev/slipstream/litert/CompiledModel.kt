@@ -16,6 +16,7 @@ internal class CompiledModel(
     range: MappedRange,
     threads: Int,
     weightCache: File?,
+    private val timer: CallTimer?,
 ) : AutoCloseable {
     private val closing = Closing()
     private val compiled: Long
@@ -145,7 +146,7 @@ internal class CompiledModel(
         val signature = signature(name)
         val inputs = signature.inputs.mapValues { (key, tensor) -> shared[key] ?: buffer(tensor) }
         val outputs = signature.outputs.mapValues { (key, tensor) -> shared[key] ?: buffer(tensor) }
-        return closing.add(BoundCall(library, compiled, signature, inputs, outputs))
+        return closing.add(BoundCall(library, compiled, signature, inputs, outputs, timer))
     }
 
     override fun close() {

@@ -18,6 +18,7 @@ public class Models(
     threads: Int,
     weightCache: File?,
     private val library: LiteRtLibrary = LiteRtLibrary.load(),
+    private val timer: CallTimer? = null,
 ) : AutoCloseable {
     private val closing = Closing()
 
@@ -43,7 +44,7 @@ public class Models(
                 val section = bundle.section(name)
                 val range = closing.add(MappedRange(bundle.path, section.begin, section.end - section.begin))
                 val packed = weightCache?.resolve("$name.xnnpack")
-                closing.add(CompiledModel(library, environment, range, threads, packed))
+                closing.add(CompiledModel(library, environment, range, threads, packed, timer))
             }
         val main = models.getValue("main")
         val caches = caches(main)

@@ -129,9 +129,9 @@ private fun firstDifference(
 ): String? =
     Bundle.open(file).use { bundle ->
         val type = loader.loadClass("faults.${fault.name}.Models")
-        val constructor = type.constructors.single { it.parameterCount == 4 }
+        val constructor = type.constructors.single { it.parameterCount == 5 }
         val library = LiteRtLibrary.load()
-        (withHeldLog { constructor.newInstance(bundle, 1, null, library) } as AutoCloseable).use { models ->
+        (withHeldLog { constructor.newInstance(bundle, 1, null, library, null) } as AutoCloseable).use { models ->
             val target = type.getMethod("getTarget").invoke(models) as Target
             val drafter = type.getMethod("getDrafter").invoke(models) as Drafter?
             bundle.traces().firstNotNullOfOrNull { (name, text) -> difference(name, text, target, drafter) }

@@ -1,0 +1,50 @@
+"""What the Kotlin runtime opens it closes, also when opening fails half-way."""
+
+import dataclasses
+import os
+import subprocess
+
+from export.bundle import BundleWriter, Part
+from runtime_spec.bundle import Bundle
+from runtime_spec.litert.library import default_path
+from tests.android.launcher import ANDROID_APP, run
+
+BLANK = {"header_sha256": "0" * 64, "header_sums": "0" * 32, "manifest_sha256": "0" * 64, "manifest_sums": "0" * 32}
+
+
+def without_a_drafter_graph(path, out):
+    """The bundle with every digest right and a drafter section that is no graph: opening fails at the last model."""
+    with Bundle.open(path) as bundle:
+        manifest = dataclasses.replace(bundle.manifest, sections=(), shared_weights=(), **BLANK)
+        names = [section.name for section in manifest_sections(bundle)]
+        parts = [Part(name, writer_of(bundle, name)) for name in names]
+        writer = BundleWriter(out)
+        writer.write_models(parts)
+        writer.finish({name: text.encode() for name, text in bundle.traces().items()}, manifest)
+    return out
+
+
+def manifest_sections(bundle):
+    return [section for section in bundle.sections if section.name not in ("traces", "manifest")]
+
+
+def writer_of(bundle, name):
+    data = b"no graph at all " * 64 if name == "drafter" else bytes(bundle.section(name).data)
+    return lambda stream: stream.write(data)
+
+
+def test_nothing_is_left_open(int8_out, tmp_path):
+    good = int8_out / "model.litertlm"
+    bad = without_a_drafter_graph(good, tmp_path / "bad.litertlm")
+    target = ANDROID_APP / "litert/target"
+    path = ":".join(map(str, (target / "classes", target / "test-classes", target / "test-lib/*")))
+    command = ["java", "-cp", path, "dev.slipstream.litert.LifecycleDriverKt", good, bad]
+    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "0 mappings, 0 descriptors\n", done.stdout + done.stderr
+
+
+def test_a_section_that_is_no_graph_is_an_error_of_litert(int8_out, tmp_path):
+    bad = without_a_drafter_graph(int8_out / "model.litertlm", tmp_path / "bad.litertlm")
+    done = run("generate", bad, "--prompt", "x")
+    assert done.returncode == 10 and "LiteRtCreateModelFromBuffer failed" in done.stderr
