@@ -5,12 +5,6 @@ private const val CHUNK = 1024 * 1024
 // Larger blocks, of sections beyond 16 GiB, are named as a whole: looking for one byte takes a block's memory.
 private const val MAX_SEARCHED_BLOCK = 16L * 1024 * 1024
 
-/** Bytes [begin, end) of the file. */
-internal data class ByteRange(
-    val begin: Long,
-    val end: Long,
-)
-
 /**
  * One pass over the file with a reused buffer (read, not mapped: mapped pages count as resident).
  *

@@ -1,0 +1,7 @@
+package dev.slipstream.bundle
+
+/** Bytes [begin, end) of the file. */
+internal data class ByteRange(
+    val begin: Long,
+    val end: Long,
+)
