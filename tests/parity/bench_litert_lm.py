@@ -93,7 +93,8 @@ def compare(bundle: Path, repeats: int) -> dict:
                         speeds.setdefault(f"{who} {name}", []).append(speed)
                     drafted, accepted = drafted + ours["stats"].drafted, accepted + ours["stats"].accepted
                 ours = measure(runtime.target, runtime.drafter, tokens, longest, NEW_TOKENS)
-                speeds.setdefault(f"ours drafted {longest}", []).append(ours["speed"])
+                for who, speed in zip(WHO[:2], (ours["speed"], kotlin.speed(tokens, longest)), strict=True):
+                    speeds.setdefault(f"{who} drafted {longest}", []).append(speed)
     medians = {name: statistics.median(values) for name, values in speeds.items()}
     ratios = {
         f"{who} / LiteRT-LM, {name}": medians[f"{who} {name}"] / medians[f"LiteRT-LM {name}"]
@@ -101,7 +102,8 @@ def compare(bundle: Path, repeats: int) -> dict:
         for name in engines
     }
     ratios |= {f"drafted / plain, {who}": medians[f"{who} drafted"] / medians[f"{who} plain"] for who in WHO}
-    ratios[f"drafted {longest} / plain, ours"] = medians[f"ours drafted {longest}"] / medians["ours plain"]
+    for who in WHO[:2]:
+        ratios[f"drafted {longest} / plain, {who}"] = medians[f"{who} drafted {longest}"] / medians[f"{who} plain"]
     return {
         "tokens_per_second": {name: round(value) for name, value in medians.items()},
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
