@@ -43,7 +43,14 @@ internal class BenchCommand : Callable<Int> {
 }
 
 private const val NEW_TOKENS = 128
+private const val MIN_TOKENS = 8
 private const val REPEATS = 9
+
+/** The first passes find code that the JVM has not compiled yet. */
+private const val WARM_UP = 2
+
+/** What the whole table may cost: a large model decodes fewer tokens of fewer prompts. */
+private const val SECONDS = 120.0
 
 /** A reply, and the share of its decoding that passed outside LiteRT's calls. */
 private class Measured(
@@ -59,17 +66,21 @@ internal fun measure(
     runtime: BundleRuntime,
     timer: CallTimer,
 ): Map<String, Map<String, Any?>> {
-    val prompts = prompts(runtime)
     val lengths = ArrayList(listOf(0))
     if (runtime.drafter != null) runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
-    val budget = minOf(NEW_TOKENS, runtime.target.capacity - prompts.maxOf { it.size })
+    val all = prompts(runtime)
+    val room = runtime.target.capacity - all.maxOf { it.size }
+    val trial = measure(runtime, timer, all[0], 0, MIN_TOKENS).reply.tokensPerSecond
+    val affordable = SECONDS * trial / (lengths.size * (REPEATS + WARM_UP))
+    val prompts = if (affordable < MIN_TOKENS * all.size) all.take(1) else all
+    val budget = (affordable / prompts.size).toInt().coerceIn(MIN_TOKENS, NEW_TOKENS).coerceAtMost(room)
+    val repeats = if (affordable < MIN_TOKENS) 3 else REPEATS
     val replies = lengths.associateWith { ArrayList<Measured>() }
-    // The first passes find code that the JVM has not compiled yet.
-    repeat(REPEATS + 2) { pass ->
+    repeat(repeats + WARM_UP) { pass ->
         for (prompt in prompts) {
             for (length in lengths) {
                 val found = measure(runtime, timer, prompt, length, budget)
-                if (pass >= 2) replies.getValue(length).add(found)
+                if (pass >= WARM_UP) replies.getValue(length).add(found)
             }
         }
     }
