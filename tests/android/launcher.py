@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from runtime_spec.litert.library import default_path
+
 ANDROID_APP = Path(__file__).parents[2] / "android_app"
 SLIPSTREAM = ANDROID_APP / "bin/slipstream"
 
@@ -20,3 +22,12 @@ def run_json(*arguments: object, arch: str | None = None) -> dict:
     done = run(*arguments, "--json", arch=arch)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def run_driver(name: str, *arguments: object):
+    """The finished process of a program in litert's test sources, over the real LiteRT."""
+    target = ANDROID_APP / "litert/target"
+    path = ":".join(str(target / part) for part in ("classes", "test-classes", "test-lib/*"))
+    command = ["java", "-cp", path, f"dev.slipstream.litert.{name}Kt", *map(str, arguments)]
+    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -1,24 +1,17 @@
 """Several turns in one Kotlin session are one text: the chat template's, said once."""
 
-import os
-import subprocess
-
 import pytest
 
 from export.record import prompts
-from runtime_spec.litert.library import default_path
 from runtime_spec.litert.runtime import Runtime
-from tests.android.launcher import ANDROID_APP
+from tests.android.launcher import run_driver
 
 CHATS = prompts()[1]
 
 
 def converse(bundle, count, *contents):
-    target = ANDROID_APP / "litert/target"
-    path = ":".join(map(str, (target / "classes", target / "test-classes", target / "test-lib/*")))
-    command = ["java", "-cp", path, "dev.slipstream.litert.ConversationDriverKt", bundle, str(count), *contents]
-    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    done = run_driver("ConversationDriver", bundle, count, *contents)
+    assert done.returncode == 0, done.stderr
     lines = [[int(token) for token in line.split()] for line in done.stdout.splitlines()]
     return list(zip(lines[::2], lines[1::2], strict=True))
 

@@ -1,13 +1,10 @@
 """What the Kotlin runtime opens it closes, also when opening fails half-way."""
 
 import dataclasses
-import os
-import subprocess
 
 from export.bundle import BundleWriter, Part
 from runtime_spec.bundle import Bundle
-from runtime_spec.litert.library import default_path
-from tests.android.launcher import ANDROID_APP, run
+from tests.android.launcher import run, run_driver
 
 BLANK = {"header_sha256": "0" * 64, "header_sums": "0" * 32, "manifest_sha256": "0" * 64, "manifest_sums": "0" * 32}
 
@@ -36,11 +33,7 @@ def writer_of(bundle, name):
 def test_nothing_is_left_open(int8_out, tmp_path):
     good = int8_out / "model.litertlm"
     bad = without_a_drafter_graph(good, tmp_path / "bad.litertlm")
-    target = ANDROID_APP / "litert/target"
-    path = ":".join(map(str, (target / "classes", target / "test-classes", target / "test-lib/*")))
-    command = ["java", "-cp", path, "dev.slipstream.litert.LifecycleDriverKt", good, bad]
-    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = run_driver("LifecycleDriver", good, bad)
     assert done.stdout == "0 mappings, 0 descriptors\n", done.stdout + done.stderr
 
 

@@ -2,18 +2,15 @@
 fork, on an emulated ARM64 CPU with forks at near ties only."""
 
 import dataclasses
-import os
 import shutil
-import subprocess
 
 import pytest
 
 from export.bundle import BundleWriter
 from runtime_spec.bundle import Bundle
-from runtime_spec.litert.library import default_path
 from runtime_spec.reference.trace import read_traces, trace_text
 from runtime_spec.scenario import DIGEST_FILE
-from tests.android.launcher import ANDROID_APP, run, run_json
+from tests.android.launcher import ANDROID_APP, run, run_driver, run_json
 
 ARCHITECTURES = (None, "aarch64")
 RECIPES = ("float", "int8", "int4")
@@ -86,13 +83,7 @@ def test_a_token_that_the_reference_did_not_choose_is_noticed(int8_out, tmp_path
 
 def test_faults_in_the_ports_are_noticed(float_out):
     """Fourteen faults in masks, positions, caches, hiddens and embeddings, compiled and replayed."""
-    target = ANDROID_APP / "litert/target"
-    path = ":".join(map(str, (target / "classes", target / "test-classes", target / "test-lib/*")))
-    command = ["java", "-cp", path, "dev.slipstream.litert.PortFaultsKt", ANDROID_APP / "litert"]
-    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
-    done = subprocess.run(
-        [*command, float_out / "model.litertlm"], capture_output=True, text=True, env=environment, check=False
-    )
+    done = run_driver("PortFaults", ANDROID_APP / "litert", float_out / "model.litertlm")
     lines = dict(line.split("\t") for line in done.stdout.splitlines())
     assert lines.pop("none") == "passes", done.stderr
     assert len(lines) == 14 and "passes" not in lines.values(), lines

@@ -63,51 +63,28 @@ internal class CompiledModel(
         val handle =
             library.create("LiteRtGetModelSignature") { LiteRtApi.LiteRtGetModelSignature(model, index, it) }
         val key = library.text("LiteRtGetSignatureKey") { LiteRtApi.LiteRtGetSignatureKey(handle, it) }
-        val numInputs =
-            library.create("LiteRtGetNumSignatureInputs") { LiteRtApi.LiteRtGetNumSignatureInputs(handle, it) }
-        val numOutputs =
-            library.create("LiteRtGetNumSignatureOutputs") { LiteRtApi.LiteRtGetNumSignatureOutputs(handle, it) }
-        val inputs = (0 until numInputs).associate { inputTensor(handle, compiled, index, it) }
-        val outputs = (0 until numOutputs).associate { outputTensor(handle, compiled, index, it) }
+        val inputs = tensors(SignatureSide.INPUT, handle, compiled, index)
+        val outputs = tensors(SignatureSide.OUTPUT, handle, compiled, index)
         return key to Signature(index, inputs, outputs)
     }
 
-    private fun inputTensor(
+    private fun tensors(
+        side: SignatureSide,
         signature: Long,
         compiled: Long,
         index: Long,
-        at: Long,
-    ): Pair<String, Tensor> {
-        val name =
-            library.text("LiteRtGetSignatureInputName") { LiteRtApi.LiteRtGetSignatureInputName(signature, at, it) }
-        val tensor =
-            library.create("LiteRtGetSignatureInputTensorByIndex") {
-                LiteRtApi.LiteRtGetSignatureInputTensorByIndex(signature, at, it)
-            }
-        val needs =
-            library.create("LiteRtGetCompiledModelInputBufferRequirements") {
-                LiteRtApi.LiteRtGetCompiledModelInputBufferRequirements(compiled, index, at, it)
-            }
-        return name to tensor(tensor, needs)
-    }
-
-    private fun outputTensor(
-        signature: Long,
-        compiled: Long,
-        index: Long,
-        at: Long,
-    ): Pair<String, Tensor> {
-        val name =
-            library.text("LiteRtGetSignatureOutputName") { LiteRtApi.LiteRtGetSignatureOutputName(signature, at, it) }
-        val tensor =
-            library.create("LiteRtGetSignatureOutputTensorByIndex") {
-                LiteRtApi.LiteRtGetSignatureOutputTensorByIndex(signature, at, it)
-            }
-        val needs =
-            library.create("LiteRtGetCompiledModelOutputBufferRequirements") {
-                LiteRtApi.LiteRtGetCompiledModelOutputBufferRequirements(compiled, index, at, it)
-            }
-        return name to tensor(tensor, needs)
+    ): Map<String, Tensor> {
+        val count = library.create("LiteRtGetNumSignature${side.label}s") { side.count(signature, it) }
+        return (0 until count).associate { at ->
+            val name = library.text("LiteRtGetSignature${side.label}Name") { side.nameOf(signature, at, it) }
+            val tensor =
+                library.create("LiteRtGetSignature${side.label}TensorByIndex") { side.tensor(signature, at, it) }
+            val needs =
+                library.create("LiteRtGetCompiledModel${side.label}BufferRequirements") {
+                    side.requirements(compiled, index, at, it)
+                }
+            name to tensor(tensor, needs)
+        }
     }
 
     private fun tensor(
