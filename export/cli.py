@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.errors import SlipstreamError, UsageError
 
-VERBS = ("generate", "inspect", "verify", "bench", "devices", "recipes")
+VERBS = ("generate", "inspect", "verify", "bench", "install", "check", "devices", "recipes")
 DEMO = Path(__file__).parent / "demo"
 INTERRUPTED = 130
 
@@ -54,6 +54,17 @@ def _export_parser() -> argparse.ArgumentParser:
 def _verb_parser(verb: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m export {verb}")
     if verb in ("devices", "recipes"):
+        return parser
+    if verb in ("install", "check"):
+        parser.add_argument("bundle", type=Path, nargs="?", help="default: the only one in out")
+        flags = ("--serial",) if verb == "install" else ("--device-serial", "--serial")
+        parser.add_argument(*flags, dest="serial", metavar="SERIAL", help="which phone, as `adb devices` names it")
+        if verb == "install":
+            parser.add_argument("--apk", type=Path, help="default: the one beside the bundle")
+        else:
+            parser.add_argument("--timeout", type=float, default=900, help="seconds that the self-check may take")
+            parser.add_argument("--save", type=Path, metavar="FILE", help="keep the phone's answer")
+            parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
         return parser
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -147,6 +158,21 @@ def _bench(options: argparse.Namespace) -> None:
             f"{name:>11}  {row['tokens_per_second']:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row['ratio_to_plain']:.2f}"
         )
         print(line + (f"  acceptance {row['acceptance_rate']:.3f}" if row["acceptance_rate"] is not None else ""))
+
+
+def _install(options: argparse.Namespace) -> None:
+    from export.phone.adb import Phone
+    from export.phone.install import file_sha256, find_apk, find_bundle, install
+
+    bundle = find_bundle(options.bundle)
+    apk = options.apk or find_apk(bundle)
+    install(Phone.choose(options.serial), apk, bundle, file_sha256(bundle), lambda text: print(text, flush=True))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from export.phone.check import check
+
+    check(options.bundle, options.serial, options.timeout, options.save, options.json)
 
 
 def _devices(_: argparse.Namespace) -> None:
