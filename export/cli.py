@@ -57,14 +57,13 @@ def _verb_parser(verb: str) -> argparse.ArgumentParser:
         return parser
     if verb in ("install", "check"):
         parser.add_argument("bundle", type=Path, nargs="?", help="default: the only one in out")
-        flags = ("--serial",) if verb == "install" else ("--device-serial", "--serial")
-        parser.add_argument(*flags, dest="serial", metavar="SERIAL", help="which phone, as `adb devices` names it")
-        if verb == "install":
-            parser.add_argument("--apk", type=Path, help="default: the one beside the bundle")
-        else:
-            parser.add_argument("--timeout", type=float, default=900, help="seconds that the self-check may take")
-            parser.add_argument("--save", type=Path, metavar="FILE", help="keep the phone's answer")
-            parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+        if verb == "check":
+            from export.phone.__main__ import add_options
+
+            add_options(parser)
+            return parser
+        parser.add_argument("--serial", help="which phone, as `adb devices` names it")
+        parser.add_argument("--apk", type=Path, help="default: the one beside the bundle")
         return parser
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -171,8 +170,11 @@ def _install(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from export.phone.check import check
+    from export.phone.install import find_bundle
+    from export.phone.reference import Reference
 
-    check(options.bundle, options.serial, options.timeout, options.save, options.json)
+    reference = Reference.of_bundle(find_bundle(options.bundle))
+    check(reference, options.serial, options.timeout, options.save, options.json)
 
 
 def _devices(_: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What `python -m export check` prints, and the order of things: bundle, phone, self-check, verdict."""
+"""What `python -m export check` prints, and the order of things: phone, self-check, verdict."""
 
 import json
 from pathlib import Path
@@ -6,27 +6,23 @@ from pathlib import Path
 from export.errors import OutputError
 from export.phone.adb import Phone
 from export.phone.answer import Answer
-from export.phone.install import file_sha256, find_bundle
 from export.phone.judge import judge
+from export.phone.reference import Reference
 from export.phone.self_check import run_self_check
-from runtime_spec.bundle import Bundle
 from runtime_spec.reference.replay import ReplayReport
 
 
-def check(named: Path | None, serial: str | None, patience: float, save: Path | None, as_json: bool) -> None:
+def check(reference: Reference, serial: str | None, patience: float, save: Path | None, as_json: bool) -> None:
     """Raises SlipstreamError on anything but a self-check that agrees with the bundle's golden traces."""
-    path = find_bundle(named)
-    with Bundle.open(path) as bundle:
-        golden = bundle.traces()
-    digest, phone = file_sha256(path), Phone.choose(serial)
+    phone = Phone.choose(serial)
     answer, text = run_self_check(phone, patience)
     if save is not None:
         _save(save, text)
-    report = judge(answer, digest, golden, phone.serial)
+    report = judge(answer, reference, phone.serial)
     if as_json:
         print(json.dumps(_summary(answer, report)))
         return
-    print(f"{_name(answer, phone.serial)}: {report.rounds} rounds of {len(golden)} traces agree")
+    print(f"{_name(answer, phone.serial)}: {report.rounds} rounds of {len(reference.traces)} traces agree")
     if report.target_forks or report.draft_forks:
         print(
             f"{report.target_forks} near ties and the drafts of {report.draft_forks} rounds fell otherwise, as allowed"

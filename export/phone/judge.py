@@ -1,29 +1,28 @@
 """The verdict on a self-check's answer: the phone's rounds against the bundle's golden traces, decided here."""
 
-from collections.abc import Mapping
-
 from export.errors import BundleError, TraceError
 from export.phone.answer import Answer
+from export.phone.reference import Reference
 from runtime_spec.reference.compare import compare
 from runtime_spec.reference.replay import ReplayReport
 from runtime_spec.reference.trace import read_traces
 
 
-def judge(answer: Answer, digest: str, golden: Mapping[str, str], where: str) -> ReplayReport:
-    """Sums over all traces. `golden` are the bundle's texts by name, `digest` its SHA-256.
+def judge(answer: Answer, reference: Reference, where: str) -> ReplayReport:
+    """Sums over all traces.
 
     Raises BundleError if the phone checked another bundle, TraceError naming trace, round and field of the first
     difference, or what the phone itself found wrong."""
-    if answer.bundle_sha256 != digest:
+    if answer.bundle_sha256 != reference.bundle_sha256:
         raise BundleError(
             "The phone checked another bundle",
-            expected=f"SHA-256 {digest}",
+            expected=f"SHA-256 {reference.bundle_sha256}",
             found=answer.bundle_sha256 or "none",
             where=where,
             action="Put this one on the phone: python -m export install",
         )
     total = ReplayReport()
-    for name, text in golden.items():
+    for name, text in reference.traces.items():
         if name not in answer.traces:
             raise _failed(answer, f"trace {name}", "no such trace", where)
         wanted = read_traces(text, name)

@@ -1,13 +1,17 @@
 """The self-check's answer, judged: what passes, and what is named when something does not."""
 
-import hashlib
 import json
 import random
 
 import pytest
 
 from export.cli import main
+from export.errors import TraceError
 from export.phone import self_check
+from export.phone.__main__ import main as check_alone
+from export.phone.answer import Answer
+from export.phone.judge import judge
+from export.phone.reference import Reference
 from runtime_spec.bundle import Bundle
 from runtime_spec.reference.trace import read_traces, trace_text
 from tests import bundles
@@ -35,7 +39,7 @@ def answer(bundle, **changes):
     values = {
         "format": "slipstream-self-check",
         "version": 1,
-        "bundle_sha256": hashlib.sha256(bundle.read_bytes()).hexdigest(),
+        "bundle_sha256": Reference.of_bundle(bundle).bundle_sha256,
         "device": {"manufacturer": "Example", "model": "Phone 9"},
         "passed": True,
         "first_difference": None,
@@ -107,13 +111,8 @@ def test_a_phone_that_differs(phone, bundle, capsys, name, line, field, value, w
 
 def test_every_changed_token_that_is_no_near_tie_is_found(bundle):
     """Over many draws: a phone that says another token where the margin is clear never passes."""
-    from export.errors import TraceError
-    from export.phone.answer import Answer
-    from export.phone.judge import judge
-
-    with Bundle.open(bundle) as opened:
-        texts = opened.traces()
-    digest, draw = hashlib.sha256(bundle.read_bytes()).hexdigest(), random.Random(4)
+    reference, draw = Reference.of_bundle(bundle), random.Random(4)
+    texts = reference.traces
     for _ in range(200):
         trace = read_traces(texts["drafted"], "drafted")[0]
         round = draw.choice([round for round in trace.rounds if round.target_tokens])
@@ -124,9 +123,9 @@ def test_every_changed_token_that_is_no_near_tie_is_found(bundle):
         found = Answer.from_json(answer(bundle, traces=traces), "here")
         if clear:
             with pytest.raises(TraceError, match=rf"round {round.index}, field target_tokens\[{i}\]"):
-                judge(found, digest, texts, "here")
+                judge(found, reference, "here")
         else:
-            assert judge(found, digest, texts, "here").target_forks == 1
+            assert judge(found, reference, "here").target_forks == 1
 
 
 @pytest.mark.parametrize(
@@ -170,3 +169,14 @@ def test_no_app_says_how_to_install_it(phone, bundle, capsys):
     phone.plan(start="Error: Activity not started, unable to resolve Intent")
     assert main(["check", str(bundle)]) == 14
     assert "python -m export install" in capsys.readouterr().err
+
+
+def test_the_check_alone_needs_the_reference_and_the_standard_library(phone, bundle, tmp_path, capsys):
+    """As an exported Android project runs it."""
+    phone.plan(answer=answer(bundle))
+    path = tmp_path / "reference.json"
+    path.write_text(Reference.of_bundle(bundle).to_json())
+    assert Reference.load(path) == Reference.of_bundle(bundle)
+    assert check_alone([str(path)]) == 0
+    assert check_alone([str(tmp_path / "nowhere.json")]) == 8
+    assert "No reference to check against" in capsys.readouterr().err
