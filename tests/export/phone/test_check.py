@@ -1,21 +1,18 @@
 """The self-check's answer, judged: what passes, and what is named when something does not."""
 
 import json
-import random
 
 import pytest
 
 from export.cli import main
-from export.errors import TraceError
 from export.phone import self_check
 from export.phone.__main__ import main as check_alone
-from export.phone.answer import Answer
-from export.phone.judge import judge
 from export.phone.reference import Reference
 from runtime_spec.bundle import Bundle
-from runtime_spec.reference.trace import read_traces, trace_text
+from runtime_spec.reference.record import record
+from runtime_spec.reference.trace import Trace, trace_text
 from tests import bundles
-from tests.spec.test_replay import golden
+from tests.spec.test_replay import HEADER, golden, other_kernels
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +24,7 @@ def hurried(monkeypatch):
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
     """A bundle with two real golden traces."""
-    text = trace_text(golden()).encode()
+    text = trace_text(golden(HEADER)).encode()
     monkeypatch.setattr(bundles, "TRACES", {"drafted": text, "again": text + text})
     return bundles.write_bundle(tmp_path / "model.litertlm")
 
@@ -86,13 +83,11 @@ def test_an_old_answer_is_not_taken_for_a_new_one(phone, bundle, capsys):
 
 
 def test_a_near_tie_is_counted(phone, bundle, capsys):
-    first = golden().rounds[1]
-    i = min(range(len(first.margins)), key=first.margins.__getitem__)
-    tokens = [token + (at == i) for at, token in enumerate(first.target_tokens)]
-    assert first.margins[i] < golden().header.tolerance, "the scripted target has no tie there any more"
-    phone.plan(answer=answer(bundle, traces=changed(bundle, "drafted", 2, "target_tokens", tokens)))
+    own = record(HEADER, *other_kernels(HEADER.tolerance))
+    traces = json.loads(answer(bundle))["traces"] | {"drafted": trace_text(Trace(HEADER, own))}
+    phone.plan(answer=answer(bundle, traces=traces))
     assert main(["check", str(bundle)]) == 0
-    assert "1 near ties" in capsys.readouterr().out
+    assert "near ties" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -107,25 +102,6 @@ def test_a_phone_that_differs(phone, bundle, capsys, name, line, field, value, w
     phone.plan(answer=answer(bundle, traces=changed(bundle, name, line, field, value)))
     assert main(["check", str(bundle)]) == 11
     assert where in capsys.readouterr().err
-
-
-def test_every_changed_token_that_is_no_near_tie_is_found(bundle):
-    """Over many draws: a phone that says another token where the margin is clear never passes."""
-    reference, draw = Reference.of_bundle(bundle), random.Random(4)
-    texts = reference.traces
-    for _ in range(200):
-        trace = read_traces(texts["drafted"], "drafted")[0]
-        round = draw.choice([round for round in trace.rounds if round.target_tokens])
-        i = draw.randrange(len(round.target_tokens))
-        clear = round.margins[i] >= trace.header.tolerance
-        round.target_tokens[i] += 1
-        traces = texts | {"drafted": trace_text(trace)}
-        found = Answer.from_json(answer(bundle, traces=traces), "here")
-        if clear:
-            with pytest.raises(TraceError, match=rf"round {round.index}, field target_tokens\[{i}\]"):
-                judge(found, reference, "here")
-        else:
-            assert judge(found, reference, "here").target_forks == 1
 
 
 @pytest.mark.parametrize(
@@ -150,7 +126,7 @@ def test_traces_of_one_round_less(phone, bundle, capsys):
     lines = traces["drafted"].splitlines(keepends=True)
     phone.plan(answer=answer(bundle, traces=traces | {"drafted": "".join(lines[:-1])}))
     assert main(["check", str(bundle)]) == 11
-    assert "field rounds" in capsys.readouterr().err
+    assert "one more round" in capsys.readouterr().err
 
 
 def test_text_that_is_no_answer(phone, bundle, capsys):
