@@ -55,6 +55,15 @@ def build_apk(out: Path, litert_aar: Path | None, key: Callable[[], Key], progre
     return Built(out / APK, litert, asset.is_file())
 
 
+def tell(built: Built, say: Progress) -> None:
+    """What a user wants to know of the APK."""
+    holds = "with the bundle in it" if built.has_asset else "without the bundle: python -m export install sends it"
+    say(f"{built.apk}: {built.apk.stat().st_size / 1e6:.1f} MB, {holds}")
+    if built.litert is None:
+        say("LiteRT's library is not in it: the app starts and says so. Name litert-2.3.0.aar with --litert-aar, from")
+        say("Google's Maven repository, or run gradlew in the android folder once: its cache is looked into.")
+
+
 def _classes(project: Path, work: Path, progress: Progress) -> tuple[Compiled, list[Path]]:
     """Compiled sources and dex files, made anew if a source, a pom or a tool of ours has changed."""
     stamp, wanted = work / "stamp.json", _fingerprint(project)

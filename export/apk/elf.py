@@ -23,7 +23,7 @@ def read_elf(data: bytes) -> Elf:
     """Raises ValueError if it is no 64-bit little-endian shared library, or damaged."""
     try:
         return _read(data)
-    except (struct.error, LookupError, UnicodeDecodeError, StopIteration) as error:
+    except (struct.error, LookupError, OverflowError, UnicodeDecodeError, StopIteration) as error:
         raise ValueError(f"a damaged ELF file ({error})") from None
 
 
