@@ -1,9 +1,7 @@
 package dev.slipstream.cli
 
-import androidx.collection.IntList
-import androidx.collection.emptyIntSet
-import dev.slipstream.litert.BundleRuntime
-import dev.slipstream.trace.readTraces
+import dev.slipstream.json.json
+import dev.slipstream.litert.measure
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
 import java.util.Locale
@@ -37,67 +35,3 @@ internal class BenchCommand : Callable<Int> {
         return "${name.padStart(11)}  $speed  $ratio$acceptance"
     }
 }
-
-private const val NEW_TOKENS = 128
-private const val REPEATS = 9
-
-/** Per draft length: median tokens/s, spread (10th to 90th percentile), ratio to plain, acceptance. */
-internal fun measure(runtime: BundleRuntime): Map<String, Map<String, Any?>> {
-    val prompts = prompts(runtime)
-    val lengths = ArrayList(listOf(0))
-    if (runtime.drafter != null) runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
-    val budget = minOf(NEW_TOKENS, runtime.target.capacity - prompts.maxOf { it.size })
-    val replies = lengths.associateWith { ArrayList<Reply>() }
-    // The first passes find code that the JVM has not compiled yet.
-    repeat(REPEATS + 2) { pass ->
-        for (prompt in prompts) {
-            for (length in lengths) {
-                val reply = reply(runtime.session(length, emptyIntSet()), prompt, budget)
-                if (pass >= 2) replies.getValue(length).add(reply)
-            }
-        }
-    }
-    val plain = median(replies.getValue(0).map(Reply::tokensPerSecond))
-    return replies.entries.associate { (length, all) ->
-        (if (length == 0) "plain" else "drafted_$length") to row(all, plain)
-    }
-}
-
-private fun row(
-    replies: List<Reply>,
-    plain: Double,
-): Map<String, Any?> {
-    val speeds = replies.map(Reply::tokensPerSecond).sorted()
-    val drafted = replies.sumOf { it.stats.drafted }
-    val accepted = replies.sumOf { it.stats.accepted }
-    val rounds = replies.sumOf { it.stats.rounds }
-    return mapOf(
-        "tokens_per_second" to rounded(median(speeds), 10.0),
-        "spread" to
-            listOf(speeds[speeds.size / 10], speeds[speeds.size - 1 - speeds.size / 10]).map { rounded(it, 10.0) },
-        "ratio_to_plain" to rounded(median(speeds) / plain, 1e3),
-        "acceptance_rate" to if (drafted == 0) null else rounded(accepted.toDouble() / drafted, 1e4),
-        "mean_accepted_length" to if (rounds == 0) null else rounded((accepted + rounds).toDouble() / rounds, 1e3),
-    )
-}
-
-/** The first turns of the bundle's golden traces: prompts that every device has at hand. */
-private fun prompts(runtime: BundleRuntime): List<IntList> {
-    val most = runtime.target.capacity / 2
-    val found =
-        runtime.bundle.traces().flatMap { (name, text) ->
-            readTraces(text, name).map { it.header.turns[0].promptTokens }
-        }
-    return found.filter { it.size in 1..most }.ifEmpty { listOf(runtime.encode("")) }
-}
-
-private fun median(values: List<Double>): Double {
-    val sorted = values.sorted()
-    val middle = sorted.size / 2
-    return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-private fun rounded(
-    value: Double,
-    scale: Double,
-): Double = Math.round(value * scale) / scale
