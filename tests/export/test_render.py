@@ -183,6 +183,43 @@ def test_versions_are_those_of_the_maven_build():
         assert catalog[name] == pins[name], name
 
 
+LIBRARIES = {
+    "androidx.activity": "activity.compose",
+    "androidx.collection": None,  # decode hands it on
+    "androidx.compose.foundation": "compose.foundation",
+    "androidx.compose.material": "compose.material.icons",
+    "androidx.compose.material3": "compose.material3",
+    "androidx.compose.runtime": "compose.runtime",
+    "androidx.compose.ui": "compose.ui",
+    "androidx.core": "core",
+    "androidx.lifecycle": "lifecycle.runtime.compose",
+    "androidx.lifecycle.createSavedStateHandle": "lifecycle.viewmodel.savedstate",
+    "androidx.lifecycle.viewmodel": "lifecycle.viewmodel.compose",
+    "kotlinx.coroutines": "coroutines.android",
+}
+
+
+def test_the_app_declares_every_library_that_it_imports():
+    """Maven has one class path with all of them: it would not tell."""
+    gradle = (TEMPLATE / "app/build.gradle.kts").read_text()
+    for file in (ANDROID / "app/src/main").rglob("*.kt"):
+        for name in re.findall(r"^import ((?:androidx|kotlinx|com|org)\.[\w.]+)", file.read_text(), flags=re.M):
+            library = LIBRARIES[max((key for key in LIBRARIES if f"{name}.".startswith(f"{key}.")), key=len)]
+            assert library is None or f"implementation(libs.{library})" in gradle, name
+
+
+def test_every_library_of_the_catalog_is_used_and_the_reverse():
+    catalog = tomllib.loads((TEMPLATE / "gradle/libs.versions.toml").read_text())
+    text = "".join(path.read_text() for path in TEMPLATE.glob("**/build.gradle.kts"))
+    used = set(re.findall(r"libs\.((?!plugins)[a-z0-9.]+)", text))
+    assert used == {name.replace("-", ".") for name in catalog["libraries"]}
+    plugins = set(re.findall(r"libs\.plugins\.([a-z.]+)", text))
+    assert plugins == {name.replace("-", ".") for name in catalog["plugins"]}
+    assert {library["version"]["ref"] for library in catalog["libraries"].values()} | {
+        plugin["version"]["ref"] for plugin in catalog["plugins"].values()
+    } == set(catalog["versions"])
+
+
 def test_litert_is_the_release_that_computes_here():
     catalog = tomllib.loads((TEMPLATE / "gradle/libs.versions.toml").read_text())["versions"]
     assert f"ai-edge-litert=={catalog['litert']}" in (ROOT / "pyproject.toml").read_text()
