@@ -23,7 +23,7 @@ def readme_blocks():
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_readmes_blocks_are_what_is_run(number):
     step = [step for step in steps(OURS) if "README" in step.get("name", "")][number]
-    command = step["run"].removesuffix(" | bash -eux")
+    command = step["run"].removesuffix(" | sh -eux")
     assert command != step["run"]
     found = subprocess.run(["sh", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert found == readme_blocks()[number] and "python" in found
