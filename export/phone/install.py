@@ -30,8 +30,12 @@ def install(phone: Phone, apk: Path, bundle: Path, digest: str, say: Say) -> Non
     """Installs `apk`; sends `bundle`, whose SHA-256 is `digest`, unless the APK holds it. Raises
     PhoneError, ApkError."""
     say(f"{apk.name} to {phone.serial}")
+    is_update = phone.try_shell(f"pm path {PACKAGE}").code == 0
     _install_apk(phone, apk)
-    if _asset_size(apk) == bundle.stat().st_size:
+    # An app that was there before has a bundle already, and keeps it until another one is sent.
+    if not is_update and _asset_size(apk) == bundle.stat().st_size:
+        # One that was pushed before would be used in its place.
+        phone.shell(f"rm -f {BUNDLE}")
         say("the APK holds the bundle: nothing else to send")
         return
     # The app makes this folder when it starts: on some phones one made by the shell stays closed to the app.

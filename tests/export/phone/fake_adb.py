@@ -10,6 +10,7 @@ FAKE_ADB names the folder. In it: `sdcard/` is what the phone calls /sdcard, `lo
     garble_at   the number of the push whose first byte arrives wrong
     free_kib    what `df` says
     start       what `am start` prints
+    installed   true: the app was there before
     answer      the text that the self-check writes; with `answer_after` looks for it. Without: it never does
     alive       false: the app's process is gone
 Shell commands run in a real `sh`, /sdcard replaced, so that cat, stat, sha256sum and mv are real ones.
@@ -68,6 +69,8 @@ def shell(command: str) -> int:
         (HOME / "started").write_text(command)
         print(PLAN.get("start", "Starting: Intent { act=dev.slipstream.app.SELF_CHECK }"))
         return 0
+    if command.startswith("pm path"):
+        return 0 if PLAN.get("installed") else 1
     if command.startswith("pidof"):
         return 0 if PLAN.get("alive", True) else 1
     if command.startswith("logcat"):

@@ -38,8 +38,17 @@ def test_a_lost_phone_and_the_same_command_again(phone, bundle, apk, capsys):
 def test_an_apk_that_holds_the_bundle_needs_nothing_else(phone, bundle, apk, capsys):
     with zipfile.ZipFile(apk, "a") as archive:
         archive.write(bundle, "assets/model.litertlm")
+    phone.bundle.parent.mkdir(parents=True)
+    phone.bundle.write_bytes(b"an older one, which the app would take first")
     assert main(["install", str(bundle)]) == 0
-    assert phone.pushes() == 0 and "holds the bundle" in capsys.readouterr().out
+    assert not phone.bundle.exists() and phone.pushes() == 0 and "holds the bundle" in capsys.readouterr().out
+
+
+def test_an_app_that_was_there_keeps_its_bundle_until_another_is_sent(phone, bundle, apk):
+    with zipfile.ZipFile(apk, "a") as archive:
+        archive.write(bundle, "assets/model.litertlm")
+    phone.plan(installed=True)
+    assert main(["install", str(bundle)]) == 0 and phone.bundle.read_bytes() == bundle.read_bytes()
 
 
 @pytest.mark.parametrize(
