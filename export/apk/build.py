@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.apk.compile import Compiled, compile_project, compiled
+from export.apk.compile import SOURCES, Compiled, compile_project, compiled
 from export.apk.dex import make_dex
 from export.apk.libraries import find_litert, native_libraries
 from export.apk.sign import Key, sign
@@ -86,12 +86,12 @@ def _classes(project: Path, work: Path, progress: Progress) -> tuple[Compiled, l
 
 def _fingerprint(project: Path) -> str:
     """Of every file that decides what the classes and resources are."""
-    files = [path for name in ("decode", "litert", "app") for path in (project / name).rglob("*")]
-    files += [*ANDROID.glob("*.xml"), *ANDROID.glob("*/pom.xml"), *ANDROID.glob("tools/*.py")]
-    files += [*Path(__file__).parent.glob("*.py")]
+    files = [path for name in SOURCES for path in (project / name / "src").rglob("*")]
+    files += [project / "app/proguard.pro", *ANDROID.glob("pom.xml"), *ANDROID.glob("*/pom.xml")]
+    files += [*ANDROID.glob("tools/*.py"), *Path(__file__).parent.glob("*.py")]
     digest = hashlib.sha256()
     for path in sorted(files):
-        if path.is_file() and path.name != ASSET and "build" not in path.parts and "target" not in path.parts:
+        if path.is_file() and path.name != ASSET:
             digest.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

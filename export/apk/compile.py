@@ -33,6 +33,8 @@ def compile_project(project: Path, work: Path) -> Compiled:
     # ktlint has seen the sources already; a user's own may be formatted otherwise.
     command = [tools.find("mvn"), "-B", "-q", "-f", stage / "pom.xml", "package", "-pl", "apk", "-am"]
     command += ["-DskipTests", "-Dmaven.test.skip=true", "-Dktlint.mode=--version", "--no-transfer-progress"]
+    # What only tests need is not copied once more.
+    command += [f"-Drobolectric.folder={ANDROID / 'app/target/robolectric'}"]
     tools.run(command, "The app can't be compiled", cwd=stage)
     return compiled(stage, project)
 

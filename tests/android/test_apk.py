@@ -17,10 +17,8 @@ from export.apk.libraries import _wanted_symbols
 from export.apk.sign import debug_key, own_key
 from export.cli import main
 from export.errors import ApkError
-from export.render import ANDROID, BINDINGS, kotlin_string, render
-from runtime_spec.manifest import Model
+from export.render import ANDROID, BINDINGS, kotlin_string
 from tests.android.dex import read_all
-from tests.bundles import write_bundle
 from tests.export.apk.elves import elf
 from tests.export.apk.test_zip_writer import data_offset
 from tests.export.test_render import NASTY
@@ -34,30 +32,12 @@ def quiet(_: str) -> None:
     pass
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tools(tmp_path_factory):
-    """Under CI a missing tool is a failure. The debug key is made in a folder of the tests."""
-    missing = [name for name in ("mvn", "java", "keytool", "apksigner") if shutil.which(name) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"without {', '.join(missing)} no APK is built")
-    assert not missing
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANDROID_USER_HOME", str(tmp_path_factory.mktemp("android_home")))
-        patch.setenv("GRADLE_USER_HOME", str(tmp_path_factory.mktemp("gradle_home")))
-        yield
+@pytest.fixture
+def out(apk_out) -> Path:
+    return apk_out
 
 
-@pytest.fixture(scope="module")
-def out(tmp_path_factory) -> Path:
-    """An export's folder with the APK of a bundle whose id tries to leave its literal."""
-    folder = tmp_path_factory.mktemp("apk")
-    write_bundle(folder / "model.litertlm", target=Model(NASTY, "gemma4"))
-    assert render(folder / "model.litertlm", folder).kept == ()
-    build_apk(folder, None, debug_key, quiet)
-    return folder
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def apk(out) -> Path:
     return out / "app.apk"
 
@@ -201,14 +181,20 @@ def test_no_project(tmp_path, capsys):
     assert "Export first" in capsys.readouterr().err
 
 
-def test_sources_that_do_not_compile_are_named(out, tmp_path, capsys):
-    """A user's own change, kept by the export. The compiled rest is reused."""
-    other = tmp_path / "out"
-    shutil.copytree(out, other, symlinks=True)
-    source = other / "android/app/src/main/kotlin/dev/slipstream/app/MainActivity.kt"
-    source.write_text("package dev.slipstream.app\nnonsense\n")
-    assert main(["apk", str(other)]) == 14
-    assert "MainActivity.kt" in capsys.readouterr().err
+def test_sources_that_do_not_compile_are_named(out, tmp_path, monkeypatch, capsys):
+    """A user's own change: it makes a build of its own, and the APK of before is left alone."""
+    shutil.copytree(out / "android", tmp_path / "out/android")
+    (tmp_path / "out/app.apk").write_bytes(b"before")
+    maven = tmp_path / "tools/mvn"
+    maven.parent.mkdir()
+    maven.write_text(
+        "#!/bin/sh\necho '[ERROR] app/src/MainActivity.kt: (2, 1) Expecting a top level declaration'\nexit 1\n"
+    )
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maven.parent}{os.pathsep}{os.environ['PATH']}")
+    assert main(["apk", str(tmp_path / "out")]) == 14
+    assert "MainActivity.kt: (2, 1)" in capsys.readouterr().err
+    assert (tmp_path / "out/app.apk").read_bytes() == b"before"
 
 
 def test_a_missing_tool_says_how_to_get_it(out, monkeypatch, tmp_path, capsys):
