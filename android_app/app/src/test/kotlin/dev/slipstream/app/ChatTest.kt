@@ -145,10 +145,10 @@ class ChatTest : AppTest() {
         rule.onNodeWithTag("menu").performClick()
         rule.onNodeWithText("Plain completion").performClick()
         await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().isEmpty() }
-        say("Once")
+        say("long")
         awaitReplies(1)
         assertFalse(engine.requests.last().isChat)
-        // Without a word it goes on where it stopped.
+        // It ended in the middle: an empty message lets it go on.
         rule.onNodeWithTag("send").performClick()
         awaitReplies(2)
         assertEquals("", engine.requests.last().text)

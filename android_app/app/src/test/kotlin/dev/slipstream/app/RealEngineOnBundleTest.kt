@@ -36,13 +36,17 @@ class RealEngineOnBundleTest : AppTest() {
         File(app.external, "model.litertlm").let { bundle.copyTo(it, overwrite = true) }
     }
 
-    private fun say(text: String) {
+    /** The file is written when the reply has ended; [messages] is how many there are then. */
+    private fun say(
+        text: String,
+        messages: Int,
+    ) {
         rule.onNodeWithTag("input").performTextInput(text)
         rule.onNodeWithTag("send").performClick()
-        await { rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty() }
+        await { conversation()?.messages?.size == messages }
     }
 
-    private fun conversation() = app.services.conversations.read(Bundle.open(bundle).use { it.manifest.manifestSha256 })!!
+    private fun conversation() = app.services.conversations.read(Bundle.open(bundle).use { it.manifest.manifestSha256 })
 
     @Test
     fun `the pushed bundle is checked, loaded and chats, turned in between, whatever drafting does`() {
@@ -51,12 +55,13 @@ class RealEngineOnBundleTest : AppTest() {
         val replies = HashSet<String>()
         for (choice in listOf("AUTO", "ON", "OFF")) {
             rule.onNodeWithTag("new").performClick()
+            await { conversation() == null }
             rule.onNodeWithTag("drafting-$choice").performClick()
-            say("Hello")
+            say("Hello", messages = 2)
             RuntimeEnvironment.setQualifiers("+land")
             scenario!!.recreate()
-            say("And then?")
-            val (_, first, _, second) = conversation().messages
+            say("And then?", messages = 4)
+            val (_, first, _, second) = conversation()!!.messages
             assertTrue(first.text.isNotEmpty())
             assertEquals(first.runs.last().end, first.text.length)
             replies.add(first.text + "|" + second.text)

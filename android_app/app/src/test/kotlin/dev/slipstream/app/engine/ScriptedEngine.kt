@@ -19,7 +19,7 @@ internal val SCRIPT =
 
 /**
  * Says [SCRIPT], a round of a piece each, to everyone. With [isPaused] it waits before the last piece until it is let
- * go or cancelled; told "fail" it does.
+ * go or cancelled; told "fail", "fill" or "long" it fails, fills the context, or ends in the middle.
  */
 internal class ScriptedEngine(
     sha256: String = "s".repeat(64),
@@ -51,7 +51,12 @@ internal class ScriptedEngine(
             tokens.add(100 + index)
             onProgress(ReplyProgress(listOf(piece), Meter(index + 1, 42.0, 0.7, 2.8, 4)))
         }
-        val reason = if (request.text == "fill") StopReason.CACHE_FULL else StopReason.STOP_TOKEN
+        val reason =
+            when (request.text) {
+                "fill" -> StopReason.CACHE_FULL
+                "long" -> StopReason.MAX_NEW_TOKENS
+                else -> StopReason.STOP_TOKEN
+            }
         return ReplyEnd(tokens, reason)
     }
 

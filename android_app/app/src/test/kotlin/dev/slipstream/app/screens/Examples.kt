@@ -11,6 +11,7 @@ import dev.slipstream.app.engine.Meter
 import dev.slipstream.app.engine.OUTCOME
 import dev.slipstream.app.engine.Piece
 import dev.slipstream.app.engine.SCRIPT
+import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleNeed
@@ -18,7 +19,14 @@ import dev.slipstream.app.storage.ImportProgress
 
 // States that show each screen at its fullest.
 
-internal const val PUSH_LINE = "adb push model.litertlm /sdcard/Android/data/dev.slipstream.app/files/model.litertlm"
+internal val ADVICE =
+    SetupAdvice(
+        "adb push model.litertlm /sdcard/Android/data/dev.slipstream.app/files/model.litertlm",
+        "google/gemma-4-E2B-it",
+        "google/gemma-4-E2B-it-assistant",
+        "int8",
+        3_990_000_000,
+    )
 
 internal val INFO = EngineInfo("s".repeat(64), "google/gemma-4-E2B-it", "google/gemma-4-E2B-it-assistant", 4096, true, listOf(2, 4, 7))
 
@@ -110,6 +118,7 @@ internal val CHATS =
             ChatState(
                 listOf(Message(isUser = true, "The slipstream"), said(SCRIPT.drop(3))),
                 isChat = false,
+                canGoOn = true,
                 meter = METER.copy(acceptanceRate = null, meanAcceptedLength = 1.0, draftTokens = 0),
             ),
         "full" to

@@ -90,7 +90,7 @@ class ScreensTest {
 
     @Composable
     private fun Setup(name: String) =
-        SetupScreen(SETUPS.getValue(name), PUSH_LINE, SetupActions({}, {}, {}, {}, {}))
+        SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
 
     @Composable
     private fun Chat(
