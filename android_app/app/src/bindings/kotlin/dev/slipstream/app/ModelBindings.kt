@@ -11,6 +11,8 @@ internal object ModelBindings {
     /** The asset that holds the bundle, uncompressed, where it is packed into the APK. */
     val BUNDLE_ASSET: String? = null
     const val TARGET_ID: String = "target"
+
+    /** Empty without a drafter. */
     const val DRAFTER_ID: String = "drafter"
     const val RECIPE: String = "int8"
 

@@ -18,6 +18,7 @@ import androidx.lifecycle.lifecycleScope
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.check.CheckModel
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.storage.openDocument
@@ -76,7 +77,7 @@ public class MainActivity : ComponentActivity() {
             setup = setup,
             chat = chat,
             check = check,
-            pushLine = "adb push model.litertlm ${services.shelf.pushed}",
+            advice = SetupAdvice("adb push model.litertlm ${services.shelf.pushed}"),
             onPick = { picker.launch(arrayOf("*/*")) },
             onShare = ::share,
             onScreen = { screen = it },

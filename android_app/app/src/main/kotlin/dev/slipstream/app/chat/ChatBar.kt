@@ -18,11 +18,14 @@ import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextOverflow
 import dev.slipstream.app.R
 import dev.slipstream.app.engine.EngineInfo
+
+private const val TWO_LINES_SCALE = 1.3f
 
 /** Which models speak, a new conversation, and a menu for the rest. */
 @OptIn(ExperimentalMaterial3Api::class)
@@ -37,13 +40,8 @@ internal fun ChatBar(
             Column {
                 val mode = if (state.isChat) R.string.app_name else R.string.chat_switch_to_plain
                 Text(stringResource(mode), maxLines = 1, overflow = TextOverflow.Ellipsis)
-                Text(
-                    listOfNotNull(info.targetId, info.drafterId).joinToString(" + "),
-                    style = MaterialTheme.typography.bodySmall,
-                    color = MaterialTheme.colorScheme.onSurfaceVariant,
-                    maxLines = 1,
-                    overflow = TextOverflow.Ellipsis,
-                )
+                // The bar's height is fixed: with large letters there is room for one line.
+                if (LocalDensity.current.fontScale <= TWO_LINES_SCALE) Names(info)
             }
         },
         actions = {
@@ -52,6 +50,17 @@ internal fun ChatBar(
             }
             Menu(state, info, actions)
         },
+    )
+}
+
+@Composable
+private fun Names(info: EngineInfo) {
+    Text(
+        listOfNotNull(info.targetId, info.drafterId).joinToString(" + "),
+        style = MaterialTheme.typography.bodySmall,
+        color = MaterialTheme.colorScheme.onSurfaceVariant,
+        maxLines = 1,
+        overflow = TextOverflow.Ellipsis,
     )
 }
 

@@ -50,15 +50,15 @@ internal class ChatModel(
         }
     }
 
-    /** Says [text] and lets the model answer; outside a chat an empty text goes on where the last reply ended. */
+    /** Says [text] and lets the model answer; an empty one lets a reply go on that ended in the middle. */
     fun send(text: String) {
         val state = states.value
-        if (state.isReplying || state.isFull || (text.isBlank() && (state.isChat || tokens.isEmpty()))) return
+        if (state.isReplying || state.isFull || (text.isBlank() && !state.canGoOn)) return
         isStopped = false
         meter = null
-        val before = if (text.isEmpty()) state.messages else state.messages + Message(isUser = true, text)
+        val before = if (text.isBlank()) state.messages else state.messages + Message(isUser = true, text)
         states.update { it.copy(messages = before, isReplying = true, meter = null, problem = null) }
-        val request = ReplyRequest(tokens, text, state.isChat, state.drafting)
+        val request = ReplyRequest(tokens, text.ifBlank { "" }, state.isChat, state.drafting)
         viewModelScope.launch { reply(request, before, state.messages) }
     }
 
@@ -140,7 +140,10 @@ internal class ChatModel(
         val said = growing.message()
         val messages = if (said.text.isEmpty()) before else before + said
         val isFull = end?.reason == StopReason.CACHE_FULL
-        states.update { it.copy(messages = messages, isReplying = false, meter = meter, isFull = isFull) }
+        val canGoOn = tokens.isNotEmpty() && (end == null || end.reason in UNFINISHED)
+        states.update {
+            it.copy(messages = messages, isReplying = false, meter = meter, canGoOn = canGoOn, isFull = isFull)
+        }
         val info = bundle ?: return
         val conversation = Conversation(info.bundleSha256, states.value.isChat, tokens, messages)
         withContext(services.io) { services.conversations.write(conversation) }
@@ -149,5 +152,6 @@ internal class ChatModel(
     private companion object {
         const val DRAFTING = "drafting"
         const val SHOW_MILLIS = 40L
+        val UNFINISHED = setOf(StopReason.MAX_NEW_TOKENS, StopReason.CANCELLED)
     }
 }

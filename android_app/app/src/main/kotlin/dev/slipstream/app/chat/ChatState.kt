@@ -12,6 +12,8 @@ internal data class ChatState(
     val isReplying: Boolean = false,
     val meter: Meter? = null,
     val problem: Problem? = null,
+    /** The last reply ended in the middle: an empty message goes on with it. */
+    val canGoOn: Boolean = false,
     /** The context is full: only a new conversation goes on. */
     val isFull: Boolean = false,
 )

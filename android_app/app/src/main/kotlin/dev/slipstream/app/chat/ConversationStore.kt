@@ -34,8 +34,6 @@ internal class ConversationStore(
             conversation(parseStrictJson(file.readText())).takeIf { it.bundleSha256 == bundleSha256 }
         } catch (_: JsonException) {
             null
-        } catch (_: ClassCastException) {
-            null
         }
     }
 
@@ -51,24 +49,31 @@ internal class ConversationStore(
         )
 
     private fun conversation(raw: Any?): Conversation {
-        val fields = raw as Map<*, *>
+        val fields = typed<Map<*, *>>(raw)
         return Conversation(
-            fields["bundle_sha256"] as String,
-            fields["is_chat"] as Boolean,
-            (fields["tokens"] as List<*>).map(::int),
-            (fields["messages"] as List<*>).map(::message),
+            typed(fields["bundle_sha256"]),
+            typed(fields["is_chat"]),
+            typed<List<*>>(fields["tokens"]).map(::int),
+            typed<List<*>>(fields["messages"]).map(::message),
         )
     }
 
     private fun message(raw: Any?): Message {
-        val fields = raw as Map<*, *>
+        val fields = typed<Map<*, *>>(raw)
         val runs =
-            (fields["runs"] as List<*>).map { run ->
-                val (end, tokens, accepted) = (run as List<*>).map(::int)
-                Run(end, tokens, accepted == 1)
+            typed<List<*>>(fields["runs"]).map { run ->
+                val numbers = typed<List<*>>(run).map(::int)
+                if (numbers.size != RUN_SIZE) throw JsonException("no run: $run")
+                Run(numbers[0], numbers[1], numbers[2] == 1)
             }
-        return Message(fields["is_user"] as Boolean, fields["text"] as String, runs)
+        return Message(typed(fields["is_user"]), typed(fields["text"]), runs)
     }
 
-    private fun int(raw: Any?): Int = (raw as JsonNumber).toIntOrNull() ?: throw JsonException("no integer: $raw")
+    private fun int(raw: Any?): Int = typed<JsonNumber>(raw).toIntOrNull() ?: throw JsonException("no integer: $raw")
+
+    private inline fun <reified T> typed(raw: Any?): T = raw as? T ?: throw JsonException("no ${T::class}: $raw")
+
+    private companion object {
+        const val RUN_SIZE = 3
+    }
 }

@@ -30,7 +30,12 @@ internal fun InputRow(
     actions: ChatActions,
 ) {
     var text by rememberSaveable { mutableStateOf("") }
-    val mayBeEmpty = !state.isChat && state.messages.isNotEmpty()
+    val hint =
+        when {
+            state.canGoOn -> R.string.chat_hint_go_on
+            state.isChat -> R.string.chat_hint
+            else -> R.string.chat_hint_plain
+        }
     Row(
         Modifier.fillMaxWidth(),
         horizontalArrangement = Arrangement.spacedBy(8.dp),
@@ -40,7 +45,7 @@ internal fun InputRow(
             text,
             { text = it },
             Modifier.weight(1f).testTag("input"),
-            label = { Text(stringResource(if (state.isChat) R.string.chat_hint else R.string.chat_hint_plain)) },
+            label = { Text(stringResource(hint)) },
             maxLines = 4,
         )
         if (state.isReplying) {
@@ -54,7 +59,7 @@ internal fun InputRow(
                     text = ""
                 },
                 Modifier.testTag("send"),
-                enabled = canSend && (text.isNotBlank() || mayBeEmpty),
+                enabled = canSend && (text.isNotBlank() || state.canGoOn),
             ) { Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.chat_send)) }
         }
     }

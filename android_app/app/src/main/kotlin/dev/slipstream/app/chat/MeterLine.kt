@@ -28,7 +28,7 @@ internal fun MeterLine(meter: Meter?) {
     val items = if (meter == null) listOf("") else meterTexts(meter)
     FlowRow(
         Modifier.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
-        horizontalArrangement = Arrangement.SpaceBetween,
+        horizontalArrangement = Arrangement.spacedBy(16.dp),
     ) {
         for (item in items) Text(item, style = MaterialTheme.typography.labelMedium)
     }

@@ -7,6 +7,7 @@ import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.material3.Card
 import androidx.compose.material3.CardDefaults
+import androidx.compose.material3.LocalTextStyle
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -17,6 +18,7 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.LiveRegionMode
 import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.TextStyle
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
@@ -66,13 +68,19 @@ private fun Bench(bench: Map<String, Map<String, Any?>>) {
         colors = CardDefaults.cardColors(colors.surfaceContainerHigh, colors.onSurface),
     ) {
         Column(Modifier.padding(16.dp), verticalArrangement = Arrangement.spacedBy(8.dp)) {
-            Text(stringResource(R.string.check_speed), style = MaterialTheme.typography.titleMedium)
+            val small = MaterialTheme.typography.labelMedium
+            Cells(
+                stringResource(R.string.check_speed),
+                stringResource(R.string.check_column_speed),
+                stringResource(R.string.check_column_ratio),
+                stringResource(R.string.check_column_accepted),
+                small.copy(color = colors.onSurfaceVariant),
+            )
             for ((name, row) in bench) BenchRow(name, row)
         }
     }
 }
 
-/** One row for sighted eyes, one sentence for TalkBack. */
 @Composable
 private fun BenchRow(
     name: String,
@@ -89,13 +97,25 @@ private fun BenchRow(
     val ratio = String.format(Locale.getDefault(), "×%.2f", row["ratio_to_plain"])
     val acceptance =
         (row["acceptance_rate"] as? Double)?.let { String.format(Locale.getDefault(), "%.0f %%", it * 100) } ?: "–"
+    Cells(label, speed, ratio, acceptance, LocalTextStyle.current)
+}
+
+/** One row for sighted eyes, one sentence for TalkBack. */
+@Composable
+private fun Cells(
+    label: String,
+    speed: String,
+    ratio: String,
+    acceptance: String,
+    style: TextStyle,
+) {
     Row(
         Modifier.fillMaxWidth().semantics(mergeDescendants = true) {},
         horizontalArrangement = Arrangement.spacedBy(8.dp),
     ) {
-        Text(label, Modifier.weight(1.6f))
-        Text(stringResource(R.string.check_tokens_per_second, speed), Modifier.weight(1.4f), textAlign = TextAlign.End)
-        Text(ratio, Modifier.weight(0.8f), textAlign = TextAlign.End)
-        Text(acceptance, Modifier.weight(0.8f), textAlign = TextAlign.End)
+        Text(label, Modifier.weight(1f), style = style)
+        Text(speed, Modifier.weight(1f), style = style, textAlign = TextAlign.End)
+        Text(ratio, Modifier.weight(1f), style = style, textAlign = TextAlign.End)
+        Text(acceptance, Modifier.weight(1f), style = style, textAlign = TextAlign.End)
     }
 }

@@ -45,7 +45,7 @@ internal class LiteRtEngine(
         val stats = DecodeStats()
         var decodeNanos = 0L
         val reason =
-            conversation.turn(prompt(request), manifest.contextLength, policy, cancelled) { round, nanos ->
+            conversation.turn(prompt(request), manifest.contextLength / REPLY_SHARE, policy, cancelled) { round, nanos ->
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
                 onProgress(ReplyProgress(pieces.of(round), meter(stats, decodeNanos, policy)))
@@ -73,6 +73,7 @@ internal class LiteRtEngine(
 
     private fun prompt(request: ReplyRequest): IntList =
         when {
+            request.text.isEmpty() -> MutableIntList()
             request.isChat && request.history.isEmpty() -> runtime.encodeChat(request.text)
             request.isChat -> runtime.encodeFollowUp(request.text, request.history.last())
             request.history.isEmpty() -> runtime.encode(request.text)
@@ -91,6 +92,11 @@ internal class LiteRtEngine(
         meanAcceptedLength = stats.meanAcceptedLength,
         draftTokens = if (manifest.drafter == null) 0 else policy.count,
     )
+
+    private companion object {
+        /** A reply may take a quarter of the context: a small model that finds no end leaves room for more turns. */
+        const val REPLY_SHARE = 4
+    }
 }
 
 /** A reply's text, round by round, without the stop token that ends it. */

@@ -4,6 +4,7 @@ import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
+import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.BundleSource
@@ -31,7 +32,12 @@ internal class SetupModel(
     val state: StateFlow<SetupState> = states.asStateFlow()
 
     init {
-        attempt { look() }
+        // A window that was closed leaves the engine loaded.
+        if (services.host.state.value is EngineState.Ready) {
+            states.value = SetupState(Phase.LOADED)
+        } else {
+            attempt { look() }
+        }
     }
 
     /** Imports what the file picker returned, which [open] opens. */

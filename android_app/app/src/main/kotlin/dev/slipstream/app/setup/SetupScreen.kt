@@ -41,11 +41,11 @@ internal class SetupActions(
     val onChooseAnother: () -> Unit,
 )
 
-/** The first start: how to get a bundle in, how far it is, what it needs. [pushLine] is the adb command. */
+/** The first start: how to get a bundle in, how far it is, what it needs. */
 @Composable
 internal fun SetupScreen(
     state: SetupState,
-    pushLine: String,
+    advice: SetupAdvice,
     actions: SetupActions,
 ) {
     Scaffold { inner ->
@@ -66,7 +66,7 @@ internal fun SetupScreen(
             )
             state.problem?.let { ProblemCard(it) }
             state.need?.let { NeedCard(it, state) }
-            Phase(state, pushLine, actions)
+            Phase(state, advice, actions)
         }
     }
 }
@@ -74,7 +74,7 @@ internal fun SetupScreen(
 @Composable
 private fun ColumnScope.Phase(
     state: SetupState,
-    pushLine: String,
+    advice: SetupAdvice,
     actions: SetupActions,
 ) {
     when (state.phase) {
@@ -83,7 +83,7 @@ private fun ColumnScope.Phase(
         }
 
         Phase.EMPTY -> {
-            HowTo(state, pushLine, actions)
+            HowTo(state, advice, actions)
         }
 
         Phase.IMPORTING, Phase.CHECKING -> {
@@ -107,10 +107,16 @@ private fun ColumnScope.Phase(
 @Composable
 private fun HowTo(
     state: SetupState,
-    pushLine: String,
+    advice: SetupAdvice,
     actions: SetupActions,
 ) {
     Text(stringResource(R.string.setup_how), style = MaterialTheme.typography.bodyLarge)
+    val drafter = advice.drafterId ?: stringResource(R.string.need_no_drafter)
+    Text(
+        stringResource(R.string.setup_made_for, advice.targetId, drafter, advice.recipe, megabytes(advice.size)),
+        style = MaterialTheme.typography.bodySmall,
+        color = MaterialTheme.colorScheme.onSurfaceVariant,
+    )
     if (state.unfinished > 0) Text(stringResource(R.string.setup_unfinished, megabytes(state.unfinished)))
     Button(actions.onPick, Modifier.fillMaxWidth().testTag("pick")) { Text(stringResource(R.string.setup_pick)) }
     Surface(
@@ -120,7 +126,7 @@ private fun HowTo(
     ) {
         SelectionContainer {
             Text(
-                pushLine,
+                advice.pushLine,
                 Modifier.padding(16.dp),
                 style = MaterialTheme.typography.bodySmall.copy(fontFamily = FontFamily.Monospace),
             )

@@ -103,6 +103,7 @@ internal class BundleImporter(
     ): Boolean {
         val buffer = ByteArray(chunk)
         var done = 0L
+        disk.append(PART, buffer, 0) // an empty file, where the pipe gives nothing
         try {
             source.stream().use { stream ->
                 while (true) {

@@ -42,7 +42,7 @@ internal data class BundleNeed(
         }
 
         private fun bytesOfBuffers(signature: Signature): Long =
-            (signature.inputs.entries + signature.outputs.entries)
+            (signature.inputs.entries.toList() + signature.outputs.entries)
                 .filterNot { it.key.startsWith(CACHE_PREFIX) }
                 .sumOf { bytes(it.value) }
 

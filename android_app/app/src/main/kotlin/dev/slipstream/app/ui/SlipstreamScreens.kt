@@ -13,6 +13,7 @@ import dev.slipstream.app.check.CheckScreen
 import dev.slipstream.app.engine.EngineInfo
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupActions
+import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.setup.SetupScreen
 
@@ -21,7 +22,7 @@ internal class Window(
     val setup: SetupModel,
     val chat: ChatModel,
     val check: CheckModel,
-    val pushLine: String,
+    val advice: SetupAdvice,
     val onPick: () -> Unit,
     val onShare: () -> Unit,
     val onScreen: (Screen) -> Unit,
@@ -50,7 +51,7 @@ private fun Setup(window: Window) {
     val setup = window.setup
     val actions =
         SetupActions(window.onPick, setup::lookAgain, setup::stop, setup::loadAnyway, setup::chooseAnother)
-    SetupScreen(state, window.pushLine, actions)
+    SetupScreen(state, window.advice, actions)
 }
 
 @Composable
