@@ -3,12 +3,17 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export.errors import SlipstreamError, UsageError
 
-VERBS = ("generate", "inspect", "verify", "bench", "devices", "recipes")
+if TYPE_CHECKING:
+    from export.apk.build import Built
+
+VERBS = ("generate", "inspect", "verify", "bench", "apk", "install", "check", "devices", "recipes")
 DEMO = Path(__file__).parent / "demo"
 INTERRUPTED = 130
 
@@ -48,12 +53,36 @@ def _export_parser() -> argparse.ArgumentParser:
         "--from", dest="start", metavar="STAGE", help="run again from lower, quantize, record or report"
     )
     parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    parser.add_argument("--apk", action="store_true", help="build OUT/app.apk too, without Gradle or the Android SDK")
+    _add_apk_options(parser)
     return parser
+
+
+def _add_apk_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--litert-aar", type=Path, metavar="FILE", help="LiteRT's AAR for the APK (default: Gradle's cache)"
+    )
+    parser.add_argument("--keystore", type=Path, metavar="FILE", help="sign the APK with this (default: a debug key)")
+    parser.add_argument("--key-alias", metavar="NAME", help="which key of the key store")
 
 
 def _verb_parser(verb: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m export {verb}")
     if verb in ("devices", "recipes"):
+        return parser
+    if verb == "apk":
+        parser.add_argument("out", type=Path, nargs="?", help="an export's folder (default: the only one in out)")
+        _add_apk_options(parser)
+        return parser
+    if verb in ("install", "check"):
+        parser.add_argument("bundle", type=Path, nargs="?", help="default: the only one in out")
+        if verb == "check":
+            from export.phone.__main__ import add_options
+
+            add_options(parser)
+            return parser
+        parser.add_argument("--serial", help="which phone, as `adb devices` names it")
+        parser.add_argument("--apk", type=Path, help="default: the one beside the bundle")
         return parser
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -93,8 +122,17 @@ def _export(options: argparse.Namespace) -> int:
         console.print(f"[bold]{stage:>9}[/bold]  {what}")
 
     report = run(make_plan(target, drafter, device, recipe), out, options.start, options.force, progress)
-    show(report, out, console)
+    built = _build_apk(options, out, lambda what: progress("apk", what)) if options.apk else None
+    show(report, out, console, built)
     return 0
+
+
+def _build_apk(options: argparse.Namespace, out: Path, progress: Callable[[str], None]) -> "Built":
+    from export.apk.build import build_apk
+    from export.apk.sign import debug_key, own_key
+
+    key = (lambda: own_key(options.keystore, options.key_alias)) if options.keystore else debug_key
+    return build_apk(out, options.litert_aar, key, progress)
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -147,6 +185,32 @@ def _bench(options: argparse.Namespace) -> None:
             f"{name:>11}  {row['tokens_per_second']:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row['ratio_to_plain']:.2f}"
         )
         print(line + (f"  acceptance {row['acceptance_rate']:.3f}" if row["acceptance_rate"] is not None else ""))
+
+
+def _apk(options: argparse.Namespace) -> None:
+    from export.apk.build import tell
+    from export.phone.install import find_bundle
+
+    out = options.out or find_bundle(None).parent
+    tell(_build_apk(options, out, lambda what: print(what, flush=True)), print)
+
+
+def _install(options: argparse.Namespace) -> None:
+    from export.phone.adb import Phone
+    from export.phone.install import file_sha256, find_apk, find_bundle, install
+
+    bundle = find_bundle(options.bundle)
+    apk = options.apk or find_apk(bundle)
+    install(Phone.choose(options.serial), apk, bundle, file_sha256(bundle), lambda text: print(text, flush=True))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from export.phone.check import check
+    from export.phone.install import find_bundle
+    from export.phone.reference import Reference
+
+    reference = Reference.of_bundle(find_bundle(options.bundle))
+    check(reference, options.serial, options.timeout, options.save, options.json)
 
 
 def _devices(_: argparse.Namespace) -> None:

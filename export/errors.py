@@ -1,7 +1,7 @@
 """The export's errors; base class and message form are the runtime's (`runtime_spec.errors`).
 
 Exit codes: 2 usage, 3 checkpoint, 4 pairing, 5 chat template, 6 output, 7 check out of tolerance, 8 bundle,
-9 prompt, 10 LiteRT, 11 trace, 12 graph, 130 interrupted.
+9 prompt, 10 LiteRT, 11 trace, 12 graph, 13 phone, 14 APK, 130 interrupted.
 """
 
 from runtime_spec.errors import (
@@ -44,13 +44,27 @@ class CheckFailedError(SlipstreamError):
     exit_code = 7
 
 
+class PhoneError(SlipstreamError):
+    """adb is missing, no phone can be used, or something on the phone failed."""
+
+    exit_code = 13
+
+
+class ApkError(SlipstreamError):
+    """An APK that can't be built, signed or installed."""
+
+    exit_code = 14
+
+
 __all__ = [
+    "ApkError",
     "BundleError",
     "ChatTemplateError",
     "CheckFailedError",
     "CheckpointError",
     "OutputError",
     "PairingError",
+    "PhoneError",
     "PromptTooLongError",
     "RuntimeLibraryError",
     "SlipstreamError",

@@ -1,4 +1,4 @@
-"""The export's stages in order: plan, lower, quantize, record, report."""
+"""The export's stages in order: plan, lower, quantize, record, seal, render, report."""
 
 import json
 import mmap
@@ -22,6 +22,7 @@ from export.device import unknown_choice
 from export.errors import OutputError
 from export.plan import Plan
 from export.record import golden_traces
+from export.render import Rendered, render
 from runtime_spec.litert.runtime import MODELS, Models
 from runtime_spec.manifest import ChatPieces, Manifest, SharedWeights
 
@@ -80,7 +81,9 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         writer.discard()
         raise
     exact.unlink()
-    return _report(plan, out, traces, digest, clock.seconds, measured, checked)
+    with clock.stage("render", "the Android project"):
+        rendered = render(bundle, out)
+    return _report(plan, out, traces, digest, clock.seconds, measured, checked, rendered)
 
 
 def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
@@ -186,7 +189,14 @@ def _forgetting(mapped: mmap.mmap):
 
 
 def _report(
-    plan: Plan, out: Path, traces: Mapping[str, bytes], digest: str, seconds: dict, figures: dict, checked: dict
+    plan: Plan,
+    out: Path,
+    traces: Mapping[str, bytes],
+    digest: str,
+    seconds: dict,
+    figures: dict,
+    checked: dict,
+    rendered: Rendered,
 ) -> dict:
     folder = out / "traces"
     folder.mkdir(exist_ok=True)
@@ -210,6 +220,7 @@ def _report(
         },
         "measured": figures,
         "check": checked,
+        "android": {"files": rendered.files, "has_asset": rendered.has_asset, "kept": list(rendered.kept)},
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -5,10 +5,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from export.apk.build import Built, tell
 
-def show(report: dict, out: Path, console: Console) -> None:
+
+def show(report: dict, out: Path, console: Console, built: Built | None = None) -> None:
+    """`built` is the APK, where one was asked for."""
     table = Table(title=f"{report['target']} for {report['device']}, recipe {report['recipe']}", show_header=False)
-    for path in [out / "model.litertlm", out / "model.litertlm.sha256", out / "report.json", out / "traces"]:
+    names = ["model.litertlm", "model.litertlm.sha256", "report.json", "traces", "android", *["app.apk"] * bool(built)]
+    for path in map(out.joinpath, names):
         table.add_row(path.name, _size(path))
     table.add_row("work", f"{_size(out / 'work')}, only to resume from")
     table.add_section()
@@ -19,10 +23,15 @@ def show(report: dict, out: Path, console: Console) -> None:
     for name, row in check.get("acceptance", {}).items():
         table.add_row("", f"acceptance on {name} prompts {row['rate']:.2f}, the float pair's {row['float_rate']:.2f}")
     console.print(table)
+    if kept := report["android"]["kept"]:
+        console.print(f"kept as you changed them: {', '.join(kept)}", soft_wrap=True)
     bundle = out / "model.litertlm"
     console.print(f"in {out}, sha256 {report['sha256']}", soft_wrap=True)
     console.print(f"next: python -m export generate {bundle} --prompt 'def main():'", soft_wrap=True)
     console.print(f"      python -m export bench {bundle}", soft_wrap=True)
+    if built:
+        tell(built, lambda text: console.print(text, soft_wrap=True))
+    console.print(f"      open {out / 'android'} in Android Studio, or run gradlew installDebug there", soft_wrap=True)
 
 
 def _speed(row: dict) -> str:

@@ -124,11 +124,16 @@ def replay(trace: Trace, target: Target, drafter: Drafter | None) -> ReplayRepor
     state = Replay(trace)
     check_fits(trace.header, target)
     checked_drafter = None if drafter is None else CheckedDrafter(drafter, state)
-    session = new_session(trace.header, CheckedTarget(target, state), checked_drafter)
-    for turn in trace.header.turns:
+    return play(state, CheckedTarget(target, state), checked_drafter)
+
+
+def play(state: Replay, target: CheckedTarget, drafter: CheckedDrafter | None) -> ReplayReport:
+    """The trace's turns over ports that check answers, and every round that comes of them."""
+    session = new_session(state.header, target, drafter)
+    for turn in state.header.turns:
         for round in play_turn(session, turn):
             state.check_round(round)
-    state.check("rounds", len(trace.rounds), state.report.rounds)
+    state.check("rounds", len(state.rounds), state.report.rounds)
     return state.report
 
 

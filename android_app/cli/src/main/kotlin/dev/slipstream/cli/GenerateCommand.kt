@@ -3,7 +3,9 @@ package dev.slipstream.cli
 import androidx.collection.IntList
 import dev.slipstream.decode.StopReason
 import dev.slipstream.errors.UsageException
+import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.reply
 import dev.slipstream.tokenizer.StreamingDetokenizer
 import picocli.CommandLine.ArgGroup
 import picocli.CommandLine.Command

@@ -6,8 +6,10 @@ import androidx.collection.emptyIntSet
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.JsonException
 import dev.slipstream.json.JsonNumber
+import dev.slipstream.json.json
 import dev.slipstream.json.parseStrictJson
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.reply
 import java.io.BufferedReader
 import java.io.PrintStream
 

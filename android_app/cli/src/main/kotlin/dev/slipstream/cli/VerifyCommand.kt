@@ -2,6 +2,7 @@ package dev.slipstream.cli
 
 import dev.slipstream.bundle.Bundle
 import dev.slipstream.bundle.verifyHashes
+import dev.slipstream.json.json
 import dev.slipstream.trace.readTraces
 import dev.slipstream.trace.replay
 import picocli.CommandLine.Command

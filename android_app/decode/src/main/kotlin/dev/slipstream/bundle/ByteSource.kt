@@ -1,11 +1,11 @@
 package dev.slipstream.bundle
 
-/** Bytes of a fixed [size] that are read by position: the bundle's file, or memory in tests. */
-internal interface ByteSource {
-    val size: Long
+/** Bytes of a fixed [size] that are read by position: a bundle's file, one that is being imported, memory in tests. */
+public interface ByteSource {
+    public val size: Long
 
     /** Fills the first [count] bytes of [into] from [begin]; BundleException when they can't be had. */
-    fun read(
+    public fun read(
         begin: Long,
         into: ByteArray,
         count: Int = into.size,

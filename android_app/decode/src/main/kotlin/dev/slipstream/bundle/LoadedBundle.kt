@@ -12,6 +12,16 @@ internal class LoadedBundle(
     val manifest: Manifest,
 )
 
+/**
+ * The manifest of a bundle that is not a file yet, proven as [Bundle.open] proves it. [where] names it in errors.
+ *
+ * BundleException as from there.
+ */
+public fun readManifest(
+    source: ByteSource,
+    where: String,
+): Manifest = loadBundle(source, where).manifest
+
 /** Header and manifest, each proven by the manifest's digests; BundleException whatever the bytes are. */
 internal fun loadBundle(
     source: ByteSource,

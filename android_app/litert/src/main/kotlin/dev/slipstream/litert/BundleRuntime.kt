@@ -74,12 +74,15 @@ public class BundleRuntime(
     public fun encodeFollowUp(
         content: String,
         session: Session,
+    ): IntList = encodeFollowUp(content, session.state.bonusToken)
+
+    /** The same behind [lastToken], the last of the conversation so far. */
+    public fun encodeFollowUp(
+        content: String,
+        lastToken: Int,
     ): IntList {
         val tokens = tokenizer.encode(chat().followUp(content))
-        val pending = session.state.bonusToken
-        if (pending == NO_TOKEN || tokens.isEmpty() || tokens[0] != pending ||
-            pending !in manifest.tokens.stop
-        ) {
+        if (lastToken == NO_TOKEN || tokens.isEmpty() || tokens[0] != lastToken || lastToken !in manifest.tokens.stop) {
             return tokens
         }
         val rest = MutableIntList(tokens.size)

@@ -1,10 +1,10 @@
-package dev.slipstream.cli
+package dev.slipstream.json
 
 import androidx.collection.IntList
 import dev.slipstream.trace.quoted
 
-/** [value] as JSON on one line: maps, lists, numbers, strings, booleans and null. */
-internal fun json(value: Any?): String =
+/** [value] as JSON on one line: maps, lists, numbers, strings, booleans and null; a number that JSON lacks is null. */
+public fun json(value: Any?): String =
     when (value) {
         null -> "null"
         is String -> quoted(value)

@@ -1,12 +1,11 @@
-package dev.slipstream.cli
+package dev.slipstream.json
 
 import androidx.collection.intListOf
-import dev.slipstream.json.parseStrictJson
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 
-class JsonTest {
+class JsonTextTest {
     @Test
     fun `values are written as any JSON reader takes them`() {
         val value = mapOf("a" to 1, "b" to listOf(true, null, 0.5), "c" to "é\n\"", "d" to intListOf(3, 4), "e" to 7L)

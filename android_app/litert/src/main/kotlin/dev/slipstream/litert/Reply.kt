@@ -1,4 +1,4 @@
-package dev.slipstream.cli
+package dev.slipstream.litert
 
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
@@ -7,19 +7,20 @@ import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
 
 /** One prompt decoded, and how: what `generate` reports. Seconds are of wall clock. */
-internal class Reply(
-    val promptTokens: IntList,
-    val tokens: IntList,
-    val stopReason: StopReason?,
-    val stats: DecodeStats,
-    val prefillSeconds: Double,
-    val decodeSeconds: Double,
+public class Reply(
+    public val promptTokens: IntList,
+    public val tokens: IntList,
+    public val stopReason: StopReason?,
+    public val stats: DecodeStats,
+    public val prefillSeconds: Double,
+    public val decodeSeconds: Double,
 ) {
     /** Of decoding alone: the first token is the prefill's. */
-    val tokensPerSecond: Double
+    public val tokensPerSecond: Double
         get() = if (tokens.size > 1) (tokens.size - 1) / decodeSeconds else 0.0
 
-    fun fields(text: String): Map<String, Any?> =
+    /** As `generate --json` prints it. */
+    public fun fields(text: String): Map<String, Any?> =
         mapOf(
             "prompt_tokens" to promptTokens,
             "tokens" to tokens,
@@ -37,7 +38,7 @@ internal class Reply(
 }
 
 /** Decodes one turn; [onTokens] gets the tokens of each round as it ends, and whether the last of them ended the turn. */
-internal fun reply(
+public fun reply(
     session: Session,
     promptTokens: IntList,
     maxNewTokens: Int,

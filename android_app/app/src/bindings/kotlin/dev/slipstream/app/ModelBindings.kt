@@ -1,0 +1,24 @@
+package dev.slipstream.app
+
+/** The bundle this app was made for. An export writes this file; this one stands for the demo pair. */
+internal object ModelBindings {
+    /** `manifest_sha256` of the bundle's manifest, which is over the digests of all its sections. */
+    const val BUNDLE_SHA256: String = "1d8a6cda4402743de831c61dc2e856ecd108e5543e4f2a5d4fb2c51b77a9c0db"
+
+    /** Bytes of the `.litertlm`. */
+    const val BUNDLE_SIZE: Long = 5_223_855L
+
+    /** The asset that holds the bundle, uncompressed, where it is packed into the APK. */
+    val BUNDLE_ASSET: String? = null
+    const val TARGET_ID: String = "target"
+
+    /** Empty without a drafter. */
+    const val DRAFTER_ID: String = "drafter"
+    const val RECIPE: String = "int8"
+
+    /** Drafts a round that the drafter was exported for. */
+    const val DRAFT_TOKENS: Int = 4
+
+    /** Tokens. */
+    const val CONTEXT_LENGTH: Int = 512
+}

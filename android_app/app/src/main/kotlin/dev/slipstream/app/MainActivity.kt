@@ -1,0 +1,124 @@
+package dev.slipstream.app
+
+import android.content.Intent
+import android.net.Uri
+import android.os.Bundle
+import android.view.WindowManager
+import androidx.activity.ComponentActivity
+import androidx.activity.compose.setContent
+import androidx.activity.enableEdgeToEdge
+import androidx.activity.result.contract.ActivityResultContracts
+import androidx.activity.viewModels
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.setValue
+import androidx.core.content.FileProvider
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import androidx.lifecycle.lifecycleScope
+import dev.slipstream.app.chat.ChatModel
+import dev.slipstream.app.check.CheckModel
+import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.setup.SetupAdvice
+import dev.slipstream.app.setup.SetupModel
+import dev.slipstream.app.setup.SetupState
+import dev.slipstream.app.storage.openDocument
+import dev.slipstream.app.ui.Screen
+import dev.slipstream.app.ui.SlipstreamScreens
+import dev.slipstream.app.ui.SlipstreamTheme
+import dev.slipstream.app.ui.Window
+import dev.slipstream.app.ui.modelFactory
+import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+
+/** The app's one window. [SELF_CHECK] starts the self-check without a touch. */
+public class MainActivity : ComponentActivity() {
+    private val services by lazy { (application as SlipstreamApplication).services }
+    private val setup: SetupModel by viewModels { modelFactory(services) }
+    private val chat: ChatModel by viewModels { modelFactory(services) }
+    private val check: CheckModel by viewModels { modelFactory(services) }
+    private var screen by mutableStateOf(Screen.CHAT)
+    private val picker = registerForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(::import) }
+
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        enableEdgeToEdge()
+        savedInstanceState?.getString(SCREEN)?.let { screen = Screen.valueOf(it) }
+        val window = window()
+        setContent {
+            SlipstreamTheme(services.hasDynamicColour) {
+                val engine by services.host.state.collectAsStateWithLifecycle()
+                SlipstreamScreens(engine, screen, window)
+            }
+        }
+        if (savedInstanceState == null) follow(intent)
+    }
+
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        follow(intent)
+    }
+
+    override fun onSaveInstanceState(outState: Bundle) {
+        super.onSaveInstanceState(outState)
+        outState.putString(SCREEN, screen.name)
+    }
+
+    /** Who leaves wants the processor's time back: a reply and a check end at their next step. Turning is not leaving. */
+    override fun onStop() {
+        super.onStop()
+        if (isChangingConfigurations) return
+        chat.stop()
+        check.stop()
+    }
+
+    private fun window() =
+        Window(
+            setup = setup,
+            chat = chat,
+            check = check,
+            advice = SetupAdvice("adb push model.litertlm ${services.shelf.pushed}"),
+            onPick = { picker.launch(arrayOf("*/*")) },
+            onShare = ::share,
+            onScreen = { screen = it },
+            onReload = { lifecycleScope.launch { services.host.reload() } },
+            onOtherBundle = {
+                setup.chooseAnother()
+                services.host.forget()
+            },
+        )
+
+    private fun import(uri: Uri) = setup.import { openDocument(contentResolver, uri) }
+
+    private fun share() {
+        val uri = FileProvider.getUriForFile(this, "$packageName.files", services.report.file)
+        val send =
+            Intent(Intent.ACTION_SEND)
+                .setType("application/json")
+                .putExtra(Intent.EXTRA_STREAM, uri)
+                .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        startActivity(Intent.createChooser(send, null))
+    }
+
+    private fun follow(intent: Intent) {
+        if (intent.action != SELF_CHECK) return
+        screen = Screen.CHECK
+        setShowWhenLocked(true)
+        setTurnScreenOn(true)
+        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+        lifecycleScope.launch {
+            val (engine, state) =
+                combine(services.host.state, setup.state, ::Pair).first { (engine, state) ->
+                    engine is EngineState.Ready || state.phase == SetupState.Phase.EMPTY
+                }
+            if (engine is EngineState.Ready) check.run() else check.refuse(state.problem ?: NO_BUNDLE)
+        }
+    }
+
+    internal companion object {
+        const val SELF_CHECK = "dev.slipstream.app.SELF_CHECK"
+        private const val SCREEN = "screen"
+        private val NO_BUNDLE =
+            Problem("There is no bundle", "a bundle on this phone", "none", "the app", "Copy one with adb.")
+    }
+}

@@ -1,0 +1,23 @@
+package dev.slipstream.app
+
+import dev.slipstream.app.chat.ConversationStore
+import dev.slipstream.app.check.CheckReport
+import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.storage.BundleShelf
+import dev.slipstream.app.storage.BundleSource
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+
+/** What the screens stand on: one of each a process. Tests have their own. */
+internal class Services(
+    val host: EngineHost,
+    val shelf: BundleShelf,
+    val conversations: ConversationStore,
+    val report: CheckReport,
+    /** The bundle that is packed into the APK; null where there is none. */
+    val packedBundle: (() -> BundleSource)?,
+    /** Bytes of memory that are free now. */
+    val freeMemory: () -> Long,
+    val hasDynamicColour: Boolean,
+    val io: CoroutineDispatcher = Dispatchers.IO,
+)

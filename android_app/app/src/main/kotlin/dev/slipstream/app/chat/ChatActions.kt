@@ -1,0 +1,15 @@
+package dev.slipstream.app.chat
+
+import dev.slipstream.app.engine.Drafting
+
+/** What the chat's screen can ask for. */
+internal class ChatActions(
+    val onSend: (String) -> Unit,
+    val onStop: () -> Unit,
+    val onNew: () -> Unit,
+    val onMode: (isChat: Boolean) -> Unit,
+    val onDrafting: (Drafting) -> Unit,
+    val onSelfCheck: () -> Unit,
+    val onOtherBundle: () -> Unit,
+    val onReload: () -> Unit,
+)

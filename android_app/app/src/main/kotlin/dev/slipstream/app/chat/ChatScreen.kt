@@ -1,0 +1,76 @@
+package dev.slipstream.app.chat
+
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Spacer
+import androidx.compose.foundation.layout.consumeWindowInsets
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.height
+import androidx.compose.foundation.layout.imePadding
+import androidx.compose.foundation.layout.padding
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Scaffold
+import androidx.compose.material3.Surface
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.unit.dp
+import dev.slipstream.app.R
+import dev.slipstream.app.engine.EngineInfo
+import dev.slipstream.app.ui.ProblemCard
+
+/** The conversation over [info]; with [isUnloaded] the model was given back and can be loaded again. */
+@Composable
+internal fun ChatScreen(
+    state: ChatState,
+    info: EngineInfo,
+    isUnloaded: Boolean,
+    actions: ChatActions,
+) {
+    Scaffold(topBar = { ChatBar(state, info, actions) }) { inner ->
+        Column(
+            Modifier
+                .padding(inner)
+                .consumeWindowInsets(inner)
+                .imePadding()
+                .fillMaxSize(),
+        ) {
+            Messages(state, Modifier.weight(1f))
+            state.problem?.let { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) }
+            if (isUnloaded) {
+                Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
+            } else if (state.isFull) {
+                Notice(stringResource(R.string.chat_full), stringResource(R.string.chat_new), actions.onNew)
+            }
+            Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
+                Column(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
+                    MeterLine(state.meter)
+                    if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
+                    Spacer(Modifier.height(4.dp))
+                    InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
+                }
+            }
+        }
+    }
+}
+
+@Composable
+private fun Notice(
+    text: String,
+    button: String,
+    onClick: () -> Unit,
+) {
+    Surface(
+        color = MaterialTheme.colorScheme.tertiaryContainer,
+        contentColor = MaterialTheme.colorScheme.onTertiaryContainer,
+        shape = MaterialTheme.shapes.medium,
+        modifier = Modifier.padding(16.dp).testTag("notice"),
+    ) {
+        Column(Modifier.padding(start = 16.dp, top = 12.dp, end = 16.dp)) {
+            Text(text)
+            TextButton(onClick) { Text(button, color = MaterialTheme.colorScheme.onTertiaryContainer) }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package dev.slipstream.app.chat
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.ExperimentalLayoutApi
+import androidx.compose.foundation.layout.FlowRow
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.SegmentedButton
+import androidx.compose.material3.SegmentedButtonDefaults
+import androidx.compose.material3.SingleChoiceSegmentedButtonRow
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.unit.dp
+import dev.slipstream.app.R
+import dev.slipstream.app.engine.Drafting
+import dev.slipstream.app.engine.Meter
+import java.util.Locale
+
+/** What drafting does, now. Takes its room before there is anything to tell, so that nothing jumps. */
+@OptIn(ExperimentalLayoutApi::class)
+@Composable
+internal fun MeterLine(meter: Meter?) {
+    val items = if (meter == null) listOf("") else meterTexts(meter)
+    FlowRow(
+        Modifier.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
+        horizontalArrangement = Arrangement.spacedBy(16.dp),
+    ) {
+        for (item in items) Text(item, style = MaterialTheme.typography.labelMedium)
+    }
+}
+
+@Composable
+private fun meterTexts(meter: Meter): List<String> {
+    val speed =
+        String.format(
+            Locale.getDefault(),
+            if (meter.tokensPerSecond <
+                100
+            ) {
+                "%.1f"
+            } else {
+                "%.0f"
+            },
+            meter.tokensPerSecond,
+        )
+    val length = String.format(Locale.getDefault(), "%.2f", meter.meanAcceptedLength)
+    val rate = meter.acceptanceRate?.let { String.format(Locale.getDefault(), "%.0f %%", it * 100) }
+    return listOfNotNull(
+        stringResource(R.string.meter_speed, speed),
+        rate?.let { stringResource(R.string.meter_acceptance, it) },
+        stringResource(R.string.meter_length, length),
+        if (meter.draftTokens > 0) {
+            stringResource(R.string.meter_drafts, meter.draftTokens)
+        } else {
+            stringResource(R.string.meter_plain)
+        },
+    )
+}
+
+/** Auto, on or off. */
+@Composable
+internal fun DraftingSwitch(
+    drafting: Drafting,
+    onDrafting: (Drafting) -> Unit,
+) {
+    val names =
+        mapOf(
+            Drafting.AUTO to R.string.drafting_auto,
+            Drafting.ON to R.string.drafting_on,
+            Drafting.OFF to R.string.drafting_off,
+        )
+    val title = stringResource(R.string.drafting)
+    SingleChoiceSegmentedButtonRow(Modifier.fillMaxWidth().semantics { contentDescription = title }) {
+        names.entries.forEachIndexed { index, (choice, name) ->
+            val text = stringResource(name)
+            SegmentedButton(
+                selected = choice == drafting,
+                onClick = { onDrafting(choice) },
+                shape = SegmentedButtonDefaults.itemShape(index, names.size),
+                modifier = Modifier.testTag("drafting-$choice").semantics { contentDescription = "$title: $text" },
+            ) { Text(text, maxLines = 1) }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package dev.slipstream.app.check
+
+import android.util.Log
+import androidx.lifecycle.ViewModel
+import androidx.lifecycle.viewModelScope
+import dev.slipstream.app.ModelBindings
+import dev.slipstream.app.Problem
+import dev.slipstream.app.Services
+import dev.slipstream.app.engine.CheckOutcome
+import dev.slipstream.app.engine.CheckStep
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+
+/** The self-check: runs in the engine's thread, writes its result, and says in one line of the log how it went. */
+internal class CheckModel(
+    private val services: Services,
+) : ViewModel() {
+    private val states = MutableStateFlow(CheckState())
+    val state: StateFlow<CheckState> = states.asStateFlow()
+
+    @Volatile
+    private var isStopped = false
+
+    fun run() {
+        if (states.value.step != null) return
+        isStopped = false
+        states.value = CheckState(step = FIRST)
+        viewModelScope.launch {
+            try {
+                withContext(services.io) { services.report.clear() }
+                finish(runInEngine())
+            } catch (error: CancellationException) {
+                throw error
+            } catch (error: Exception) {
+                fail(Problem.of(error))
+            }
+        }
+    }
+
+    fun stop() {
+        isStopped = true
+    }
+
+    /** A check that was asked for from outside and can't begin, because nothing could be loaded. */
+    fun refuse(problem: Problem) {
+        viewModelScope.launch { fail(problem) }
+    }
+
+    private suspend fun runInEngine(): CheckOutcome? =
+        services.host.use { engine, cancelled ->
+            engine.selfCheck({ isStopped || cancelled() }) { step -> states.update { it.copy(step = step) } }
+        }
+
+    private suspend fun finish(outcome: CheckOutcome?) {
+        if (outcome == null) {
+            states.value = CheckState(isCancelled = true)
+            Log.i(TAG, "self-check cancelled")
+            return
+        }
+        val status = withContext(services.io) { services.report.write(outcome) }
+        states.value = CheckState(outcome = outcome, thermalStatus = status)
+        Log.i(TAG, "self-check ${if (outcome.passed) "passed" else "failed"}: ${services.report.file}")
+    }
+
+    private suspend fun fail(problem: Problem) {
+        states.value = CheckState(problem = problem)
+        val reason = "${problem.title}: expected ${problem.expected}, found ${problem.found}, ${problem.where}"
+        withContext(services.io) { services.report.writeFailure(ModelBindings.BUNDLE_SHA256, reason) }
+        Log.i(TAG, "self-check failed: ${services.report.file}")
+    }
+
+    private companion object {
+        const val TAG = "slipstream"
+        val FIRST = CheckStep(CheckStep.Kind.BYTES)
+    }
+}

@@ -1,0 +1,11 @@
+package dev.slipstream.app.engine
+
+/** What is loaded. [draftLengths] is empty without a drafter. */
+internal data class EngineInfo(
+    val bundleSha256: String,
+    val targetId: String,
+    val drafterId: String?,
+    val contextLength: Int,
+    val hasChat: Boolean,
+    val draftLengths: List<Int>,
+)

@@ -1,0 +1,75 @@
+package dev.slipstream.app.engine
+
+import dev.slipstream.bundle.verifyHashes
+import dev.slipstream.errors.BundleException
+import dev.slipstream.errors.TraceException
+import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.benchEffort
+import dev.slipstream.litert.measure
+import dev.slipstream.trace.Trace
+import dev.slipstream.trace.readTraces
+import dev.slipstream.trace.recordWithMargins
+import dev.slipstream.trace.replay
+import dev.slipstream.trace.traceText
+
+/** The order of a self-check; the checks themselves are the runtime's. */
+internal class SelfCheck(
+    private val runtime: BundleRuntime,
+    private val benchSeconds: Double,
+) {
+    private val rounds = LinkedHashMap<String, Int>()
+    private val computed = LinkedHashMap<String, String>()
+    private var firstDifference: String? = null
+    private var targetForks = 0
+    private var draftForks = 0
+
+    fun run(
+        cancelled: () -> Boolean,
+        onStep: (CheckStep) -> Unit,
+    ): CheckOutcome? {
+        onStep(CheckStep(CheckStep.Kind.BYTES))
+        try {
+            verifyHashes(runtime.bundle) { if (cancelled()) throw Cancelled() }
+        } catch (error: BundleException) {
+            note(error.message)
+        } catch (_: Cancelled) {
+            return null
+        }
+        for ((name, text) in runtime.bundle.traces()) {
+            for (trace in readTraces(text, name)) {
+                if (cancelled()) return null
+                onStep(CheckStep(CheckStep.Kind.TRACE, name))
+                check(name, trace)
+            }
+        }
+        if (cancelled()) return null
+        onStep(CheckStep(CheckStep.Kind.BENCH))
+        val bench = measure(runtime, benchEffort(runtime, benchSeconds), cancelled = cancelled)
+        if (cancelled()) return null
+        val bundle = runtime.manifest.manifestSha256
+        return CheckOutcome(bundle, firstDifference, rounds, targetForks, draftForks, bench, computed)
+    }
+
+    private fun check(
+        name: String,
+        trace: Trace,
+    ) {
+        try {
+            val report = replay(trace, runtime.target, runtime.drafter)
+            rounds[name] = rounds.getOrDefault(name, 0) + report.rounds
+            targetForks += report.targetForks
+            draftForks += report.draftForks
+        } catch (error: TraceException) {
+            note(error.message)
+        }
+        // Free of the recording: what this device would have written down itself.
+        val own = Trace(trace.header, recordWithMargins(trace.header, runtime.target, runtime.drafter))
+        computed[name] = computed.getOrDefault(name, "") + traceText(own)
+    }
+
+    private fun note(difference: String?) {
+        firstDifference = firstDifference ?: difference
+    }
+
+    private class Cancelled : RuntimeException()
+}

@@ -1,0 +1,137 @@
+package dev.slipstream.app.setup
+
+import androidx.lifecycle.ViewModel
+import androidx.lifecycle.viewModelScope
+import dev.slipstream.app.Problem
+import dev.slipstream.app.Services
+import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.setup.SetupState.Phase
+import dev.slipstream.app.storage.BundleNeed
+import dev.slipstream.app.storage.BundleSource
+import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.bundle.readManifest
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import java.io.File
+
+/** From no bundle to a loaded one: finds it, imports it, checks it, tells what it needs, and loads it. */
+internal class SetupModel(
+    private val services: Services,
+) : ViewModel() {
+    private val states = MutableStateFlow(SetupState())
+    private var found: File? = null
+
+    @Volatile
+    private var isStopped = false
+
+    val state: StateFlow<SetupState> = states.asStateFlow()
+
+    init {
+        // A window that was closed leaves the engine loaded.
+        if (services.host.state.value is EngineState.Ready) {
+            states.value = SetupState(Phase.LOADED)
+        } else {
+            attempt { look() }
+        }
+    }
+
+    /** Imports what the file picker returned, which [open] opens. */
+    fun import(open: () -> BundleSource) = attempt { load(copy(open)) }
+
+    /** Looks again, for what was pushed over adb in the meantime. */
+    fun lookAgain() = attempt { look() }
+
+    /** Loads although memory may be too small. */
+    fun loadAnyway() =
+        attempt {
+            found?.let {
+                states.update { state -> state.copy(phase = Phase.LOADING) }
+                services.host.load(it)
+                states.update { state -> state.copy(phase = Phase.LOADED) }
+            }
+        }
+
+    /** Ends an import or a check; what was copied is kept for the next one. */
+    fun stop() {
+        isStopped = true
+    }
+
+    /** Back to where another bundle can be chosen. */
+    fun chooseAnother() = states.update { empty() }
+
+    private fun attempt(block: suspend () -> Unit) {
+        isStopped = false
+        viewModelScope.launch {
+            try {
+                block()
+            } catch (error: CancellationException) {
+                throw error
+            } catch (error: Exception) {
+                states.update { empty().copy(problem = Problem.of(error)) }
+            }
+        }
+    }
+
+    private suspend fun look() {
+        states.update { SetupState(Phase.LOOKING) }
+        val file = withContext(services.io) { services.shelf.find() }
+        val packed = services.packedBundle
+        when {
+            file != null -> load(if (check(file)) file else null)
+            packed != null -> load(copy(packed))
+            else -> states.update { empty() }
+        }
+    }
+
+    private suspend fun check(file: File): Boolean =
+        withContext(services.io) {
+            if (!services.shelf.needsCheck(file)) return@withContext true
+            states.update { it.copy(phase = Phase.CHECKING) }
+            services.shelf.check(file, ::isStopped, ::show)
+        }
+
+    private suspend fun copy(open: () -> BundleSource): File? =
+        withContext(services.io) {
+            open().use { source ->
+                val need = source.bytes?.let { BundleNeed.of(readManifest(it, source.name), it.size) }
+                states.update { told(need).copy(phase = Phase.IMPORTING) }
+                services.shelf.import(source, ::isStopped, ::show)
+            }
+        }
+
+    private suspend fun load(file: File?) {
+        if (file == null) {
+            states.update { empty() }
+            return
+        }
+        found = file
+        val need = withContext(services.io) { BundleNeed.of(services.shelf.manifest(file), file.length()) }
+        states.update { told(need).copy(phase = Phase.LOADING) }
+        if (need.memoryBytes > services.freeMemory()) {
+            states.update { it.copy(phase = Phase.ASKING) }
+        } else {
+            services.host.load(file)
+            states.update { it.copy(phase = Phase.LOADED) }
+        }
+    }
+
+    private fun show(progress: ImportProgress) =
+        states.update {
+            it.copy(progress = progress, phase = if (progress.isChecking) Phase.CHECKING else Phase.IMPORTING)
+        }
+
+    private fun told(need: BundleNeed?) =
+        SetupState(need = need, freeSpace = services.shelf.freeBytes, freeMemory = services.freeMemory())
+
+    private fun empty() =
+        SetupState(
+            Phase.EMPTY,
+            freeSpace = services.shelf.freeBytes,
+            unfinished = services.shelf.importer.unfinished,
+        )
+}

@@ -1,0 +1,31 @@
+package dev.slipstream.app.setup
+
+import dev.slipstream.app.Problem
+import dev.slipstream.app.storage.BundleNeed
+import dev.slipstream.app.storage.ImportProgress
+
+/** How far the way from no bundle to a loaded one has come. [need] is known from the moment its manifest is read. */
+internal data class SetupState(
+    val phase: Phase = Phase.LOOKING,
+    val need: BundleNeed? = null,
+    val freeSpace: Long = 0,
+    val freeMemory: Long = 0,
+    val progress: ImportProgress? = null,
+    /** Bytes that an interrupted import has left. */
+    val unfinished: Long = 0,
+    val problem: Problem? = null,
+) {
+    enum class Phase {
+        LOOKING,
+
+        /** There is none: how to get one in. */
+        EMPTY,
+        IMPORTING,
+        CHECKING,
+
+        /** It may not fit into memory: the user decides. */
+        ASKING,
+        LOADING,
+        LOADED,
+    }
+}

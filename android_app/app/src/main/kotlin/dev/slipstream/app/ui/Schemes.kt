@@ -1,0 +1,88 @@
+package dev.slipstream.app.ui
+
+import androidx.compose.material3.ColorScheme
+import androidx.compose.material3.darkColorScheme
+import androidx.compose.material3.lightColorScheme
+import androidx.compose.ui.graphics.Color
+
+// Every role is set: what is left out would be Material's purple. Deep green leads; amber is the target's own voice.
+
+internal val LightScheme: ColorScheme =
+    lightColorScheme(
+        primary = Color(0xFF006A61),
+        onPrimary = Color(0xFFFFFFFF),
+        primaryContainer = Color(0xFFB2EBE0),
+        onPrimaryContainer = Color(0xFF00201C),
+        inversePrimary = Color(0xFF82D5C8),
+        secondary = Color(0xFF4A635E),
+        onSecondary = Color(0xFFFFFFFF),
+        secondaryContainer = Color(0xFFCDE8E1),
+        onSecondaryContainer = Color(0xFF06201B),
+        tertiary = Color(0xFF7A5900),
+        onTertiary = Color(0xFFFFFFFF),
+        tertiaryContainer = Color(0xFFFFE2A8),
+        onTertiaryContainer = Color(0xFF261900),
+        background = Color(0xFFF6FAF8),
+        onBackground = Color(0xFF171D1B),
+        surface = Color(0xFFF6FAF8),
+        onSurface = Color(0xFF171D1B),
+        surfaceVariant = Color(0xFFDAE5E1),
+        onSurfaceVariant = Color(0xFF3F4946),
+        surfaceTint = Color(0xFF006A61),
+        inverseSurface = Color(0xFF2B3230),
+        inverseOnSurface = Color(0xFFECF2EF),
+        error = Color(0xFFBA1A1A),
+        onError = Color(0xFFFFFFFF),
+        errorContainer = Color(0xFFFFDAD6),
+        onErrorContainer = Color(0xFF410002),
+        outline = Color(0xFF6F7976),
+        outlineVariant = Color(0xFFBEC9C5),
+        scrim = Color(0xFF000000),
+        surfaceBright = Color(0xFFF6FAF8),
+        surfaceDim = Color(0xFFD5DBD9),
+        surfaceContainerLowest = Color(0xFFFFFFFF),
+        surfaceContainerLow = Color(0xFFEFF5F2),
+        surfaceContainer = Color(0xFFE9EFEC),
+        surfaceContainerHigh = Color(0xFFE3EAE7),
+        surfaceContainerHighest = Color(0xFFDEE4E1),
+    )
+
+internal val DarkScheme: ColorScheme =
+    darkColorScheme(
+        primary = Color(0xFF82D5C8),
+        onPrimary = Color(0xFF003731),
+        primaryContainer = Color(0xFF005048),
+        onPrimaryContainer = Color(0xFFB2EBE0),
+        inversePrimary = Color(0xFF006A61),
+        secondary = Color(0xFFB1CCC5),
+        onSecondary = Color(0xFF1C3530),
+        secondaryContainer = Color(0xFF334B46),
+        onSecondaryContainer = Color(0xFFCDE8E1),
+        tertiary = Color(0xFFF0C04F),
+        onTertiary = Color(0xFF402D00),
+        tertiaryContainer = Color(0xFF5C4200),
+        onTertiaryContainer = Color(0xFFFFE2A8),
+        background = Color(0xFF0F1513),
+        onBackground = Color(0xFFDEE4E1),
+        surface = Color(0xFF0F1513),
+        onSurface = Color(0xFFDEE4E1),
+        surfaceVariant = Color(0xFF3F4946),
+        onSurfaceVariant = Color(0xFFBEC9C5),
+        surfaceTint = Color(0xFF82D5C8),
+        inverseSurface = Color(0xFFDEE4E1),
+        inverseOnSurface = Color(0xFF2B3230),
+        error = Color(0xFFFFB4AB),
+        onError = Color(0xFF690005),
+        errorContainer = Color(0xFF93000A),
+        onErrorContainer = Color(0xFFFFDAD6),
+        outline = Color(0xFF899390),
+        outlineVariant = Color(0xFF3F4946),
+        scrim = Color(0xFF000000),
+        surfaceBright = Color(0xFF343B39),
+        surfaceDim = Color(0xFF0F1513),
+        surfaceContainerLowest = Color(0xFF0A0F0E),
+        surfaceContainerLow = Color(0xFF171D1B),
+        surfaceContainer = Color(0xFF1B211F),
+        surfaceContainerHigh = Color(0xFF252B2A),
+        surfaceContainerHighest = Color(0xFF303634),
+    )

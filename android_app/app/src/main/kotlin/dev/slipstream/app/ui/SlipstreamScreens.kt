@@ -1,0 +1,86 @@
+package dev.slipstream.app.ui
+
+import androidx.activity.compose.BackHandler
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.slipstream.app.chat.ChatActions
+import dev.slipstream.app.chat.ChatModel
+import dev.slipstream.app.chat.ChatScreen
+import dev.slipstream.app.check.CheckActions
+import dev.slipstream.app.check.CheckModel
+import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.engine.EngineInfo
+import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.setup.SetupActions
+import dev.slipstream.app.setup.SetupAdvice
+import dev.slipstream.app.setup.SetupModel
+import dev.slipstream.app.setup.SetupScreen
+
+/** The models of the screens, and what only the window can do. */
+internal class Window(
+    val setup: SetupModel,
+    val chat: ChatModel,
+    val check: CheckModel,
+    val advice: SetupAdvice,
+    val onPick: () -> Unit,
+    val onShare: () -> Unit,
+    val onScreen: (Screen) -> Unit,
+    val onReload: () -> Unit,
+    val onOtherBundle: () -> Unit,
+)
+
+/** One screen at a time: the setup until a bundle is loaded, then [screen]. */
+@Composable
+internal fun SlipstreamScreens(
+    engine: EngineState,
+    screen: Screen,
+    window: Window,
+) {
+    val info = (engine as? EngineState.Ready)?.info ?: (engine as? EngineState.Unloaded)?.info
+    when {
+        info == null -> Setup(window)
+        screen == Screen.CHECK -> Check(window)
+        else -> Chat(window, info, engine is EngineState.Unloaded)
+    }
+}
+
+@Composable
+private fun Setup(window: Window) {
+    val state by window.setup.state.collectAsStateWithLifecycle()
+    val setup = window.setup
+    val actions =
+        SetupActions(window.onPick, setup::lookAgain, setup::stop, setup::loadAnyway, setup::chooseAnother)
+    SetupScreen(state, window.advice, actions)
+}
+
+@Composable
+private fun Check(window: Window) {
+    val state by window.check.state.collectAsStateWithLifecycle()
+    BackHandler { window.onScreen(Screen.CHAT) }
+    val actions =
+        CheckActions(window.check::run, window.check::stop, window.onShare) { window.onScreen(Screen.CHAT) }
+    CheckScreen(state, actions)
+}
+
+@Composable
+private fun Chat(
+    window: Window,
+    info: EngineInfo,
+    isUnloaded: Boolean,
+) {
+    val state by window.chat.state.collectAsStateWithLifecycle()
+    val chat = window.chat
+    val actions =
+        ChatActions(
+            onSend = chat::send,
+            onStop = chat::stop,
+            onNew = { chat.startAnew() },
+            onMode = chat::startAnew,
+            onDrafting = chat::setDrafting,
+            onSelfCheck = { window.onScreen(Screen.CHECK) },
+            onOtherBundle = window.onOtherBundle,
+            onReload = window.onReload,
+        )
+    ChatScreen(state, info, isUnloaded, actions)
+}

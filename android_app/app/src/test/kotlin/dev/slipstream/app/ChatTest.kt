@@ -1,0 +1,218 @@
+package dev.slipstream.app
+
+import android.content.ComponentCallbacks2
+import androidx.compose.ui.test.assertIsNotEnabled
+import androidx.compose.ui.test.onAllNodesWithTag
+import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTextInput
+import androidx.lifecycle.Lifecycle
+import dev.slipstream.app.engine.Drafting
+import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.engine.SCRIPT
+import dev.slipstream.app.engine.ScriptedEngine
+import dev.slipstream.app.storage.resource
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Before
+import org.junit.Test
+import org.robolectric.RuntimeEnvironment
+
+private val REPLY = SCRIPT.joinToString("") { it.text }
+
+class ChatTest : AppTest() {
+    private val engines = ArrayList<ScriptedEngine>()
+    private val engine get() = engines.last()
+
+    @Before
+    fun prepare() {
+        app.putBundle(resource("small.litertlm"))
+        app.openEngine = { ScriptedEngine().also { engines.add(it) } }
+    }
+
+    private fun openChat() {
+        open()
+        awaitTag("send")
+    }
+
+    private fun say(text: String) {
+        rule.onNodeWithTag("input").performTextInput(text)
+        rule.onNodeWithTag("send").performClick()
+    }
+
+    private fun awaitReplies(count: Int) =
+        await {
+            rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size == count &&
+                rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty()
+        }
+
+    @Test
+    fun `several turns go on from each other, outside the main thread`() {
+        openChat()
+        rule.onNodeWithTag("send").assertIsNotEnabled()
+        say("Hello")
+        awaitReplies(1)
+        rule.onNodeWithText(REPLY).assertExists()
+        rule
+            .onNodeWithContentDescription("Model: $REPLY. 7 of 10 tokens were drafted and accepted")
+            .assertExists()
+        rule.onNodeWithText("42.0 tokens/s").assertExists()
+        rule.onNodeWithText("70 % accepted").assertExists()
+        rule.onNodeWithText("2.80 tokens/pass").assertExists()
+        rule.onNodeWithText("draft 4").assertExists()
+        say("More")
+        awaitReplies(2)
+        val (first, second) = engine.requests
+        assertEquals(emptyList<Int>(), first.history)
+        assertEquals(listOf(5) + SCRIPT.indices.map { 100 + it }, second.history)
+        assertTrue(second.isChat)
+        assertEquals(setOf("engine"), engine.threads)
+    }
+
+    @Test
+    fun `a reply that is stopped stays, and the conversation goes on from it`() {
+        openChat()
+        engine.isPaused = true
+        say("Hello")
+        awaitTag("stop")
+        awaitText("along")
+        rule.onNodeWithTag("stop").performClick()
+        awaitReplies(1)
+        rule.onNodeWithText(REPLY.dropLast(1)).assertExists()
+        engine.isPaused = false
+        say("More")
+        awaitReplies(2)
+        assertEquals(1 + SCRIPT.size - 1, engine.requests[1].history.size)
+    }
+
+    @Test
+    fun `turning the phone neither stops a reply nor loads anything anew`() {
+        openChat()
+        engine.isPaused = true
+        say("Hello")
+        awaitText("along")
+        RuntimeEnvironment.setQualifiers("+w640dp-h360dp-land")
+        scenario!!.recreate()
+        awaitTag("stop")
+        engine.isPaused = false
+        awaitReplies(1)
+        rule.onNodeWithText(REPLY).assertExists()
+        assertEquals(1, engines.size)
+    }
+
+    @Test
+    fun `leaving the app ends the reply`() {
+        openChat()
+        engine.isPaused = true
+        say("Hello")
+        awaitText("along")
+        scenario!!.moveToState(Lifecycle.State.CREATED)
+        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        awaitReplies(1)
+        rule.onNodeWithText(REPLY.dropLast(1)).assertExists()
+    }
+
+    @Test
+    fun `the conversation outlives the process`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        scenario!!.close()
+        // What a new process finds: other models, another engine, the same files.
+        val before = app.services.conversations.read(engine.info.bundleSha256)!!
+        assertEquals(2, before.messages.size)
+        openChat()
+        awaitReplies(1)
+        say("More")
+        awaitReplies(2)
+        assertEquals(before.tokens, engine.requests.last().history)
+    }
+
+    @Test
+    fun `a new conversation forgets, and so does the other mode`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        rule.onNodeWithTag("new").performClick()
+        await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().isEmpty() }
+        await { app.services.conversations.read(engine.info.bundleSha256) == null }
+        say("Again")
+        awaitReplies(1)
+        assertEquals(emptyList<Int>(), engine.requests.last().history)
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Plain completion").performClick()
+        await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().isEmpty() }
+        say("long")
+        awaitReplies(1)
+        assertFalse(engine.requests.last().isChat)
+        // It ended in the middle: an empty message lets it go on.
+        rule.onNodeWithTag("send").performClick()
+        awaitReplies(2)
+        assertEquals("", engine.requests.last().text)
+    }
+
+    @Test
+    fun `the switch reaches the engine`() {
+        openChat()
+        for (choice in listOf(Drafting.OFF, Drafting.ON, Drafting.AUTO)) {
+            rule.onNodeWithTag("drafting-$choice").performClick()
+            say("Hello")
+            await { engine.requests.lastOrNull()?.drafting == choice && hasSend() }
+        }
+    }
+
+    private fun hasSend() = rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty()
+
+    @Test
+    fun `an error is shown in plain words and leaves the conversation`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        say("fail")
+        awaitText("It fails")
+        awaitText("Say another thing.")
+        assertEquals(1, rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size)
+        say("Hello")
+        awaitReplies(2)
+        assertEquals(
+            11,
+            engine.requests
+                .last()
+                .history.size,
+        )
+    }
+
+    @Test
+    fun `a full context asks for a new conversation`() {
+        openChat()
+        say("fill")
+        awaitText("The context is full")
+        rule.onNodeWithTag("send").assertIsNotEnabled()
+    }
+
+    @Test
+    fun `low memory unloads and says so, and the conversation goes on after loading again`() {
+        openChat()
+        engine.isPaused = true
+        say("Hello")
+        awaitText("along")
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        awaitText("ran low on memory")
+        assertTrue(engines.single().isClosed)
+        assertTrue(app.services.host.state.value is EngineState.Unloaded)
+        rule.onNodeWithText("Load it again").performClick()
+        await { engines.size == 2 && app.services.host.state.value is EngineState.Ready }
+        awaitReplies(1)
+        say("More")
+        awaitReplies(2)
+        assertEquals(
+            1 + SCRIPT.size - 1,
+            engine.requests
+                .single()
+                .history.size,
+        )
+    }
+}

@@ -1,0 +1,105 @@
+package dev.slipstream.app
+
+import android.content.Intent
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
+import androidx.lifecycle.Lifecycle
+import androidx.test.core.app.ActivityScenario
+import dev.slipstream.app.engine.ScriptedEngine
+import dev.slipstream.app.storage.resource
+import dev.slipstream.json.parseStrictJson
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowLog
+
+class CheckTest : AppTest() {
+    private val engine = ScriptedEngine()
+
+    private fun prepare() {
+        app.putBundle(resource("small.litertlm"))
+        app.openEngine = { engine }
+    }
+
+    private fun openByIntent() {
+        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.SELF_CHECK)
+        scenario = ActivityScenario.launch(intent)
+    }
+
+    private fun result() = parseStrictJson(app.resultFile.readText()) as Map<*, *>
+
+    private fun logLines() = ShadowLog.getLogsForTag("slipstream").map { it.msg }
+
+    @Test
+    fun `started by an intent it writes its result and one line of the log`() {
+        prepare()
+        app.resultFile.writeText("an old one")
+        openByIntent()
+        awaitTag("verdict")
+        rule.onNodeWithText("Passed").assertExists()
+        rule.onNodeWithText("97 rounds agree", substring = true).assertExists()
+        val result = result()
+        assertEquals("slipstream-self-check", result["format"])
+        val keys =
+            "format version bundle_sha256 device passed first_difference rounds target_forks draft_forks bench " +
+                "thermal_status traces"
+        assertEquals(keys.split(" ").toSet(), result.keys)
+        assertEquals(true, result["passed"])
+        assertEquals(listOf("self-check passed: ${app.resultFile}"), logLines())
+        assertEquals(setOf("engine"), engine.threads)
+    }
+
+    @Test
+    fun `a difference is shown and written`() {
+        prepare()
+        engine.difference = "trace chat, round 12"
+        openByIntent()
+        awaitText("trace chat, round 12")
+        assertEquals(false, result()["passed"])
+        assertEquals("trace chat, round 12", result()["first_difference"])
+    }
+
+    @Test
+    fun `without a bundle the result says so`() {
+        openByIntent()
+        await { app.resultFile.isFile }
+        assertEquals(false, result()["passed"])
+        assertTrue("There is no bundle" in result()["first_difference"] as String)
+        assertEquals(1, logLines().size)
+    }
+
+    @Test
+    fun `leaving the app ends the check, and nothing is written`() {
+        prepare()
+        engine.isPaused = true
+        openByIntent()
+        awaitText("Replaying the trace golden")
+        scenario!!.moveToState(Lifecycle.State.CREATED)
+        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        awaitText("Nothing was written")
+        assertFalse(app.resultFile.exists())
+        assertEquals(listOf("self-check cancelled"), logLines())
+    }
+
+    @Test
+    fun `from the menu, and its result can be shared`() {
+        prepare()
+        open()
+        awaitTag("menu")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Self-check").performClick()
+        rule.onNodeWithTag("check").performClick()
+        awaitTag("share")
+        rule.onNodeWithTag("share").performScrollTo().performClick()
+        await { shadowOf(app).peekNextStartedActivity() != null }
+        val chooser = shadowOf(app).nextStartedActivity
+
+        @Suppress("DEPRECATION")
+        val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
+        assertEquals("application/json", send.type)
+    }
+}

@@ -1,0 +1,113 @@
+package dev.slipstream.app
+
+import android.app.Activity
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.net.Uri
+import androidx.compose.ui.test.onAllNodesWithTag
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
+import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.storage.BundleShelf
+import dev.slipstream.app.storage.MemorySource
+import dev.slipstream.app.storage.resource
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Test
+import org.robolectric.Shadows.shadowOf
+import java.io.File
+
+class SetupTest : AppTest() {
+    private val small = resource("small.litertlm")
+
+    /** What the system's file picker would return. */
+    private fun pick(bytes: ByteArray) {
+        val file = File(app.cacheDir, "picked.litertlm").also { it.writeBytes(bytes) }
+        rule.onNodeWithTag("pick").performScrollTo().performClick()
+        scenario!!.onActivity { activity ->
+            val asked = shadowOf(activity).nextStartedActivityForResult
+            assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.intent.action)
+            val answer = Intent().setData(Uri.fromFile(file))
+            shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, answer)
+        }
+    }
+
+    @Test
+    fun `the first start says how, and a picked bundle is imported and loaded`() {
+        open()
+        awaitTag("pick")
+        rule.onNodeWithText("adb push model.litertlm", substring = true).assertExists()
+        pick(small)
+        awaitTag("send")
+        assertArrayEquals(small, File(app.bundles, BundleShelf.IMPORTED).readBytes())
+    }
+
+    @Test
+    fun `a damaged bundle is named in plain words, and another can be picked`() {
+        open()
+        awaitTag("pick")
+        pick(small.copyOf().also { it[60_000] = (it[60_000] + 1).toByte() })
+        awaitText("Bundle is damaged in")
+        assertFalse(File(app.bundles, BundleShelf.IMPORTED).exists())
+        pick(small)
+        awaitTag("send")
+    }
+
+    @Test
+    fun `a packed bundle is used at once`() {
+        app.packed = { MemorySource(small) }
+        open()
+        awaitTag("send")
+    }
+
+    @Test
+    fun `a pushed bundle is found without a new start`() {
+        open()
+        awaitTag("look")
+        File(app.external, "model.litertlm").writeBytes(small)
+        rule.onNodeWithTag("look").performScrollTo().performClick()
+        awaitTag("send")
+    }
+
+    @Test
+    fun `more memory than is free is told before anything is loaded`() {
+        app.putBundle(small)
+        app.freeMemory = 1_000_000
+        open()
+        awaitTag("asking")
+        rule.onNodeWithTag("need").assertExists()
+        assertEquals(EngineState.Absent, app.services.host.state.value)
+        rule.onNodeWithText("Load it anyway").performScrollTo().performClick()
+        awaitTag("send")
+    }
+
+    @Test
+    fun `another bundle can be chosen later`() {
+        app.putBundle(small)
+        open()
+        awaitTag("menu")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Choose another bundle").performClick()
+        awaitTag("pick")
+        pick(resource("other.litertlm"))
+        awaitTag("send")
+        assertEquals(0, rule.onAllNodesWithTag("pick").fetchSemanticsNodes().size)
+    }
+
+    @Test
+    fun `no permission to reach the network, and no backup`() {
+        open()
+        awaitTag("pick")
+        val info = app.packageManager.getPackageInfo(app.packageName, PackageManager.GET_PERMISSIONS)
+        val own = "${app.packageName}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
+        assertEquals(listOf(own), info.requestedPermissions.orEmpty().toList())
+        val application = app.applicationInfo
+        assertEquals(0, application.flags and android.content.pm.ApplicationInfo.FLAG_ALLOW_BACKUP)
+        assertEquals(29 to 35, application.minSdkVersion to application.targetSdkVersion)
+        assertNotNull(app.packageManager.getLaunchIntentForPackage(app.packageName))
+    }
+}

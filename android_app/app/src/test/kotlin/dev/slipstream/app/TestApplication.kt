@@ -1,0 +1,38 @@
+package dev.slipstream.app
+
+import dev.slipstream.app.chat.ConversationStore
+import dev.slipstream.app.check.CheckReport
+import dev.slipstream.app.engine.Engine
+import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.engine.ScriptedEngine
+import dev.slipstream.app.storage.BundleShelf
+import dev.slipstream.app.storage.BundleSource
+import dev.slipstream.app.storage.FolderDisk
+import java.io.File
+
+/** The app with what a test puts in: it is asked for when the first window opens. */
+internal class TestApplication : SlipstreamApplication() {
+    var openEngine: (File) -> Engine = { ScriptedEngine() }
+    var packed: (() -> BundleSource)? = null
+    var freeMemory = 4_000_000_000L
+    val bundles by lazy { File(filesDir, "bundle") }
+    val external by lazy { getExternalFilesDir(null)!! }
+    val resultFile by lazy { File(external, "self-check.json") }
+
+    override fun createServices(): Services =
+        Services(
+            host = EngineHost { openEngine(it) },
+            shelf = BundleShelf(FolderDisk(bundles), File(external, "model.litertlm")),
+            conversations = ConversationStore(File(filesDir, "conversation.json")),
+            report = CheckReport(resultFile, { mapOf("model" to "JVM") }) { "none" },
+            packedBundle = packed,
+            freeMemory = { freeMemory },
+            hasDynamicColour = false,
+        )
+
+    /** A bundle that was imported before. */
+    fun putBundle(bytes: ByteArray) {
+        bundles.mkdirs()
+        File(bundles, BundleShelf.IMPORTED).writeBytes(bytes)
+    }
+}

@@ -1,0 +1,140 @@
+package dev.slipstream.app.screens
+
+import dev.slipstream.app.Problem
+import dev.slipstream.app.chat.ChatState
+import dev.slipstream.app.chat.Growing
+import dev.slipstream.app.chat.Message
+import dev.slipstream.app.check.CheckState
+import dev.slipstream.app.engine.CheckStep
+import dev.slipstream.app.engine.EngineInfo
+import dev.slipstream.app.engine.Meter
+import dev.slipstream.app.engine.OUTCOME
+import dev.slipstream.app.engine.Piece
+import dev.slipstream.app.engine.SCRIPT
+import dev.slipstream.app.setup.SetupAdvice
+import dev.slipstream.app.setup.SetupState
+import dev.slipstream.app.setup.SetupState.Phase
+import dev.slipstream.app.storage.BundleNeed
+import dev.slipstream.app.storage.ImportProgress
+
+// States that show each screen at its fullest.
+
+internal val ADVICE =
+    SetupAdvice(
+        "adb push model.litertlm /sdcard/Android/data/dev.slipstream.app/files/model.litertlm",
+        "google/gemma-4-E2B-it",
+        "google/gemma-4-E2B-it-assistant",
+        "int8",
+        3_990_000_000,
+    )
+
+internal val INFO =
+    EngineInfo("s".repeat(64), "google/gemma-4-E2B-it", "google/gemma-4-E2B-it-assistant", 4096, true, listOf(2, 4, 7))
+
+private val NEED =
+    BundleNeed(
+        "google/gemma-4-E2B-it",
+        "google/gemma-4-E2B-it-assistant",
+        "int8",
+        4096,
+        fileBytes = 3_990_000_000,
+        packedBytes = 2_100_000_000,
+        memoryBytes = 2_480_000_000,
+    )
+
+private val MAIN_DIFFERS =
+    """
+    The replay left the trace
+      expected: target_tokens[2] 517 (margin 1.204013)
+      found:    target_tokens[2] 44
+      where:    trace chat, round 12, field target_tokens[2]
+      do:       Forks below a margin of 0.250000 are allowed; beyond, look for a wrong input to the graph.
+    """.trimIndent()
+
+internal val SETUPS =
+    mapOf(
+        "empty" to SetupState(Phase.EMPTY, freeSpace = 23_400_000_000, unfinished = 1_300_000_000),
+        "importing" to
+            SetupState(
+                Phase.IMPORTING,
+                NEED,
+                23_400_000_000,
+                5_100_000_000,
+                ImportProgress(1_716_000_000, 3_990_000_000),
+            ),
+        "checking" to
+            SetupState(
+                Phase.CHECKING,
+                NEED,
+                19_400_000_000,
+                5_100_000_000,
+                ImportProgress(2_900_000_000, 3_990_000_000, isChecking = true, section = "main"),
+            ),
+        "memory" to SetupState(Phase.ASKING, NEED, 19_400_000_000, 1_100_000_000),
+        "damaged" to
+            SetupState(
+                Phase.EMPTY,
+                freeSpace = 23_400_000_000,
+                problem =
+                    Problem(
+                        "Bundle is damaged in main",
+                        "0x4f",
+                        "0x5f",
+                        "model.litertlm, section main, byte 1716000123",
+                        "Copy or download the bundle again, or export it again.",
+                    ),
+            ),
+    )
+
+private fun said(pieces: List<Piece>): Message = Growing().also { it.add(pieces) }.message()
+
+private val TALK =
+    listOf(
+        Message(isUser = true, "What is a slipstream?"),
+        said(SCRIPT),
+        Message(isUser = true, "And who uses it?"),
+        said(
+            listOf(
+                Piece("Cy", false),
+                Piece("clists", true),
+                Piece(" and", true),
+                Piece(" birds", false),
+                Piece(",", true),
+                Piece(" and", true),
+                Piece(" a", true),
+                Piece(" drafter", false),
+                Piece(".", true),
+            ),
+        ),
+    )
+
+private val METER = Meter(19, 38.2, 0.68, 2.72, 4)
+
+internal val CHATS =
+    mapOf(
+        "new" to ChatState(),
+        "talk" to ChatState(TALK, meter = METER),
+        "replying" to ChatState(TALK, isReplying = true, meter = METER),
+        "plain" to
+            ChatState(
+                listOf(Message(isUser = true, "The slipstream"), said(SCRIPT.drop(3))),
+                isChat = false,
+                canGoOn = true,
+                meter = METER.copy(acceptanceRate = null, meanAcceptedLength = 1.0, draftTokens = 0),
+            ),
+        "full" to
+            ChatState(
+                TALK,
+                meter = METER,
+                isFull = true,
+                problem = Problem("It fails", "luck", "none", "the script", "Say another thing."),
+            ),
+    )
+
+internal val CHECKS =
+    mapOf(
+        "ready" to CheckState(),
+        "running" to CheckState(step = CheckStep(CheckStep.Kind.TRACE, "chat")),
+        "passed" to CheckState(outcome = OUTCOME, thermalStatus = "light"),
+        "failed" to CheckState(outcome = OUTCOME.copy(firstDifference = MAIN_DIFFERS), thermalStatus = "none"),
+    )

@@ -1,0 +1,102 @@
+package dev.slipstream.app.screens
+
+import androidx.activity.compose.setContent
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.test.junit4.createEmptyComposeRule
+import androidx.test.core.app.ActivityScenario
+import dev.slipstream.app.MainActivity
+import dev.slipstream.app.chat.ChatActions
+import dev.slipstream.app.chat.ChatScreen
+import dev.slipstream.app.check.CheckActions
+import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.setup.SetupActions
+import dev.slipstream.app.setup.SetupScreen
+import dev.slipstream.app.ui.SlipstreamTheme
+import org.junit.Rule
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+
+/** Each screen in light and dark, with large letters and turned, against its golden. */
+@RunWith(RobolectricTestRunner::class)
+class ScreensTest {
+    @get:Rule val rule = createEmptyComposeRule()
+
+    @Test
+    fun `setup by day`() = shootSetups("day")
+
+    @Test
+    fun `setup by night`() = shootSetups("night")
+
+    @Test
+    fun `chat by day`() = shootChats("day")
+
+    @Test
+    fun `chat by night`() = shootChats("night")
+
+    @Test
+    fun `self-check by day`() = shootChecks("day")
+
+    @Test
+    fun `self-check by night`() = shootChecks("night")
+
+    @Test
+    fun `large letters`() {
+        RuntimeEnvironment.setFontScale(2f)
+        shoot("large-setup-importing") { Setup("importing") }
+        shoot("large-chat-talk") { Chat("talk") }
+        shoot("large-check-passed") { Check("passed") }
+    }
+
+    @Test
+    fun turned() {
+        RuntimeEnvironment.setQualifiers("+w640dp-h360dp-land")
+        shoot("land-setup-empty") { Setup("empty") }
+        shoot("land-chat-talk") { Chat("talk") }
+        shoot("land-check-passed") { Check("passed") }
+    }
+
+    private fun shootSetups(time: String) {
+        if (time == "night") RuntimeEnvironment.setQualifiers("+night")
+        for (name in SETUPS.keys) shoot("$time-setup-$name") { Setup(name) }
+    }
+
+    private fun shootChats(time: String) {
+        if (time == "night") RuntimeEnvironment.setQualifiers("+night")
+        for (name in CHATS.keys) shoot("$time-chat-$name") { Chat(name) }
+        shoot("$time-chat-unloaded") { Chat("talk", isUnloaded = true) }
+    }
+
+    private fun shootChecks(time: String) {
+        if (time == "night") RuntimeEnvironment.setQualifiers("+night")
+        for (name in CHECKS.keys) shoot("$time-check-$name") { Check(name) }
+    }
+
+    private fun shoot(
+        name: String,
+        content: @Composable () -> Unit,
+    ) {
+        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
+            lateinit var activity: MainActivity
+            scenario.onActivity {
+                activity = it
+                it.setContent { SlipstreamTheme(isDynamic = false, content) }
+            }
+            rule.waitForIdle()
+            checkGolden(activity.screenshot(), name)
+        }
+    }
+
+    @Composable
+    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
+
+    @Composable
+    private fun Chat(
+        name: String,
+        isUnloaded: Boolean = false,
+    ) = ChatScreen(CHATS.getValue(name), INFO, isUnloaded, ChatActions({}, {}, {}, {}, {}, {}, {}, {}))
+
+    @Composable
+    private fun Check(name: String) = CheckScreen(CHECKS.getValue(name), CheckActions({}, {}, {}, {}))
+}

@@ -1,0 +1,130 @@
+package dev.slipstream.litert
+
+import androidx.collection.IntList
+import androidx.collection.emptyIntSet
+import dev.slipstream.trace.readTraces
+
+/**
+ * Per draft length ("plain", "drafted_N"): median tokens/s, spread (10th to 90th percentile), ratio to plain,
+ * acceptance, mean accepted length; with the runtime's own [timer] also the share of time outside LiteRT's calls.
+ * Interleaved, so that a noisy machine is noisy for all.
+ *
+ * [cancelled] is asked before each reply; what was measured by then is the answer, or nothing.
+ */
+public fun measure(
+    runtime: BundleRuntime,
+    effort: BenchEffort = BenchEffort(),
+    timer: CallTimer? = null,
+    cancelled: () -> Boolean = { false },
+): Map<String, Map<String, Any?>> {
+    val prompts = benchPrompts(runtime).take(effort.prompts)
+    val lengths = draftLengths(runtime)
+    val budget = minOf(effort.newTokens, runtime.target.capacity - prompts.maxOf { it.size })
+    val replies = lengths.associateWith { ArrayList<Measured>() }
+    // The first passes find code that the JVM has not compiled yet.
+    repeat(effort.repeats + effort.warmUps) { pass ->
+        for (prompt in prompts) {
+            for (length in lengths) {
+                if (cancelled()) return table(replies.filterValues { it.isNotEmpty() })
+                val found = measure(runtime, prompt, length, budget, timer)
+                if (pass >= effort.warmUps) replies.getValue(length).add(found)
+            }
+        }
+    }
+    return table(replies)
+}
+
+/** A reply, and the share of its decoding that passed outside LiteRT's calls. */
+private class Measured(
+    val reply: Reply,
+    val outside: Double?,
+)
+
+private fun measure(
+    runtime: BundleRuntime,
+    prompt: IntList,
+    draftTokens: Int,
+    budget: Int,
+    timer: CallTimer?,
+): Measured {
+    var isFirst = true
+    val reply =
+        reply(runtime.session(draftTokens, emptyIntSet()), prompt, budget) { _, _ ->
+            // The prefill is over: what follows is decoding.
+            if (isFirst) timer?.nanoseconds = 0
+            isFirst = false
+        }
+    return Measured(reply, timer?.let { 1 - it.nanoseconds * 1e-9 / reply.decodeSeconds })
+}
+
+/** Draft lengths that fill an exported width, 0 first, which is plain decoding. */
+public fun draftLengths(runtime: BundleRuntime): List<Int> {
+    val lengths = ArrayList(listOf(0))
+    if (runtime.drafter != null) runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
+    return lengths
+}
+
+/** What fits into [seconds] on this device, as a first plain reply of a few tokens shows. */
+public fun benchEffort(
+    runtime: BundleRuntime,
+    seconds: Double,
+): BenchEffort {
+    val prompts = benchPrompts(runtime).size
+    val trial = reply(runtime.session(0, emptyIntSet()), benchPrompts(runtime).first(), TRIAL_TOKENS).tokensPerSecond
+    val affordable = (trial * seconds / draftLengths(runtime).size).toInt()
+    val newTokens = (affordable / (2 * prompts)).coerceIn(TRIAL_TOKENS, NEW_TOKENS)
+    val passes = affordable / (prompts * newTokens)
+    if (passes >= 2) return BenchEffort(minOf(passes - 1, REPEATS), warmUps = 1, newTokens)
+    return BenchEffort(repeats = 1, warmUps = 0, newTokens, prompts = maxOf(1, affordable / newTokens))
+}
+
+private fun table(replies: Map<Int, List<Measured>>): Map<String, Map<String, Any?>> {
+    val plain = replies[0]?.let { all -> median(all.map { it.reply.tokensPerSecond }) } ?: return emptyMap()
+    return replies.entries.associate { (length, all) ->
+        (if (length == 0) "plain" else "drafted_$length") to row(all, plain)
+    }
+}
+
+private fun row(
+    measured: List<Measured>,
+    plain: Double,
+): Map<String, Any?> {
+    val replies = measured.map { it.reply }
+    val outside = measured.mapNotNull { it.outside }
+    val speeds = replies.map(Reply::tokensPerSecond).sorted()
+    val drafted = replies.sumOf { it.stats.drafted }
+    val accepted = replies.sumOf { it.stats.accepted }
+    val rounds = replies.sumOf { it.stats.rounds }
+    return mapOf(
+        "tokens_per_second" to rounded(median(speeds), 10.0),
+        "spread" to
+            listOf(speeds[speeds.size / 10], speeds[speeds.size - 1 - speeds.size / 10]).map { rounded(it, 10.0) },
+        "ratio_to_plain" to rounded(median(speeds) / plain, 1e3),
+        "outside_litert" to if (outside.isEmpty()) null else rounded(median(outside), 1e4),
+        "acceptance_rate" to if (drafted == 0) null else rounded(accepted.toDouble() / drafted, 1e4),
+        "mean_accepted_length" to if (rounds == 0) null else rounded((accepted + rounds).toDouble() / rounds, 1e3),
+    )
+}
+
+/** The first turns of the bundle's golden traces: prompts that every device has at hand. */
+private fun benchPrompts(runtime: BundleRuntime): List<IntList> {
+    val most = runtime.target.capacity / 2
+    val found =
+        runtime.bundle.traces().flatMap { (name, text) ->
+            readTraces(text, name).map { it.header.turns[0].promptTokens }
+        }
+    return found.filter { it.size in 1..most }.ifEmpty { listOf(runtime.encode("")) }
+}
+
+private fun median(values: List<Double>): Double {
+    val sorted = values.sorted()
+    val middle = sorted.size / 2
+    return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+private fun rounded(
+    value: Double,
+    scale: Double,
+): Double = Math.round(value * scale) / scale
+
+private const val TRIAL_TOKENS = 8

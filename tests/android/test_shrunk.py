@@ -1,0 +1,55 @@
+"""R8's output run on the JVM over the real LiteRT: a missing keep rule fails here, not on the phone.
+
+The rules are the app's; what is kept beside is only what ShrunkReplay.java calls. Nothing is taken from JNA's jar but
+its native library.
+"""
+
+import importlib.util
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+from export.apk import dex, tools
+from export.apk.compile import compiled
+
+ROOTS = """
+-keep class dev.slipstream.litert.BundleRuntime { public *; }
+-keep class dev.slipstream.litert.LiteRtLibrary* { public *; }
+-keep class dev.slipstream.trace.* { public *; }
+-keep class dev.slipstream.bundle.Bundle { public *; }
+"""
+
+
+def run_shrunk(out: Path, bundle: Path, work: Path, rules: tuple[Path, ...] | None = None):
+    """Shrinks the compiled app to a jar and replays `bundle` with it."""
+    parts = compiled(out / "work/apk/maven", out / "android")
+    roots, shrunk = work / "roots.pro", work / "shrunk.jar"
+    roots.write_text(ROOTS + dex.RULES)
+    command = [*dex.r8_command(parts, (*(rules or parts.rules), roots)), "--classfile", "--output", shrunk]
+    tools.run([*command, *parts.jars], "R8 failed")
+    jna = next(path for path in parts.jars if path.name.startswith("jna-"))
+    with zipfile.ZipFile(jna) as jar:
+        (work / "libjnidispatch.so").write_bytes(jar.read("com/sun/jna/linux-x86-64/libjnidispatch.so"))
+    library = Path(importlib.util.find_spec("ai_edge_litert").submodule_search_locations[0]) / "libLiteRt.so"
+    command = ["java", "-XX:TieredStopAtLevel=1", f"-Djna.boot.library.path={work}", "-Djna.nosys=true", "-cp", shrunk]
+    source = Path(__file__).with_name("ShrunkReplay.java")
+    return subprocess.run([*command, source, bundle, library], capture_output=True, text=True)
+
+
+def test_the_shrunk_classes_replay_the_golden_traces(apk_out, int8_out, tmp_path):
+    found = run_shrunk(apk_out, int8_out / "model.litertlm", tmp_path)
+    assert found.returncode == 0, found.stderr[-2000:]
+    counted = dict(line.split() for line in found.stdout.splitlines())
+    lines = {path.stem: path.read_text().splitlines() for path in (int8_out / "traces").glob("*.jsonl")}
+    assert counted == {
+        name: str(sum("format" not in json.loads(line) for line in text)) for name, text in lines.items()
+    }
+
+
+def test_without_the_rules_for_jna_they_do_not(apk_out, int8_out, tmp_path):
+    """The planted fault: this test can see a missing rule."""
+    parts = compiled(apk_out / "work/apk/maven", apk_out / "android")
+    fewer = tmp_path / "fewer.pro"
+    fewer.write_text("".join(line for line in parts.rules[1].open() if "jna" not in line and "native" not in line))
+    assert run_shrunk(apk_out, int8_out / "model.litertlm", tmp_path, (parts.rules[0], fewer)).returncode != 0
