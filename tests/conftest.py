@@ -1,4 +1,4 @@
-"""The demo pair exported once per recipe, as a user would, for every test in this folder."""
+"""The demo pair exported once per recipe, as a user would, for every test that needs it."""
 
 import shutil
 from pathlib import Path
