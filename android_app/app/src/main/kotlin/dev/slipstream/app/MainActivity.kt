@@ -13,7 +13,6 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.core.content.FileProvider
-import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import androidx.lifecycle.lifecycleScope
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.check.CheckModel
@@ -26,6 +25,7 @@ import dev.slipstream.app.ui.Screen
 import dev.slipstream.app.ui.SlipstreamScreens
 import dev.slipstream.app.ui.SlipstreamTheme
 import dev.slipstream.app.ui.Window
+import dev.slipstream.app.ui.collected
 import dev.slipstream.app.ui.modelFactory
 import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.first
@@ -47,7 +47,7 @@ public class MainActivity : ComponentActivity() {
         val window = window()
         setContent {
             SlipstreamTheme(services.hasDynamicColour) {
-                val engine by services.host.state.collectAsStateWithLifecycle()
+                val engine by services.host.state.collected()
                 SlipstreamScreens(engine, screen, window)
             }
         }

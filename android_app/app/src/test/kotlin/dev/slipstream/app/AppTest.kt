@@ -25,7 +25,12 @@ abstract class AppTest {
         scenario?.close()
     }
 
-    internal fun await(condition: () -> Boolean) = rule.waitUntil(TIMEOUT_MILLIS) { condition() }
+    internal fun await(condition: () -> Boolean) =
+        rule.waitUntil(TIMEOUT_MILLIS) {
+            // The main thread is this one: without it nothing that was posted to it would ever run.
+            rule.waitForIdle()
+            condition()
+        }
 
     internal fun awaitTag(tag: String) =
         await { rule.onAllNodesWithTag(tag).fetchSemanticsNodes().isNotEmpty() }

@@ -29,6 +29,8 @@ internal class ChatModel(
     private val services: Services,
     private val saved: SavedStateHandle,
 ) : ViewModel() {
+    /** One at a time and in order: a deletion must not overtake what is written after it. */
+    private val storage = services.io.limitedParallelism(1)
     private val drafting = Drafting.valueOf(saved[DRAFTING] ?: Drafting.AUTO.name)
     private val states = MutableStateFlow(ChatState(drafting = drafting))
     private var bundle: EngineInfo? = null
@@ -71,7 +73,7 @@ internal class ChatModel(
         if (states.value.isReplying) return
         tokens = emptyList()
         states.update { ChatState(isChat = isChat && bundle?.hasChat != false, drafting = it.drafting) }
-        viewModelScope.launch(services.io) { services.conversations.delete() }
+        viewModelScope.launch(storage) { services.conversations.delete() }
     }
 
     fun setDrafting(drafting: Drafting) {
@@ -82,7 +84,7 @@ internal class ChatModel(
     private suspend fun begin(info: EngineInfo) {
         if (bundle?.bundleSha256 == info.bundleSha256) return
         bundle = info
-        val kept = withContext(services.io) { services.conversations.read(info.bundleSha256) }
+        val kept = withContext(storage) { services.conversations.read(info.bundleSha256) }
         tokens = kept?.tokens.orEmpty()
         val messages = kept?.messages.orEmpty()
         states.update { ChatState(messages, kept?.isChat ?: info.hasChat, it.drafting) }
@@ -146,7 +148,7 @@ internal class ChatModel(
         }
         val info = bundle ?: return
         val conversation = Conversation(info.bundleSha256, states.value.isChat, tokens, messages)
-        withContext(services.io) { services.conversations.write(conversation) }
+        withContext(storage) { services.conversations.write(conversation) }
     }
 
     private companion object {

@@ -28,7 +28,7 @@ internal fun MeterLine(meter: Meter?) {
     val items = if (meter == null) listOf("") else meterTexts(meter)
     FlowRow(
         Modifier.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
-        horizontalArrangement = Arrangement.spacedBy(16.dp),
+        horizontalArrangement = Arrangement.spacedBy(8.dp),
     ) {
         for (item in items) Text(item, style = MaterialTheme.typography.labelMedium)
     }

@@ -3,7 +3,6 @@ package dev.slipstream.app.ui
 import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
-import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.chat.ChatScreen
@@ -47,7 +46,7 @@ internal fun SlipstreamScreens(
 
 @Composable
 private fun Setup(window: Window) {
-    val state by window.setup.state.collectAsStateWithLifecycle()
+    val state by window.setup.state.collected()
     val setup = window.setup
     val actions =
         SetupActions(window.onPick, setup::lookAgain, setup::stop, setup::loadAnyway, setup::chooseAnother)
@@ -56,7 +55,7 @@ private fun Setup(window: Window) {
 
 @Composable
 private fun Check(window: Window) {
-    val state by window.check.state.collectAsStateWithLifecycle()
+    val state by window.check.state.collected()
     BackHandler { window.onScreen(Screen.CHAT) }
     val actions =
         CheckActions(window.check::run, window.check::stop, window.onShare) { window.onScreen(Screen.CHAT) }
@@ -69,7 +68,7 @@ private fun Chat(
     info: EngineInfo,
     isUnloaded: Boolean,
 ) {
-    val state by window.chat.state.collectAsStateWithLifecycle()
+    val state by window.chat.state.collected()
     val chat = window.chat
     val actions =
         ChatActions(
