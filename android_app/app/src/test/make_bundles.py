@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from tests import bundles  # noqa: E402
+from tests import bundles
 
 
 def main(folder: Path) -> None:

@@ -32,8 +32,7 @@ public open class SlipstreamApplication : Application() {
         )
     }
 
-    private fun openEngine(file: File) =
-        LiteRtEngine(BundleRuntime(file, threads(), File(cacheDir, "weights")))
+    private fun openEngine(file: File) = LiteRtEngine(BundleRuntime(file, threads(), File(cacheDir, "weights")))
 
     internal fun freeMemory(): Long {
         val memory = ActivityManager.MemoryInfo()

@@ -32,8 +32,7 @@ abstract class AppTest {
             condition()
         }
 
-    internal fun awaitTag(tag: String) =
-        await { rule.onAllNodesWithTag(tag).fetchSemanticsNodes().isNotEmpty() }
+    internal fun awaitTag(tag: String) = await { rule.onAllNodesWithTag(tag).fetchSemanticsNodes().isNotEmpty() }
 
     internal fun awaitText(text: String) =
         await { rule.onAllNodesWithText(text, substring = true).fetchSemanticsNodes().isNotEmpty() }

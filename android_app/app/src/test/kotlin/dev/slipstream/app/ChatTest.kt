@@ -177,7 +177,12 @@ class ChatTest : AppTest() {
         assertEquals(1, rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size)
         say("Hello")
         awaitReplies(2)
-        assertEquals(11, engine.requests.last().history.size)
+        assertEquals(
+            11,
+            engine.requests
+                .last()
+                .history.size,
+        )
     }
 
     @Test
@@ -203,6 +208,11 @@ class ChatTest : AppTest() {
         awaitReplies(1)
         say("More")
         awaitReplies(2)
-        assertEquals(1 + SCRIPT.size - 1, engine.requests.single().history.size)
+        assertEquals(
+            1 + SCRIPT.size - 1,
+            engine.requests
+                .single()
+                .history.size,
+        )
     }
 }

@@ -44,8 +44,9 @@ class CheckTest : AppTest() {
         rule.onNodeWithText("97 rounds agree", substring = true).assertExists()
         val result = result()
         assertEquals("slipstream-self-check", result["format"])
-        val keys = "format version bundle_sha256 device passed first_difference rounds target_forks draft_forks bench " +
-            "thermal_status traces"
+        val keys =
+            "format version bundle_sha256 device passed first_difference rounds target_forks draft_forks bench " +
+                "thermal_status traces"
         assertEquals(keys.split(" ").toSet(), result.keys)
         assertEquals(true, result["passed"])
         assertEquals(listOf("self-check passed: ${app.resultFile}"), logLines())
@@ -96,6 +97,7 @@ class CheckTest : AppTest() {
         rule.onNodeWithTag("share").performScrollTo().performClick()
         await { shadowOf(app).peekNextStartedActivity() != null }
         val chooser = shadowOf(app).nextStartedActivity
+
         @Suppress("DEPRECATION")
         val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
         assertEquals("application/json", send.type)

@@ -7,16 +7,16 @@ import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.reply
 import dev.slipstream.tokenizer.StreamingDetokenizer
+import picocli.CommandLine.ArgGroup
+import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
+import picocli.CommandLine.Option
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException
 import java.util.Locale
 import java.util.concurrent.Callable
-import picocli.CommandLine.ArgGroup
-import picocli.CommandLine.Command
-import picocli.CommandLine.Mixin
-import picocli.CommandLine.Option
 
 @Command(name = "generate", description = ["decodes one prompt and streams its text"], mixinStandardHelpOptions = true)
 internal class GenerateCommand : Callable<Int> {

@@ -5,9 +5,9 @@ import dev.slipstream.bundle.verifyHashes
 import dev.slipstream.json.json
 import dev.slipstream.trace.readTraces
 import dev.slipstream.trace.replay
-import java.util.concurrent.Callable
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
+import java.util.concurrent.Callable
 
 @Command(
     name = "verify",

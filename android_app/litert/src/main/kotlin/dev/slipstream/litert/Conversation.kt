@@ -3,9 +3,9 @@ package dev.slipstream.litert
 import androidx.collection.IntList
 import androidx.collection.IntSet
 import androidx.collection.MutableIntList
+import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Round
-import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
 import dev.slipstream.draft.DraftPolicy

@@ -36,7 +36,18 @@ internal fun MeterLine(meter: Meter?) {
 
 @Composable
 private fun meterTexts(meter: Meter): List<String> {
-    val speed = String.format(Locale.getDefault(), if (meter.tokensPerSecond < 100) "%.1f" else "%.0f", meter.tokensPerSecond)
+    val speed =
+        String.format(
+            Locale.getDefault(),
+            if (meter.tokensPerSecond <
+                100
+            ) {
+                "%.1f"
+            } else {
+                "%.0f"
+            },
+            meter.tokensPerSecond,
+        )
     val length = String.format(Locale.getDefault(), "%.2f", meter.meanAcceptedLength)
     val rate = meter.acceptanceRate?.let { String.format(Locale.getDefault(), "%.0f %%", it * 100) }
     return listOfNotNull(

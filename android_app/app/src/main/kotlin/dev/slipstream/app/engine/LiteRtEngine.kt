@@ -45,7 +45,12 @@ internal class LiteRtEngine(
         val stats = DecodeStats()
         var decodeNanos = 0L
         val reason =
-            conversation.turn(prompt(request), manifest.contextLength / REPLY_SHARE, policy, cancelled) { round, nanos ->
+            conversation.turn(
+                prompt(request),
+                manifest.contextLength / REPLY_SHARE,
+                policy,
+                cancelled,
+            ) { round, nanos ->
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
                 onProgress(ReplyProgress(pieces.of(round), meter(stats, decodeNanos, policy)))

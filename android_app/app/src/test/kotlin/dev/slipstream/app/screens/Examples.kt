@@ -28,7 +28,8 @@ internal val ADVICE =
         3_990_000_000,
     )
 
-internal val INFO = EngineInfo("s".repeat(64), "google/gemma-4-E2B-it", "google/gemma-4-E2B-it-assistant", 4096, true, listOf(2, 4, 7))
+internal val INFO =
+    EngineInfo("s".repeat(64), "google/gemma-4-E2B-it", "google/gemma-4-E2B-it-assistant", 4096, true, listOf(2, 4, 7))
 
 private val NEED =
     BundleNeed(

@@ -89,8 +89,7 @@ class ScreensTest {
     }
 
     @Composable
-    private fun Setup(name: String) =
-        SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
+    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
 
     @Composable
     private fun Chat(
