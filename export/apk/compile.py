@@ -9,7 +9,7 @@ from export.apk import tools
 from export.render import ANDROID
 
 SOURCES = ("decode", "litert", "app")
-SHARED = ("androidx", "androidx-test", "cli", "tools")
+SHARED = ("androidx", "androidx-test", "cli", "jmh", "tools")
 """Folders of android_app that hold nothing of an export, and are built where they are."""
 
 
