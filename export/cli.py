@@ -116,6 +116,10 @@ def _export(options: argparse.Namespace) -> int:
     target = options.target or str(DEMO / "target")
     drafter = options.drafter or (None if options.target else str(DEMO / "drafter"))
     out = options.out or Path("out") / options.device
+    if options.apk:
+        from export.apk.build import check_apk_needs
+
+        check_apk_needs(options.litert_aar)
     console = Console(highlight=False)
 
     def progress(stage: str, what: str) -> None:

@@ -31,6 +31,8 @@ def show(report: dict, out: Path, console: Console, built: Built | None = None) 
     console.print(f"      python -m export bench {bundle}", soft_wrap=True)
     if built:
         tell(built, lambda text: console.print(text, soft_wrap=True))
+    else:
+        console.print(f"      python -m export apk {out}", soft_wrap=True)
     console.print(f"      open {out / 'android'} in Android Studio, or run gradlew installDebug there", soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.apk import tools
 from export.apk.compile import SOURCES, Compiled, compile_project, compiled
 from export.apk.dex import make_dex
 from export.apk.libraries import find_litert, native_libraries
@@ -26,6 +27,13 @@ class Built:
     apk: Path
     litert: Path | None
     has_asset: bool
+
+
+def check_apk_needs(litert_aar: Path | None) -> None:
+    """What a build would miss, before an export that takes minutes. Raises ApkError."""
+    for program in ("java", "mvn", "apksigner"):
+        tools.find(program)
+    find_litert(litert_aar)
 
 
 def build_apk(out: Path, litert_aar: Path | None, key: Callable[[], Key], progress: Progress) -> Built:

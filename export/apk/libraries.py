@@ -57,7 +57,8 @@ def _member(aar: Path, name: str) -> bytes:
         raise _error("An AAR lacks a library", name, str(error), aar) from None
 
 
-def _check(name: str, data: bytes, wanted: frozenset[str], where: Path) -> None:
+def _check(name: str, data: bytes, wanted: frozenset[str], archive: Path) -> None:
+    where = f"{archive}, {name}"
     try:
         elf = read_elf(data)
     except ValueError as error:
@@ -75,7 +76,7 @@ def _check(name: str, data: bytes, wanted: frozenset[str], where: Path) -> None:
         raise _error("LiteRT lacks functions that the app calls", f"LiteRT {VERSION}", found, where)
 
 
-def _error(title: str, expected: str, found: str, where: Path) -> ApkError:
+def _error(title: str, expected: str, found: str, where: Path | str) -> ApkError:
     return ApkError(
         title,
         expected=expected,

@@ -17,7 +17,7 @@ from export.apk.libraries import _wanted_symbols
 from export.apk.sign import debug_key, own_key
 from export.cli import main
 from export.errors import ApkError
-from export.render import ANDROID, BINDINGS, kotlin_string
+from export.render import ANDROID, BINDINGS, kotlin_string, render
 from tests.android.dex import read_all
 from tests.export.apk.elves import elf
 from tests.export.apk.test_zip_writer import data_offset
@@ -136,6 +136,14 @@ def test_a_second_build_with_nothing_changed_is_quick_and_has_the_same_bytes(out
     build_apk(out, None, debug_key, quiet)
     assert time.monotonic() - begin < SECONDS
     assert (out / "work/apk/unsigned.apk").read_bytes() == before
+
+
+def test_another_folder_gives_the_same_bytes(out, apk, tmp_path):
+    """From sources to the archive, nothing reused but what does not depend on the export."""
+    shutil.copyfile(out / "model.litertlm", tmp_path / "model.litertlm")
+    render(tmp_path / "model.litertlm", tmp_path)
+    build_apk(tmp_path, None, debug_key, quiet)
+    assert (tmp_path / "work/apk/unsigned.apk").read_bytes() == (out / "work/apk/unsigned.apk").read_bytes()
 
 
 def test_litert_from_an_aar(out, tmp_path):

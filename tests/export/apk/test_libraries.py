@@ -1,6 +1,8 @@
 """Native libraries: taken from AARs, and only if Android can load them."""
 
+import importlib.util
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +24,14 @@ def jna(tmp_path):
     return aar(tmp_path / "jna.aar", {f"jni/{abi}/libjnidispatch.so": elf(abi) for abi in ("arm64-v8a", "x86_64")})
 
 
-def litert(path, arm=None, **changes):
+def litert(path, arm=None, x86_64=None, **changes):
     members = {f"jni/{abi}/libLiteRt.so": elf(abi, defined=_wanted_symbols()) for abi in ("arm64-v8a", "x86_64")}
     if changes:
         members["jni/arm64-v8a/libLiteRt.so"] = elf(**({"defined": _wanted_symbols()} | changes))
     if arm is not None:
         members["jni/arm64-v8a/libLiteRt.so"] = arm
+    if x86_64 is not None:
+        members["jni/x86_64/libLiteRt.so"] = x86_64
     return aar(path, members)
 
 
@@ -69,6 +73,15 @@ def test_a_library_that_would_fail_on_the_phone(jna, tmp_path, changes, says):
     with pytest.raises(ApkError, match=says) as caught:
         native_libraries(jna, tmp_path, file)
     assert "--litert-aar" in caught.value.action and str(file) in caught.value.where and caught.value.exit_code == 14
+
+
+def test_the_library_of_a_linux_wheel(jna, tmp_path):
+    """A real one, as a user may take it by mistake: it wants glibc."""
+    folder = Path(importlib.util.find_spec("ai_edge_litert").submodule_search_locations[0])
+    file = litert(tmp_path / "litert.aar", x86_64=(folder / "libLiteRt.so").read_bytes())
+    with pytest.raises(ApkError, match="not Android's|16 KB pages") as caught:
+        native_libraries(jna, tmp_path, file)
+    assert caught.value.where == f"{file}, x86_64/libLiteRt.so"
 
 
 def test_an_aar_without_the_library(jna, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from export.apk import tools
 from export.apk.build import Built, tell
+from export.cli import main
 from export.errors import ApkError
 
 
@@ -25,6 +26,14 @@ def test_apksigner_of_the_newest_build_tools(tmp_path, monkeypatch):
         (tmp_path / "sdk/build-tools" / version / "apksigner").touch()
     monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
     assert tools.find("apksigner") == str(tmp_path / "sdk/build-tools/36.0.0/apksigner")
+
+
+def test_an_export_that_shall_end_with_an_apk_asks_for_its_programs_first(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ANDROID_HOME", raising=False)
+    monkeypatch.delenv("ANDROID_SDK_ROOT", raising=False)
+    assert main(["--device", "pixel", "--apk", "--out", str(tmp_path / "out")]) == 14
+    assert "java is missing" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_failure_shows_its_errors_without_colours():

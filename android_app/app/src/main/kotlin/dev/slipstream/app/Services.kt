@@ -4,7 +4,7 @@ import dev.slipstream.app.chat.ConversationStore
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.engine.EngineHost
 import dev.slipstream.app.storage.BundleShelf
-import dev.slipstream.app.storage.BundleSource
+import dev.slipstream.app.storage.PackedBundle
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 
@@ -15,7 +15,7 @@ internal class Services(
     val conversations: ConversationStore,
     val report: CheckReport,
     /** The bundle that is packed into the APK; null where there is none. */
-    val packedBundle: (() -> BundleSource)?,
+    val packedBundle: PackedBundle?,
     /** Bytes of memory that are free now. */
     val freeMemory: () -> Long,
     val hasDynamicColour: Boolean,

@@ -11,13 +11,14 @@ import dev.slipstream.app.engine.EngineHost
 import dev.slipstream.app.engine.LiteRtEngine
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
+import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.openAsset
 import dev.slipstream.litert.BundleRuntime
 import java.io.File
 
 /** The process: it holds what outlives windows. */
 public open class SlipstreamApplication : Application() {
-    internal val services: Services by lazy { createServices() }
+    internal open val services: Services by lazy { createServices() }
 
     internal open fun createServices(): Services {
         val external = getExternalFilesDir(null) ?: filesDir
@@ -26,11 +27,13 @@ public open class SlipstreamApplication : Application() {
             shelf = BundleShelf(FolderDisk(File(filesDir, "bundle")), File(external, PUSHED)),
             conversations = ConversationStore(File(filesDir, "conversation.json")),
             report = CheckReport(File(external, "self-check.json"), ::deviceFacts) { thermalStatus(this) },
-            packedBundle = ModelBindings.BUNDLE_ASSET?.let { name -> { openAsset(assets, name) } },
+            packedBundle = ModelBindings.BUNDLE_ASSET?.let(::packed),
             freeMemory = ::freeMemory,
             hasDynamicColour = Build.VERSION.SDK_INT >= Build.VERSION_CODES.S,
         )
     }
+
+    private fun packed(asset: String) = PackedBundle(ModelBindings.BUNDLE_SHA256) { openAsset(assets, asset) }
 
     private fun openEngine(file: File) = LiteRtEngine(BundleRuntime(file, threads(), File(cacheDir, "weights")))
 

@@ -1,14 +1,23 @@
 package dev.slipstream.app
 
+import android.app.Activity
+import android.content.Intent
+import android.net.Uri
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onAllNodesWithText
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import org.junit.After
+import org.junit.Assert.assertEquals
 import org.junit.Rule
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
+import org.robolectric.Shadows.shadowOf
+import java.io.File
 
 /** A real window over the app's real models; each test chooses the engine and the bundle before it opens one. */
 @RunWith(RobolectricTestRunner::class)
@@ -19,6 +28,18 @@ abstract class AppTest {
 
     internal fun open(): ActivityScenario<MainActivity> =
         ActivityScenario.launch(MainActivity::class.java).also { scenario = it }
+
+    /** What the system's file picker would return. */
+    internal fun pick(bytes: ByteArray) {
+        val file = File(app.cacheDir, "picked.litertlm").also { it.writeBytes(bytes) }
+        rule.onNodeWithTag("pick").performScrollTo().performClick()
+        scenario!!.onActivity { activity ->
+            val asked = shadowOf(activity).nextStartedActivityForResult
+            assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.intent.action)
+            val answer = Intent().setData(Uri.fromFile(file))
+            shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, answer)
+        }
+    }
 
     @After
     fun close() {

@@ -120,15 +120,16 @@ class ChatTest : AppTest() {
         openChat()
         say("Hello")
         awaitReplies(1)
-        scenario!!.close()
-        // What a new process finds: other models, another engine, the same files.
+        close()
+        app.restart()
         val before = app.services.conversations.read(engine.info.bundleSha256)!!
         assertEquals(2, before.messages.size)
         openChat()
         awaitReplies(1)
         say("More")
         awaitReplies(2)
-        assertEquals(before.tokens, engine.requests.last().history)
+        assertEquals(2, engines.size)
+        assertEquals(before.tokens, engine.requests.single().history)
     }
 
     @Test

@@ -3,15 +3,22 @@ package dev.slipstream.app
 import android.content.Intent
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextInput
 import androidx.test.core.app.ActivityScenario
+import dev.slipstream.app.engine.Engine
 import dev.slipstream.app.engine.LiteRtEngine
+import dev.slipstream.app.engine.ReplyEnd
+import dev.slipstream.app.engine.ReplyProgress
+import dev.slipstream.app.engine.ReplyRequest
+import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.bundle.Bundle
 import dev.slipstream.json.JsonNumber
 import dev.slipstream.json.parseStrictJson
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.LiteRtLibrary
+import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
@@ -26,13 +33,16 @@ import java.io.File
  */
 class RealEngineOnBundleTest : AppTest() {
     private val bundle = File(property("slipstream.bundle"))
+    private lateinit var engine: HeldEngine
 
     private fun property(name: String) = checkNotNull(System.getProperty(name)) { "-D$name is not given" }
 
     @Before
     fun prepare() {
         val library = LiteRtLibrary.load(property("slipstream.litert"))
-        app.openEngine = { LiteRtEngine(BundleRuntime(it, 1, null, library), benchSeconds = 1.0) }
+        app.openEngine = {
+            HeldEngine(LiteRtEngine(BundleRuntime(it, 1, null, library), benchSeconds = 1.0)).also { engine = it }
+        }
         File(app.external, "model.litertlm").let { bundle.copyTo(it, overwrite = true) }
     }
 
@@ -44,6 +54,34 @@ class RealEngineOnBundleTest : AppTest() {
         rule.onNodeWithTag("input").performTextInput(text)
         rule.onNodeWithTag("send").performClick()
         await { conversation()?.messages?.size == messages }
+    }
+
+    /** Waits in a reply's round [HELD_AFTER] until it is stopped: the demo pair would be done before a finger moves. */
+    private class HeldEngine(
+        private val engine: Engine,
+    ) : Engine by engine {
+        @Volatile
+        var isHeld = false
+
+        @Volatile
+        var rounds = 0
+
+        override fun reply(
+            request: ReplyRequest,
+            cancelled: () -> Boolean,
+            onProgress: (ReplyProgress) -> Unit,
+        ): ReplyEnd {
+            rounds = 0
+            return engine.reply(request, cancelled) {
+                onProgress(it)
+                rounds += 1
+                while (isHeld && rounds == HELD_AFTER && !cancelled()) Thread.sleep(2)
+            }
+        }
+    }
+
+    private companion object {
+        const val HELD_AFTER = 5
     }
 
     private fun conversation() = app.services.conversations.read(Bundle.open(bundle).use { it.manifest.manifestSha256 })
@@ -69,6 +107,51 @@ class RealEngineOnBundleTest : AppTest() {
             if (choice == "ON") assertTrue(first.runs.any { it.accepted })
         }
         assertEquals("drafting changed the text: $replies", 1, replies.size)
+    }
+
+    @Test
+    fun `a picked bundle is imported, loaded and chats`() {
+        app.services.shelf.pushed
+            .delete()
+        open()
+        awaitTag("pick")
+        pick(bundle.readBytes())
+        awaitTag("send")
+        assertArrayEquals(bundle.readBytes(), File(app.bundles, BundleShelf.IMPORTED).readBytes())
+        say("Hello", messages = 2)
+        assertTrue(
+            conversation()!!
+                .messages
+                .last()
+                .text
+                .isNotEmpty(),
+        )
+    }
+
+    @Test
+    fun `a reply that is stopped goes on as if it had not been`() {
+        open()
+        awaitTag("menu")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Plain completion").performClick()
+        say("def main():", messages = 2)
+        val whole = conversation()!!.messages.last().text
+        rule.onNodeWithTag("new").performClick()
+        await { conversation() == null }
+        engine.isHeld = true
+        rule.onNodeWithTag("input").performTextInput("def main():")
+        rule.onNodeWithTag("send").performClick()
+        awaitTag("stop")
+        await { engine.rounds == HELD_AFTER }
+        rule.onNodeWithTag("stop").performClick()
+        await { conversation()?.messages?.size == 2 }
+        val begun = conversation()!!.messages.last().text
+        assertTrue("$begun in $whole", begun.isNotEmpty() && begun.length < whole.length && whole.startsWith(begun))
+        engine.isHeld = false
+        rule.onNodeWithTag("send").performClick() // an empty message: go on
+        await { conversation()?.messages?.size == 3 }
+        val rest = conversation()!!.messages.last().text
+        assertEquals(whole, (begun + rest).take(whole.length))
     }
 
     @Test

@@ -1,9 +1,6 @@
 package dev.slipstream.app
 
-import android.app.Activity
-import android.content.Intent
 import android.content.pm.PackageManager
-import android.net.Uri
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
@@ -12,29 +9,19 @@ import androidx.compose.ui.test.performScrollTo
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.MemorySource
+import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.resource
+import dev.slipstream.bundle.readManifest
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Test
-import org.robolectric.Shadows.shadowOf
 import java.io.File
 
 class SetupTest : AppTest() {
     private val small = resource("small.litertlm")
-
-    /** What the system's file picker would return. */
-    private fun pick(bytes: ByteArray) {
-        val file = File(app.cacheDir, "picked.litertlm").also { it.writeBytes(bytes) }
-        rule.onNodeWithTag("pick").performScrollTo().performClick()
-        scenario!!.onActivity { activity ->
-            val asked = shadowOf(activity).nextStartedActivityForResult
-            assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.intent.action)
-            val answer = Intent().setData(Uri.fromFile(file))
-            shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, answer)
-        }
-    }
+    private val other = resource("other.litertlm")
 
     @Test
     fun `the first start says how, and a picked bundle is imported and loaded`() {
@@ -59,9 +46,45 @@ class SetupTest : AppTest() {
 
     @Test
     fun `a packed bundle is used at once`() {
-        app.packed = { MemorySource(small) }
+        app.packed = packed("small.litertlm")
         open()
         awaitTag("send")
+    }
+
+    @Test
+    fun `an update's bundle takes the place of the earlier one, and not of one that was chosen after it`() {
+        app.packed = packed("small.litertlm")
+        openAndClose()
+        assertArrayEquals(small, imported())
+        app.packed = packed("other.litertlm")
+        openAndClose()
+        assertArrayEquals(other, imported())
+        app.putBundle(small) // chosen by the user
+        openAndClose()
+        assertArrayEquals(small, imported())
+    }
+
+    @Test
+    fun `an update's bundle that does not get in leaves the earlier one where it is`() {
+        app.putBundle(small)
+        app.packed = PackedBundle("another") { MemorySource(other.copyOf(other.size / 2)) }
+        open()
+        awaitText("Bundle")
+        assertArrayEquals(small, imported())
+        rule.onNodeWithTag("pick").assertExists()
+    }
+
+    private fun packed(name: String) = resource(name).let { PackedBundle(sha256(it)) { MemorySource(it) } }
+
+    private fun sha256(bytes: ByteArray) = readManifest(MemorySource(bytes).bytes!!, "it").manifestSha256
+
+    private fun imported() = File(app.bundles, BundleShelf.IMPORTED).readBytes()
+
+    private fun openAndClose() {
+        app.restart()
+        open()
+        awaitTag("send")
+        close()
     }
 
     @Test

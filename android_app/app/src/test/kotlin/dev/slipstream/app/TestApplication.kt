@@ -6,18 +6,27 @@ import dev.slipstream.app.engine.Engine
 import dev.slipstream.app.engine.EngineHost
 import dev.slipstream.app.engine.ScriptedEngine
 import dev.slipstream.app.storage.BundleShelf
-import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.FolderDisk
+import dev.slipstream.app.storage.PackedBundle
 import java.io.File
 
 /** The app with what a test puts in: it is asked for when the first window opens. */
 internal class TestApplication : SlipstreamApplication() {
     var openEngine: (File) -> Engine = { ScriptedEngine() }
-    var packed: (() -> BundleSource)? = null
+    var packed: PackedBundle? = null
     var freeMemory = 4_000_000_000L
     val bundles by lazy { File(filesDir, "bundle") }
     val external by lazy { getExternalFilesDir(null)!! }
     val resultFile by lazy { File(external, "self-check.json") }
+
+    private var current: Services? = null
+    override val services: Services get() = current ?: createServices().also { current = it }
+
+    /** What a new process finds: nothing in memory, the same files. Windows must be closed. */
+    fun restart() {
+        current?.host?.unload()
+        current = null
+    }
 
     override fun createServices(): Services =
         Services(

@@ -9,6 +9,7 @@ import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.bundle.readManifest
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -79,14 +80,17 @@ internal class SetupModel(
 
     private suspend fun look() {
         states.update { SetupState(Phase.LOOKING) }
-        val file = withContext(services.io) { services.shelf.find() }
-        val packed = services.packedBundle
+        val shelf = services.shelf
+        val (file, packed) =
+            withContext(services.io) { shelf.find() to services.packedBundle?.takeIf(shelf::isNew) }
         when {
-            file != null -> load(if (check(file)) file else null)
-            packed != null -> load(copy(packed))
-            else -> states.update { empty() }
+            file == shelf.pushed || packed == null -> load(file?.takeIf { check(it) })
+            else -> load(unpack(packed) ?: file)
         }
     }
+
+    private suspend fun unpack(packed: PackedBundle): File? =
+        copy(packed.open)?.also { withContext(services.io) { services.shelf.noteUnpacked(packed) } }
 
     private suspend fun check(file: File): Boolean =
         withContext(services.io) {

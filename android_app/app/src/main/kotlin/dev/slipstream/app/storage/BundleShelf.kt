@@ -44,6 +44,20 @@ internal class BundleShelf(
         onProgress: (ImportProgress) -> Unit,
     ): File? = importer.import(source, cancelled, onProgress)?.also { pushed.delete() }
 
+    /**
+     * Whether [packed] is to be unpacked: there is no bundle, or an update of the app brought one that was never in
+     * use here. One that the user chose after it stays.
+     */
+    fun isNew(packed: PackedBundle): Boolean {
+        val imported = disk.file(IMPORTED)
+        if (!imported.isFile) return true
+        if (disk.readText(UNPACKED) == packed.sha256) return false
+        return Bundle.open(imported).use { it.manifest.manifestSha256 } != packed.sha256
+    }
+
+    /** Has [isNew] say no of [packed] from now on. */
+    fun noteUnpacked(packed: PackedBundle) = disk.writeText(UNPACKED, packed.sha256)
+
     fun manifest(file: File): Manifest = Bundle.open(file).use { it.manifest }
 
     private fun stamp(file: File) = "${file.length()} ${file.lastModified()}"
@@ -51,5 +65,6 @@ internal class BundleShelf(
     companion object {
         const val IMPORTED = "bundle.litertlm"
         private const val CHECKED = "pushed.checked"
+        private const val UNPACKED = "unpacked.sha256"
     }
 }

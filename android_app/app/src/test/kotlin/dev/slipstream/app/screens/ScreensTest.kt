@@ -1,6 +1,10 @@
 package dev.slipstream.app.screens
 
 import androidx.activity.compose.setContent
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.Add
+import androidx.compose.material3.Icon
+import androidx.compose.material3.IconButton
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.test.core.app.ActivityScenario
@@ -12,6 +16,8 @@ import dev.slipstream.app.check.CheckScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
 import dev.slipstream.app.ui.SlipstreamTheme
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -50,6 +56,18 @@ class ScreensTest {
     }
 
     @Test
+    fun `large letters by night`() {
+        RuntimeEnvironment.setQualifiers("+night")
+        RuntimeEnvironment.setFontScale(2f)
+        shoot("large-night-chat-talk") { Chat("talk") }
+    }
+
+    @Test
+    fun `the phone's own colours`() {
+        shoot("dynamic-chat-talk", isDynamic = true) { Chat("talk") }
+    }
+
+    @Test
     fun turned() {
         RuntimeEnvironment.setQualifiers("+w640dp-h360dp-land")
         shoot("land-setup-empty") { Setup("empty") }
@@ -75,16 +93,30 @@ class ScreensTest {
 
     private fun shoot(
         name: String,
+        isDynamic: Boolean = false,
         content: @Composable () -> Unit,
     ) {
         ActivityScenario.launch(MainActivity::class.java).use { scenario ->
             lateinit var activity: MainActivity
             scenario.onActivity {
                 activity = it
-                it.setContent { SlipstreamTheme(isDynamic = false, content) }
+                it.setContent { SlipstreamTheme(isDynamic, content) }
             }
             rule.waitForIdle()
             checkGolden(activity.screenshot(), name)
+            rule.checkLabels(name)
+        }
+    }
+
+    @Test
+    fun `a button without words is found`() {
+        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
+            scenario.onActivity { activity ->
+                activity.setContent { IconButton({}) { Icon(Icons.Default.Add, contentDescription = null) } }
+            }
+            rule.waitForIdle()
+            val error = assertThrows(IllegalStateException::class.java) { rule.checkLabels("planted") }
+            assertTrue(error.message!!, "no words" in error.message!!)
         }
     }
 
