@@ -62,7 +62,7 @@ def write_models(
 
     parts = [
         Part("llm_metadata", lambda stream: stream.write(metadata)),
-        Part("tokenizer", lambda stream: stream.write(pack_tokenizer(files.path.read_bytes()))),
+        Part("tokenizer", lambda stream: stream.write(pack_tokenizer(files.content()))),
         grouped("embedder", "main"),
     ]
     parts += [grouped(name) for name in ("per_layer_embedder", "drafter") if name in models]

@@ -143,7 +143,7 @@ def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
 def _encoder(plan: Plan) -> Callable[[str], list[int]]:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(plan.target.tokenizer.path))
+    tokenizer = Tokenizer.from_buffer(plan.target.tokenizer.content())
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 

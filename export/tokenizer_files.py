@@ -39,6 +39,15 @@ class TokenizerFiles:
         stop = _ids(sources, "eos_token_id", 1, vocab_size, folder)
         return cls(path, bos, pieces.get(bos, ""), pad, stop, _chat_template(folder))
 
+    def content(self) -> bytes:
+        """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and
+        which would cut or fill every prompt."""
+        raw = self.path.read_bytes()
+        values = json.loads(raw)
+        if values.get("truncation") is None and values.get("padding") is None:
+            return raw
+        return json.dumps(values | {"truncation": None, "padding": None}, ensure_ascii=False, indent=2).encode()
+
 
 def _pieces(path: Path, tokenizer: dict) -> dict[int, str]:
     """Id → text of every piece."""

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tokenizers import Tokenizer
 
 from export.errors import CheckpointError
 from export.tokenizer_files import TokenizerFiles
@@ -47,6 +48,19 @@ def test_named_chat_templates(folder):
     templates = [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]
     write(folder / "tokenizer_config.json", {"chat_template": templates})
     assert read(folder).chat_template == "d"
+
+
+def test_what_a_training_run_left_is_not_exported(folder):
+    """With it every prompt of more than 8 tokens would be cut, and every shorter one filled."""
+    assert read(folder).content() == (folder / "tokenizer.json").read_bytes()
+    before = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    trained = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    trained.enable_truncation(8)
+    trained.enable_padding(length=8)
+    trained.save(str(folder / "tokenizer.json"))
+    exported = Tokenizer.from_buffer(read(folder).content())
+    for text in ("a", "a longer text, ünd " * 5):
+        assert trained.encode(text).ids != before.encode(text).ids == exported.encode(text).ids
 
 
 @pytest.mark.parametrize(
