@@ -118,7 +118,7 @@ class ChatTest : AppTest() {
     @Test
     fun `the conversation outlives the process`() {
         openChat()
-        say("Hello")
+        say("long")
         awaitReplies(1)
         close()
         app.restart()
@@ -126,10 +126,14 @@ class ChatTest : AppTest() {
         assertEquals(2, before.messages.size)
         openChat()
         awaitReplies(1)
-        say("More")
+        // It had ended in the middle, and can still go on.
+        rule.onNodeWithTag("send").performClick()
         awaitReplies(2)
+        say("More")
+        awaitReplies(3)
         assertEquals(2, engines.size)
-        assertEquals(before.tokens, engine.requests.single().history)
+        assertEquals(before.tokens, engine.requests.first().history)
+        assertEquals(listOf("", "More"), engine.requests.map { it.text })
     }
 
     @Test

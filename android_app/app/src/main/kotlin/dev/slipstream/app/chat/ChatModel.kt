@@ -87,7 +87,9 @@ internal class ChatModel(
         val kept = withContext(storage) { services.conversations.read(info.bundleSha256) }
         tokens = kept?.tokens.orEmpty()
         val messages = kept?.messages.orEmpty()
-        states.update { ChatState(messages, kept?.isChat ?: info.hasChat, it.drafting) }
+        states.update {
+            ChatState(messages, kept?.isChat ?: info.hasChat, it.drafting, canGoOn = kept?.canGoOn == true)
+        }
     }
 
     private suspend fun reply(
@@ -147,7 +149,7 @@ internal class ChatModel(
             it.copy(messages = messages, isReplying = false, meter = meter, canGoOn = canGoOn, isFull = isFull)
         }
         val info = bundle ?: return
-        val conversation = Conversation(info.bundleSha256, states.value.isChat, tokens, messages)
+        val conversation = Conversation(info.bundleSha256, states.value.isChat, tokens, messages, canGoOn)
         withContext(storage) { services.conversations.write(conversation) }
     }
 

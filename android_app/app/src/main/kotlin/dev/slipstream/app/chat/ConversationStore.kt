@@ -19,6 +19,7 @@ internal class ConversationStore(
                 "is_chat" to conversation.isChat,
                 "tokens" to conversation.tokens,
                 "messages" to conversation.messages.map(::fields),
+                "can_go_on" to conversation.canGoOn,
             )
         val part = File(file.path + ".part")
         file.parentFile?.mkdirs()
@@ -55,6 +56,7 @@ internal class ConversationStore(
             typed(fields["is_chat"]),
             typed<List<*>>(fields["tokens"]).map(::int),
             typed<List<*>>(fields["messages"]).map(::message),
+            typed(fields["can_go_on"]),
         )
     }
 

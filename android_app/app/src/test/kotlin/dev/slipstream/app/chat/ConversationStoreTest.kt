@@ -16,7 +16,7 @@ class ConversationStoreTest {
     private fun conversation(): Conversation {
         growing.add(listOf(Piece("Ye", true), Piece("s\n", true), Piece("日本", false)))
         val messages = listOf(Message(true, "Really? \"quoted\""), growing.message())
-        return Conversation("a".repeat(64), isChat = true, listOf(2, 7, 1_000_000), messages)
+        return Conversation("a".repeat(64), isChat = true, listOf(2, 7, 1_000_000), messages, canGoOn = true)
     }
 
     @Test

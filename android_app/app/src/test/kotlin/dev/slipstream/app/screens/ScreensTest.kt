@@ -1,5 +1,8 @@
 package dev.slipstream.app.screens
 
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.graphics.Color
 import androidx.activity.compose.setContent
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
@@ -16,13 +19,17 @@ import dev.slipstream.app.check.CheckScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
 import dev.slipstream.app.ui.SlipstreamTheme
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import org.junit.Assume.assumeFalse
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import java.io.File
 
 /** Each screen in light and dark, with large letters and turned, against its golden. */
 @RunWith(RobolectricTestRunner::class)
@@ -73,6 +80,21 @@ class ScreensTest {
         shoot("land-setup-empty") { Setup("empty") }
         shoot("land-chat-talk") { Chat("talk") }
         shoot("land-check-passed") { Check("passed") }
+    }
+
+    @Test
+    fun `a picture that changed fails, with the change in red`() {
+        assumeFalse("recording would take the planted picture", System.getProperty("goldens") == "record")
+        val golden = golden("day-chat-talk")
+        val delta = File("target/screenshots/planted-delta.png").also { it.delete() }
+        val bitmap = BitmapFactory.decodeFile(golden.path).copy(Bitmap.Config.ARGB_8888, true)
+        val allowed = (Tolerance.LETTER_EDGES.fraction * bitmap.width * bitmap.height).toInt()
+        for (i in 0 until allowed) bitmap.setPixel(i % bitmap.width, i / bitmap.width, Color.MAGENTA)
+        checkGolden(bitmap, "planted", file = golden)
+        assertFalse(delta.exists())
+        bitmap.setPixel(0, bitmap.height - 1, Color.MAGENTA)
+        assertThrows(IllegalStateException::class.java) { checkGolden(bitmap, "planted", file = golden) }
+        assertEquals(Color.RED, BitmapFactory.decodeFile(delta.path).getPixel(0, bitmap.height - 1))
     }
 
     private fun shootSetups(time: String) {

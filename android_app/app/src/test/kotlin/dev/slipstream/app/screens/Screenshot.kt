@@ -20,6 +20,8 @@ internal class Tolerance(
     }
 }
 
+internal fun golden(name: String) = File("src/test/goldens/$name.png")
+
 /** What the window shows now, for `target/screenshots` and against `src/test/goldens`. */
 internal fun Activity.screenshot(): Bitmap {
     val view = window.decorView
@@ -28,14 +30,14 @@ internal fun Activity.screenshot(): Bitmap {
     return bitmap
 }
 
-/** Compares with the golden [name]; where it differs, `target/screenshots` has the picture and what changed in red. */
+/** Compares with [file], the golden [name]; where it differs, `target/screenshots` has the picture and what changed in red. */
 internal fun checkGolden(
     bitmap: Bitmap,
     name: String,
     tolerance: Tolerance = Tolerance.LETTER_EDGES,
+    file: File = golden(name),
 ) {
     write(bitmap, File("target/screenshots/$name.png"))
-    val file = File("src/test/goldens/$name.png")
     if (System.getProperty("goldens") == "record") {
         write(bitmap, file)
         return
