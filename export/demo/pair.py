@@ -33,11 +33,11 @@ SHARED_SHAPE = dict(
 )
 
 
-def new_target() -> Gemma4ForConditionalGeneration:
-    """A random target: every text feature of Gemma 4 E2B at 3.1 M parameters."""
+def new_target(intermediate_size: int) -> Gemma4ForConditionalGeneration:
+    """A random target: every text feature of Gemma 4 E2B at 3.1 M parameters (MLP of 256) or 4.9 M (of 512)."""
     text = Gemma4TextConfig(
         hidden_size=HIDDEN_SIZE,
-        intermediate_size=256,
+        intermediate_size=intermediate_size,
         num_hidden_layers=12,
         layer_types=[SLIDING, SLIDING, FULL] * 4,
         num_kv_shared_layers=6,
@@ -52,6 +52,18 @@ def new_target() -> Gemma4ForConditionalGeneration:
     model = Gemma4ForConditionalGeneration(config)
     _spread_queries(model.model.language_model)
     return model
+
+
+def widened(target: Gemma4ForConditionalGeneration, intermediate_size: int) -> Gemma4ForConditionalGeneration:
+    """The same function with a wider MLP: what the new units compute is multiplied by zeros, until they are trained."""
+    wide, weights = new_target(intermediate_size), target.state_dict()
+    for name, parameter in wide.named_parameters():
+        known = weights[name]
+        new = parameter.data
+        if new.shape != known.shape:
+            new.zero_() if name.endswith("down_proj.weight") else new.normal_(0, float(known.std()))
+        new[tuple(slice(size) for size in known.shape)] = known
+    return wide
 
 
 def new_drafter() -> Gemma4AssistantForCausalLM:

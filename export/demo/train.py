@@ -6,15 +6,22 @@ Seeded and counted in steps, so the same interpreter, libraries and thread count
    carry what a drafter needs, and an unlikelihood loss on repetitions in its own greedy text (Welleck et al. 2020);
 3. drafter alone against the frozen, bf16-rounded target: KL to the target plus half cross-entropy to its argmax,
    unrolled and teacher-forced; then clusters over its head, and the centroids that choose among them;
-4. drafter on the target's own greedy text, which is what it will draft for.
+4. drafter on the target's own greedy text, which is what it will draft for, most of all where rounds begin;
+5. target with its MLP twice as wide and the new units without effect at first, trained on as at the end of stage 2;
+6. stage 4 for that target;
+7. target and drafter once more, with four times as many steps against repetitions, which is too much: the weights kept
+   are an average of those before and after (as in model soups, Wortsman et al. 2022);
+8. stage 4 for the target as it is now.
 
-`--start own-text` takes OUT/target and OUT/drafter as stage 3 left them and runs stage 4 alone.
+`--start STAGE` takes OUT/target and OUT/drafter as the stage before left them.
 """
 
 import argparse
+import copy
 import json
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,13 +33,58 @@ from export.demo import corpus, pair, tokenizer
 from export.demo.tokenizer import BOS, EOS, PAD, TURN_END, TURN_START
 
 TOKENS_PER_STEP = 4096
-JOINT_FROM = 0.65
-JOINT_WEIGHT = 0.2
-REPETITION_EVERY = 4
 CLUSTERS_FROM = 0.6
 OWN_ROWS, OWN_LENGTH, OWN_PROMPT = 16, 257, (24, 56)
-CORPUS_EVERY = 4
+OWN_BATCHES, OWN_USES = 16, 2
+"""Batches of own text made at once (a decoding step costs little more over many rows), and steps that read each."""
+CORPUS_EVERY = 6
 """Every so many steps of stage 4 read the corpus, so that chats and long positions are not forgotten."""
+OWN_UNROLL = 5
+BETWEEN_ROUNDS = 0.25
+"""Weight in stage 4 of positions where no round of the loop would begin."""
+
+
+@dataclass(frozen=True)
+class TargetPlan:
+    """From the share `joint_from` of its steps on, every `joint_every` steps the target learns to be drafted for, with
+    `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself."""
+
+    steps: int
+    learning_rate: float
+    joint_from: float
+    joint_every: int
+    joint_weight: float
+    joint_unroll: int
+    repetition_every: int
+
+
+@dataclass(frozen=True)
+class DrafterPlan:
+    """The drafter alone, against a frozen target; on the corpus, or mostly on the target's own text."""
+
+    steps: int
+    learning_rate: float
+
+
+NARROW, WIDE = 256, 512
+"""Intermediate size of the target's MLP up to stage 4, and from stage 5 on."""
+STAGES = {
+    "target": TargetPlan(
+        1300, 4e-3, joint_from=0.65, joint_every=1, joint_weight=0.2, joint_unroll=2, repetition_every=4
+    ),
+    "drafter": DrafterPlan(550, 3e-3),
+    "own-text": DrafterPlan(500, 1.5e-3),
+    "wide": TargetPlan(480, 2e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=8),
+    "wide-own-text": DrafterPlan(800, 1.2e-3),
+    "calm": TargetPlan(
+        120, 1.5e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=2
+    ),
+    "calm-own-text": DrafterPlan(400, 1.2e-3),
+}
+"""In order, from stage 2 on."""
+CALM_SHARE = 0.35
+"""Of the weights after stage 7 in the average. 0.15, 0.3, 0.4, 0.5 and 1 were looked at: the more, the more distinct
+4-grams and chats that end, and the fewer accepted drafts."""
 
 
 class Rows:
@@ -142,7 +194,7 @@ class Optimizer:
 
     def step(self, loss: torch.Tensor) -> None:
         self.done += 1
-        warm_up = min(1.0, self.done / 60)
+        warm_up = min(1.0, self.done / min(60, self.steps / 8))
         decay = min(1.0, max(0.01, (1 - self.done / self.steps) / 0.7))
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -154,40 +206,64 @@ class Optimizer:
             optimizer.step()
 
 
+def bfloat16():
+    """Products in bfloat16 over weights in float; in float where the processor would emulate it at a tenth of the
+    speed."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+
+
 def next_token_loss(logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), ignore_index=PAD)
 
 
-def drafter_loss(drafter, embed, rows, logits, hidden, kv, unroll: int, clusters=None, draw=random):
+def drafter_loss(
+    drafter, embed, rows, logits, hidden, kv, unroll: int, clusters=None, draw=random, between_rounds: float = 1.0
+):
     """Teacher-forced unrolling over `rows` [B, T]: step k reads the true token t+1+k, the state of step k-1 and the
-    K/V rows 0..t that a correct loop would have committed. Returns (loss, centroid loss, acceptance by step)."""
+    K/V rows 0..t that a correct loop would have committed. Positions where the loop would begin no round weigh
+    `between_rounds`. Returns (loss, centroid loss, acceptance by step)."""
     batch, length = rows.shape
-    teacher = F.pad(logits.detach().log_softmax(-1), (0, 0, 0, unroll))
+    teacher = F.pad(logits.detach().softmax(-1), (0, 0, 0, unroll))
+    best_tokens = teacher.argmax(-1)
     padded = F.pad(rows, (0, unroll + 1), value=PAD)
     embedded = embed(padded).detach()
     positions = torch.arange(1, length + 1)[None]
     masks = pair.drafter_masks(length)
-    alive = torch.ones(batch, length)
-    loss, centroid_loss, accepted = 0.0, torch.zeros(()), []
+    alive, lengths = torch.ones(batch, length), torch.zeros(batch, length, dtype=torch.long)
+    losses, weights, centroid_loss, accepted = [], [], torch.zeros(()), []
     for k in range(unroll):
         at = slice(1 + k, 1 + k + length)
         real = (padded[:, at] != PAD).float()
         out, hidden = pair.drafter_step(drafter, embedded[:, at], hidden, positions, masks, kv)
         student = drafter.lm_head(out).float().log_softmax(-1)
-        best = teacher[:, at].argmax(-1)
-        divergence = (teacher[:, at].exp() * (teacher[:, at] - student)).sum(-1)
-        divergence = divergence - 0.5 * student.gather(-1, best[..., None])[..., 0]
-        weight = real * (0.3 + 0.7 * alive)
-        loss = loss + (divergence * weight).sum() / weight.sum() / unroll
+        best = best_tokens[:, at]
+        # The gradient is that of the divergence from the target, and of half the cross-entropy to its choice.
+        losses.append(-(teacher[:, at] * student).sum(-1) - 0.5 * student.gather(-1, best[..., None])[..., 0])
+        weights.append(real * (0.3 + 0.7 * alive))
         hit = student.argmax(-1) == best
         accepted.append(round(float((hit * real * alive).sum() / (real * alive).sum().clamp(min=1)), 3))
+        lengths += (alive * hit).long()
         alive = alive * hit * (padded[:, 2 + k : 2 + k + length] == best)
         if clusters is not None and k == draw.randrange(unroll):
-            mass = teacher[:, at].exp() @ F.one_hot(clusters, pair.NUM_CENTROIDS).float()
+            mass = teacher[:, at] @ F.one_hot(clusters, pair.NUM_CENTROIDS).float()
             chosen = drafter.masked_embedding.centroids(out.detach()).float().log_softmax(-1)
             divergence = (mass * (mass.clamp(min=1e-9).log() - chosen)).sum(-1)
             centroid_loss = (divergence * real).sum() / real.sum()
+    emphasis = between_rounds + (1 - between_rounds) * round_starts(lengths)
+    loss = sum((x * w * emphasis).sum() / (w * emphasis).sum() for x, w in zip(losses, weights, strict=True)) / unroll
     return loss, centroid_loss, accepted
+
+
+def round_starts(lengths: torch.Tensor) -> torch.Tensor:
+    """Float[B, T], 1 where rounds would begin: after one at t that accepts lengths[t] drafts the next is at
+    t + lengths[t] + 1. They gather where drafting is hard."""
+    starts = torch.zeros(lengths.shape)
+    for row, accepted in enumerate(lengths.tolist()):
+        t = 0
+        while t < len(accepted):
+            starts[row, t] = 1.0
+            t += accepted[t] + 1
+    return starts
 
 
 @torch.no_grad()
@@ -225,27 +301,29 @@ def repetition_loss(target, tokens: torch.Tensor, prompt_length: int, order: int
     return (unlikelihood * chosen).sum() / chosen.numel() * 4
 
 
-def train_target(target, drafter, rows: Rows, held_out: Rows, steps: int, save, log) -> None:
-    optimizer = Optimizer([target, drafter], 4e-3, steps)
+def train_target(target, drafter, rows: Rows, held_out: Rows, plan: TargetPlan, save, log) -> None:
+    """Stages 2, 5 and 7."""
+    optimizer = Optimizer([target, drafter], plan.learning_rate, plan.steps)
     checks = {name: held_out.batch(8, 257, share) for name, share in (("plain", 0.0), ("chat", 1.0))}
     embed = target.model.language_model.embed_tokens
-    for step in range(steps):
-        joint = step >= JOINT_FROM * steps
+    for step in range(plan.steps):
         batch = rows.step_batch(step)
         inputs = batch[:, :-1]
-        logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
-        loss = cross_entropy = next_token_loss(logits, batch)
+        joint = step >= plan.joint_from * plan.steps
         accepted, repetition = [], 0.0
-        if joint:
-            draft, _, accepted = drafter_loss(drafter, embed, inputs, logits, hidden, kv, 2)
-            loss = loss + JOINT_WEIGHT * draft
-            if step % REPETITION_EVERY == 0:
-                penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
-                repetition, loss = float(penalty), loss + penalty
+        with bfloat16():
+            logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
+            loss = cross_entropy = next_token_loss(logits, batch)
+            if joint and step % plan.joint_every == 0:
+                draft, _, accepted = drafter_loss(drafter, embed, inputs, logits, hidden, kv, plan.joint_unroll)
+                loss = loss + plan.joint_weight * plan.joint_every * draft
+        if joint and step % plan.repetition_every == 0:
+            penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
+            repetition, loss = float(penalty), loss + penalty
         optimizer.step(loss)
         if step % 20 == 0:
             log("target", step, "loss", round(float(cross_entropy), 3), "drafts", accepted, "rep", round(repetition, 3))
-        if step % 200 == 199 or step == steps - 1:
+        if step % 200 == 199 or step == plan.steps - 1:
             with torch.no_grad():
                 losses = {
                     name: round(
@@ -257,8 +335,9 @@ def train_target(target, drafter, rows: Rows, held_out: Rows, steps: int, save, 
             save()
 
 
-def train_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log) -> None:
-    optimizer = Optimizer([drafter], 3e-3, steps)
+def train_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, save, log) -> None:
+    """Stage 3."""
+    optimizer, steps = Optimizer([drafter], plan.learning_rate, plan.steps), plan.steps
     embed, clusters, draw = target.model.language_model.embed_tokens, None, random.Random(seed)
     for step in range(steps):
         if clusters is None and step >= CLUSTERS_FROM * steps:
@@ -280,25 +359,30 @@ def train_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log)
 
 @torch.no_grad()
 def own_text(target, rows: Rows) -> list[torch.Tensor]:
-    """Three batches int64[OWN_ROWS, OWN_LENGTH]: starts of training text as the target goes on with them."""
+    """Batches int64[OWN_ROWS, OWN_LENGTH], each OWN_USES times: starts of training text as the target goes on."""
     length = rows.draw.randint(*OWN_PROMPT)
-    prompts = rows.batch(3 * OWN_ROWS, length, 0.0)
-    return list(greedy(target, prompts, OWN_LENGTH - length).split(OWN_ROWS))
+    prompts = rows.batch(OWN_BATCHES * OWN_ROWS, length, 0.0)
+    batches = OWN_USES * list(greedy(target, prompts, OWN_LENGTH - length).split(OWN_ROWS))
+    rows.draw.shuffle(batches)
+    return batches
 
 
-def refine_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log) -> None:
-    """Stage 4. Clusters stay as they are; their centroids are trained on."""
-    optimizer = Optimizer([drafter], 1.5e-3, steps)
+def refine_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, save, log) -> None:
+    """Stages 4, 6 and 8. Clusters stay as they are; their centroids are trained on."""
+    optimizer = Optimizer([drafter], plan.learning_rate, plan.steps)
     embed, draw, own = target.model.language_model.embed_tokens, random.Random(seed), []
     clusters = drafter.masked_embedding.token_ordering.argsort() // (pair.VOCAB_SIZE // pair.NUM_CENTROIDS)
-    for step in range(steps):
+    for step in range(plan.steps):
         from_corpus = step % CORPUS_EVERY == CORPUS_EVERY - 1
         if not from_corpus and not own:
             own = own_text(target, rows)
         batch = (rows.step_batch(step) if from_corpus else own.pop())[:, :-1]
         with torch.no_grad():
             logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
-        loss, centroid_loss, accepted = drafter_loss(drafter, embed, batch, logits, hidden, kv, 4, clusters, draw)
+        with bfloat16():
+            loss, centroid_loss, accepted = drafter_loss(
+                drafter, embed, batch, logits, hidden, kv, OWN_UNROLL, clusters, draw, BETWEEN_ROUNDS
+            )
         optimizer.step(loss + centroid_loss)
         if step % 20 in (0, CORPUS_EVERY - 1):
             text = "corpus" if from_corpus else "own text"
@@ -307,13 +391,22 @@ def refine_drafter(target, drafter, rows: Rows, steps: int, seed: int, save, log
             save()
 
 
+@torch.no_grad()
+def average(model, weights: dict[str, torch.Tensor], share: float) -> None:
+    """Moves the parameters of `model` by `share` of the way towards `weights`."""
+    for name, parameter in model.named_parameters():
+        parameter.lerp_(weights[name], share)
+
+
 def save_model(model, folder: Path, generation: dict) -> None:
-    """A Hugging Face folder in bf16, its config in the dialect that Google publishes (`global_head_dim`)."""
+    """A Hugging Face folder as Google publishes it: in bf16, without the head, which is the embedding table again, its
+    config with `global_head_dim`."""
     for key, value in generation.items():
         setattr(model.generation_config, key, value)
     state = {
         name: value.to(torch.bfloat16) if value.is_floating_point() else value
         for name, value in model.state_dict().items()
+        if name != "lm_head.weight"
     }
     model.config.dtype = torch.bfloat16
     model.save_pretrained(folder, state_dict=state)
@@ -328,10 +421,7 @@ def save_model(model, folder: Path, generation: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder that receives target/ and drafter/")
-    parser.add_argument("--target-steps", type=int, default=1300)
-    parser.add_argument("--drafter-steps", type=int, default=550)
-    parser.add_argument("--own-text-steps", type=int, default=500)
-    parser.add_argument("--start", choices=["target", "own-text"], default="target")
+    parser.add_argument("--start", choices=list(STAGES), default="target")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -369,18 +459,34 @@ def main() -> None:
         drafting = dict(num_assistant_tokens=4, num_assistant_tokens_schedule="constant")
         save_model(drafter, drafter_folder, stops | drafting)
 
+    def load_target():
+        return Gemma4ForConditionalGeneration.from_pretrained(target_folder, dtype=torch.float32)
+
     if args.start == "target":
-        target, drafter = pair.new_target(), pair.new_drafter()
+        target, drafter = pair.new_target(NARROW), pair.new_drafter()
         log("parameters", *(sum(p.numel() for p in m.parameters()) for m in (target, drafter)))
-        train_target(target, drafter, rows, held_out_rows, args.target_steps, save_target, log)
     else:
+        target = load_target()
         drafter = Gemma4AssistantForCausalLM.from_pretrained(drafter_folder, dtype=torch.float32)
-    target = Gemma4ForConditionalGeneration.from_pretrained(target_folder, dtype=torch.float32).eval()
-    target.requires_grad_(False)
-    if args.start == "target":
-        train_drafter(target, drafter, rows, args.drafter_steps, args.seed, save_drafter, log)
-    refine_drafter(target, drafter, rows, args.own_text_steps, args.seed, save_drafter, log)
-    save_drafter()
+    names = list(STAGES)
+    for name in names[names.index(args.start) :]:
+        log("stage", name)
+        plan = STAGES[name]
+        if isinstance(plan, TargetPlan):
+            if name == "wide":
+                target = pair.widened(target, WIDE)
+            before = [copy.deepcopy(model.state_dict()) for model in (target, drafter)]
+            train_target(target.train().requires_grad_(True), drafter, rows, held_out_rows, plan, save_target, log)
+            if name == "calm":
+                for model, weights in zip((target, drafter), before, strict=True):
+                    average(model, weights, 1 - CALM_SHARE)
+                save_target()
+        else:
+            # What the drafter will meet: the weights as they were rounded to be kept.
+            target = load_target().eval().requires_grad_(False)
+            train = train_drafter if name == "drafter" else refine_drafter
+            train(target, drafter, rows, plan, args.seed, save_drafter, log)
+        save_drafter()
     log("done")
 
 
