@@ -3,10 +3,10 @@ package dev.slipstream.app
 /** The bundle this app was made for. An export writes this file; this one stands for the demo pair. */
 internal object ModelBindings {
     /** `manifest_sha256` of the bundle's manifest, which is over the digests of all its sections. */
-    const val BUNDLE_SHA256: String = "1d8a6cda4402743de831c61dc2e856ecd108e5543e4f2a5d4fb2c51b77a9c0db"
+    const val BUNDLE_SHA256: String = "4d60be1c603e2d5430b0465c4914ddac5bb834f6b683b8ddf50180ccdcc5ec08"
 
     /** Bytes of the `.litertlm`. */
-    const val BUNDLE_SIZE: Long = 5_223_855L
+    const val BUNDLE_SIZE: Long = 7_034_545L
 
     /** The asset that holds the bundle, uncompressed, where it is packed into the APK. */
     val BUNDLE_ASSET: String? = null
