@@ -47,7 +47,8 @@ BETWEEN_ROUNDS = 0.25
 @dataclass(frozen=True)
 class TargetPlan:
     """From the share `joint_from` of its steps on, every `joint_every` steps the target learns to be drafted for, with
-    `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself."""
+    `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself. What is
+    kept lies `share` of the way from the weights before to those after."""
 
     steps: int
     learning_rate: float
@@ -56,6 +57,7 @@ class TargetPlan:
     joint_weight: float
     joint_unroll: int
     repetition_every: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,21 @@ STAGES = {
     "own-text": DrafterPlan(500, 1.5e-3),
     "wide": TargetPlan(480, 2e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=8),
     "wide-own-text": DrafterPlan(800, 1.2e-3),
+    # Of the shares 0.15, 0.3, 0.4, 0.5 and 1: the more of it, the more distinct 4-grams and chats that end, and the fewer
+    # accepted drafts.
     "calm": TargetPlan(
-        120, 1.5e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=2
+        120,
+        1.5e-3,
+        joint_from=0.0,
+        joint_every=2,
+        joint_weight=0.4,
+        joint_unroll=4,
+        repetition_every=2,
+        share=0.35,
     ),
     "calm-own-text": DrafterPlan(400, 1.2e-3),
 }
 """In order, from stage 2 on."""
-CALM_SHARE = 0.35
-"""Of the weights after stage 7 in the average. 0.15, 0.3, 0.4, 0.5 and 1 were looked at: the more, the more distinct
-4-grams and chats that end, and the fewer accepted drafts."""
 
 
 class Rows:
@@ -301,10 +309,10 @@ def repetition_loss(target, tokens: torch.Tensor, prompt_length: int, order: int
     return (unlikelihood * chosen).sum() / chosen.numel() * 4
 
 
-def train_target(target, drafter, rows: Rows, held_out: Rows, plan: TargetPlan, save, log) -> None:
+def train_target(target, drafter, rows: Rows, checks: dict[str, torch.Tensor], plan: TargetPlan, save, log) -> None:
     """Stages 2, 5 and 7."""
     optimizer = Optimizer([target, drafter], plan.learning_rate, plan.steps)
-    checks = {name: held_out.batch(8, 257, share) for name, share in (("plain", 0.0), ("chat", 1.0))}
+    before = [copy.deepcopy(model.state_dict()) for model in (target, drafter)] if plan.share < 1 else []
     embed = target.model.language_model.embed_tokens
     for step in range(plan.steps):
         batch = rows.step_batch(step)
@@ -323,16 +331,30 @@ def train_target(target, drafter, rows: Rows, held_out: Rows, plan: TargetPlan, 
         optimizer.step(loss)
         if step % 20 == 0:
             log("target", step, "loss", round(float(cross_entropy), 3), "drafts", accepted, "rep", round(repetition, 3))
-        if step % 200 == 199 or step == plan.steps - 1:
-            with torch.no_grad():
-                losses = {
-                    name: round(
-                        float(next_token_loss(pair.target_forward(target, x[:, :-1], pair.target_masks(256))[0], x)), 3
-                    )
-                    for name, x in checks.items()
-                }
-            log("target", step, "held out", losses)
+        if step % 200 == 199:
+            log("target", step, "held out", held_out_losses(target, checks))
             save()
+    for model, weights in zip((target, drafter), before, strict=False):
+        average(model, weights, 1 - plan.share)
+    log("target, held out", held_out_losses(target, checks))
+    save()
+
+
+@torch.no_grad()
+def held_out_losses(target, checks: dict[str, torch.Tensor]) -> dict[str, float]:
+    """Nats a token; `checks` are int64[B, T]."""
+    losses = {}
+    for name, rows in checks.items():
+        logits, _, _ = pair.target_forward(target, rows[:, :-1], pair.target_masks(rows.shape[1] - 1))
+        losses[name] = round(float(next_token_loss(logits, rows)), 3)
+    return losses
+
+
+@torch.no_grad()
+def average(model, weights: dict[str, torch.Tensor], share: float) -> None:
+    """Moves the parameters of `model` by `share` of the way towards `weights`."""
+    for name, parameter in model.named_parameters():
+        parameter.lerp_(weights[name], share)
 
 
 def train_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, save, log) -> None:
@@ -391,13 +413,6 @@ def refine_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, sa
             save()
 
 
-@torch.no_grad()
-def average(model, weights: dict[str, torch.Tensor], share: float) -> None:
-    """Moves the parameters of `model` by `share` of the way towards `weights`."""
-    for name, parameter in model.named_parameters():
-        parameter.lerp_(weights[name], share)
-
-
 def save_model(model, folder: Path, generation: dict) -> None:
     """A Hugging Face folder as Google publishes it: in bf16, without the head, which is the embedding table again, its
     config with `global_head_dim`."""
@@ -418,6 +433,25 @@ def save_model(model, folder: Path, generation: dict) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
+def read_rows(target_folder: Path, is_new: bool, seed: int) -> tuple[Rows, dict[str, torch.Tensor]]:
+    """Training rows, and held-out ones by kind; with `is_new` the tokenizer is trained and saved."""
+    training, held_out = corpus.standard_library()
+    code = [c for c in map(corpus.plain_code, training) if c]
+    held_out_code = [c for c in map(corpus.plain_code, held_out) if c]
+    if is_new:
+        hugging_face = tokenizer.train(training + code)
+        hugging_face.save_pretrained(target_folder)
+    else:
+        hugging_face = PreTrainedTokenizerFast.from_pretrained(target_folder)
+
+    def encode(text: str) -> list[int]:
+        return hugging_face.backend_tokenizer.encode(text, add_special_tokens=False).ids
+
+    rows = Rows(encode, training, code, corpus.chats(training + code, seed=1), seed)
+    others = Rows(encode, held_out, held_out_code, corpus.chats(held_out + held_out_code, seed=1), seed + 1)
+    return rows, {"plain": others.batch(8, 257, 0.0), "chat": others.batch(8, 257, 1.0)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder that receives target/ and drafter/")
@@ -433,23 +467,8 @@ def main() -> None:
         print(f"[{time.monotonic() - start:7.0f} s]", *words, flush=True)
 
     target_folder, drafter_folder = args.out / "target", args.out / "drafter"
-    training, held_out = corpus.standard_library()
-    code = [c for c in map(corpus.plain_code, training) if c]
-    held_out_code = [c for c in map(corpus.plain_code, held_out) if c]
-    if args.start == "target":
-        hugging_face = tokenizer.train(training + code)
-        hugging_face.save_pretrained(target_folder)
-    else:
-        hugging_face = PreTrainedTokenizerFast.from_pretrained(target_folder)
-
-    def encode(text: str) -> list[int]:
-        return hugging_face.backend_tokenizer.encode(text, add_special_tokens=False).ids
-
-    chats = corpus.chats(training + code, seed=1)
-    rows = Rows(encode, training, code, chats, args.seed)
-    held_out_rows = Rows(encode, held_out, held_out_code, corpus.chats(held_out + held_out_code, seed=1), args.seed + 1)
-    log("chats", len(chats), "tokens", [len(s[0]) for s in rows.streams])
-
+    rows, checks = read_rows(target_folder, args.start == "target", args.seed)
+    log("chats", len(rows.chats), "tokens", [len(stream[0]) for stream in rows.streams])
     stops = dict(eos_token_id=[EOS, TURN_END], pad_token_id=PAD, bos_token_id=BOS)
 
     def save_target() -> None:
@@ -475,12 +494,7 @@ def main() -> None:
         if isinstance(plan, TargetPlan):
             if name == "wide":
                 target = pair.widened(target, WIDE)
-            before = [copy.deepcopy(model.state_dict()) for model in (target, drafter)]
-            train_target(target.train().requires_grad_(True), drafter, rows, held_out_rows, plan, save_target, log)
-            if name == "calm":
-                for model, weights in zip((target, drafter), before, strict=True):
-                    average(model, weights, 1 - CALM_SHARE)
-                save_target()
+            train_target(target.train().requires_grad_(True), drafter, rows, checks, plan, save_target, log)
         else:
             # What the drafter will meet: the weights as they were rounded to be kept.
             target = load_target().eval().requires_grad_(False)

@@ -65,6 +65,23 @@ class SetupTest : AppTest() {
     }
 
     @Test
+    fun `a bundle that was chosen stays, also where the packed one was never unpacked`() {
+        app.packed = packed("small.litertlm")
+        File(app.external, "model.litertlm").writeBytes(small) // as install pushes it beside the APK
+        app.restart()
+        open()
+        awaitTag("menu")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Choose another bundle").performClick()
+        awaitTag("pick")
+        pick(other)
+        awaitTag("send")
+        close()
+        openAndClose()
+        assertArrayEquals(other, imported())
+    }
+
+    @Test
     fun `an update's bundle that does not get in leaves the earlier one where it is`() {
         app.putBundle(small)
         app.packed = PackedBundle("another") { MemorySource(other.copyOf(other.size / 2)) }

@@ -9,7 +9,6 @@ import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
-import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.bundle.readManifest
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -85,12 +84,9 @@ internal class SetupModel(
             withContext(services.io) { shelf.find() to services.packedBundle?.takeIf(shelf::isNew) }
         when {
             file == shelf.pushed || packed == null -> load(file?.takeIf { check(it) })
-            else -> load(unpack(packed) ?: file)
+            else -> load(copy(packed.open) ?: file)
         }
     }
-
-    private suspend fun unpack(packed: PackedBundle): File? =
-        copy(packed.open)?.also { withContext(services.io) { services.shelf.noteUnpacked(packed) } }
 
     private suspend fun check(file: File): Boolean =
         withContext(services.io) {
@@ -104,7 +100,12 @@ internal class SetupModel(
             open().use { source ->
                 val need = source.bytes?.let { BundleNeed.of(readManifest(it, source.name), it.size) }
                 states.update { told(need).copy(phase = Phase.IMPORTING) }
-                services.shelf.import(source, ::isStopped, ::show)
+                services.shelf
+                    .import(
+                        source,
+                        ::isStopped,
+                        ::show,
+                    )?.also { services.packedBundle?.let(services.shelf::noteOlder) }
             }
         }
 

@@ -45,18 +45,18 @@ internal class BundleShelf(
     ): File? = importer.import(source, cancelled, onProgress)?.also { pushed.delete() }
 
     /**
-     * Whether [packed] is to be unpacked: there is no bundle, or an update of the app brought one that was never in
-     * use here. One that the user chose after it stays.
+     * Whether [packed] is to be unpacked: there is no bundle, or the one here came before it, as an update of the app
+     * brought it. One that the user chose after it stays.
      */
     fun isNew(packed: PackedBundle): Boolean {
         val imported = disk.file(IMPORTED)
         if (!imported.isFile) return true
-        if (disk.readText(UNPACKED) == packed.sha256) return false
+        if (disk.readText(PACKED) == packed.sha256) return false
         return Bundle.open(imported).use { it.manifest.manifestSha256 } != packed.sha256
     }
 
-    /** Has [isNew] say no of [packed] from now on. */
-    fun noteUnpacked(packed: PackedBundle) = disk.writeText(UNPACKED, packed.sha256)
+    /** What was imported came after [packed]: [isNew] says no of it from now on. */
+    fun noteOlder(packed: PackedBundle) = disk.writeText(PACKED, packed.sha256)
 
     fun manifest(file: File): Manifest = Bundle.open(file).use { it.manifest }
 
@@ -65,6 +65,6 @@ internal class BundleShelf(
     companion object {
         const val IMPORTED = "bundle.litertlm"
         private const val CHECKED = "pushed.checked"
-        private const val UNPACKED = "unpacked.sha256"
+        private const val PACKED = "packed.sha256"
     }
 }
