@@ -78,8 +78,8 @@ STAGES = {
     "own-text": DrafterPlan(500, 1.5e-3),
     "wide": TargetPlan(480, 2e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=8),
     "wide-own-text": DrafterPlan(800, 1.2e-3),
-    # Of the shares 0.15, 0.3, 0.4, 0.5 and 1: the more of it, the more distinct 4-grams and chats that end, and the fewer
-    # accepted drafts.
+    # Of the shares 0.15, 0.3, 0.4, 0.5 and 1: the larger, the more distinct 4-grams and chats that end, and the fewer
+    # drafts accepted.
     "calm": TargetPlan(
         120,
         1.5e-3,
