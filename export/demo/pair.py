@@ -66,17 +66,14 @@ def widened(target: Gemma4ForConditionalGeneration, intermediate_size: int) -> G
     return wide
 
 
-def new_drafter() -> Gemma4AssistantForCausalLM:
-    """A random drafter for `new_target`, with the sparse centroid head.
-
-    Two layers against the target's twelve: about the ratio of Google's drafter to E2B (4 to 35).
-    """
+def new_drafter(layer_types: list[str]) -> Gemma4AssistantForCausalLM:
+    """A random drafter for `new_target`, with the sparse centroid head. Gemma 4's last layer is always a full one."""
     text = Gemma4TextConfig(
         hidden_size=128,
         intermediate_size=256,
-        num_hidden_layers=2,
-        layer_types=[SLIDING, FULL],
-        num_kv_shared_layers=2,
+        num_hidden_layers=len(layer_types),
+        layer_types=layer_types,
+        num_kv_shared_layers=len(layer_types),
         hidden_size_per_layer_input=0,
         vocab_size_per_layer_input=0,
         use_double_wide_mlp=False,
@@ -93,6 +90,15 @@ def new_drafter() -> Gemma4AssistantForCausalLM:
     _spread_queries(model.model)
     model.model.embed_tokens.weight.data.normal_(0, 0.02)
     return model
+
+
+def shortened(drafter: Gemma4AssistantForCausalLM) -> Gemma4AssistantForCausalLM:
+    """The drafter with its last layer alone; the rest of it is kept."""
+    weights = {name: value for name, value in drafter.state_dict().items() if ".layers." not in name}
+    last = drafter.model.layers[-1].state_dict()
+    short = new_drafter([FULL])
+    short.load_state_dict(weights | {f"model.layers.0.{name}": value for name, value in last.items()})
+    return short
 
 
 def _spread_queries(decoder: nn.Module) -> None:
@@ -117,7 +123,7 @@ def drafter_masks(length: int) -> dict[str, torch.Tensor]:
 
 def run_layers(decoder, x, positions, masks, kv: KV, per_layer=None, cache=None) -> torch.Tensor:
     """Hidden states after the final norm, [B, T, H]; `kv` receives or provides the shared keys and values."""
-    rotary = {kind: decoder.rotary_emb(x, positions, kind) for kind in (FULL, SLIDING)}
+    rotary = {kind: decoder.rotary_emb(x, positions, kind) for kind in decoder.rotary_emb.layer_types}
     for i, layer in enumerate(decoder.layers):
         kind = decoder.config.layer_types[i]
         x = layer(

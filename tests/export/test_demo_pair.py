@@ -32,6 +32,27 @@ def test_a_widened_target_is_the_same_function(target):
     assert (logits(wide) - logits(target)).abs().max() > 0.01
 
 
+@torch.no_grad()
+def test_a_shortened_drafter_lacks_its_sliding_layer_alone():
+    torch.manual_seed(0)
+    drafter = pair.new_drafter([pair.SLIDING, pair.FULL]).eval()
+    length = 70
+    kv = {
+        kind: tuple(torch.randn(1, 1, length, dim) for _ in "kv") for kind, dim in ((pair.SLIDING, 32), (pair.FULL, 64))
+    }
+    inputs = torch.randn(2, 1, length, 128)
+    where = torch.arange(1, length + 1)[None], pair.drafter_masks(length), kv
+
+    def step(model):
+        return pair.drafter_step(model, *inputs, *where)[1]
+
+    short = pair.shortened(drafter)
+    assert (step(short) - step(drafter)).abs().max() > 0.01
+    for product in (drafter.model.layers[0].self_attn.o_proj, drafter.model.layers[0].mlp.down_proj):
+        product.weight.zero_()
+    assert (step(short) - step(drafter)).abs().max() < 1e-5
+
+
 def test_rounds_begin_behind_what_was_accepted():
     """A round that accepts n drafts emits n + 1 tokens."""
     lengths = torch.tensor([[0, 2, 4, 4, 1, 0, 0], [4, 0, 0, 0, 0, 4, 0]])

@@ -3,10 +3,10 @@ package dev.slipstream.app
 /** The bundle this app was made for. An export writes this file; this one stands for the demo pair. */
 internal object ModelBindings {
     /** `manifest_sha256` of the bundle's manifest, which is over the digests of all its sections. */
-    const val BUNDLE_SHA256: String = "4d60be1c603e2d5430b0465c4914ddac5bb834f6b683b8ddf50180ccdcc5ec08"
+    const val BUNDLE_SHA256: String = "53c4f9414baca7f75c3dd104cff3daba266ebc7c5d0f7518542e0108807fa81b"
 
     /** Bytes of the `.litertlm`. */
-    const val BUNDLE_SIZE: Long = 7_034_545L
+    const val BUNDLE_SIZE: Long = 6_885_377L
 
     /** The asset that holds the bundle, uncompressed, where it is packed into the APK. */
     val BUNDLE_ASSET: String? = null
