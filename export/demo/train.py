@@ -357,7 +357,7 @@ def train_target(
             penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
             repetition, loss = float(penalty), loss + penalty
         optimizer.step(loss)
-        if step % 20 < plan.joint_every:
+        if step % 20 == 0 or plan.own_text and step % 20 == 1:
             log("target", step, "loss", round(float(cross_entropy), 3), "drafts", accepted, "rep", round(repetition, 3))
         if step % 200 == 199:
             log("target", step, "held out", held_out_losses(target, checks))
