@@ -99,6 +99,15 @@ def compare(bundle: Path, repeats: int) -> dict:
                 for who, speed in zip(WHO[:2], (ours["speed"], kotlin.speed(tokens, longest)), strict=True):
                     speeds.setdefault(f"{who} drafted {longest}", []).append(speed)
     medians = {name: statistics.median(values) for name, values in speeds.items()}
+    passes = {
+        name: [statistics.median(values[i : i + PROMPTS]) for i in range(0, len(values), PROMPTS)]
+        for name, values in speeds.items()
+    }
+    gains = {
+        name: [round(d / p, 3) for d, p in zip(found, passes[f"{name.split(' drafted')[0]} plain"], strict=True)]
+        for name, found in passes.items()
+        if "drafted" in name
+    }
     ratios = {
         f"{who} / LiteRT-LM, {name}": medians[f"{who} {name}"] / medians[f"LiteRT-LM {name}"]
         for who in WHO[:2]
@@ -110,6 +119,7 @@ def compare(bundle: Path, repeats: int) -> dict:
     return {
         "tokens_per_second": {name: round(value) for name, value in medians.items()},
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
+        "drafted_to_plain_by_pass": gains,
         "acceptance_rate": round(accepted / drafted, 4),
     }
 
@@ -117,7 +127,7 @@ def compare(bundle: Path, repeats: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundles", type=Path, nargs="+")
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
