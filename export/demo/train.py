@@ -30,13 +30,14 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional as F
-from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 from transformers.cache_utils import DynamicCache
 
-from export.demo import corpus, pair, tokenizer
-from export.demo.tokenizer import BOS, EOS, PAD, TURN_END, TURN_START
+from export.demo import pair
+from export.demo.optimizer import Optimizer
+from export.demo.rows import Rows, read_rows
+from export.demo.tokenizer import BOS, EOS, PAD, TURN_END
 
-TOKENS_PER_STEP = 4096
 CLUSTERS_FROM = 0.6
 OWN_ROWS, OWN_LENGTH, OWN_PROMPT = 16, 257, (24, 56)
 OWN_BATCHES, OWN_USES = 16, 2
@@ -113,125 +114,6 @@ STAGES = {
     "short-own-text": DrafterPlan(400, 1.2e-3),
 }
 """In order, from stage 2 on."""
-
-
-class Rows:
-    """Draws training rows: windows of source text from a line start, and packed chats."""
-
-    def __init__(self, encode, texts: list[str], code: list[str], chats: list[corpus.Chat], seed: int):
-        self.draw = random.Random(seed)
-        user, model, newline = encode("user\n"), encode("model\n"), encode("\n")
-        self.chats = [
-            [BOS, TURN_START, *user, *encode(c.user), TURN_END, *newline]
-            + [TURN_START, *model, *encode(c.model), TURN_END, *newline]
-            for c in chats
-        ]
-        self.prompts = [c[: c.index(TURN_END) + 1 + len(newline) + 1 + len(model)] for c in self.chats]
-        self.streams = [self._stream(encode, texts), self._stream(encode, code)]
-
-    @staticmethod
-    def _stream(encode, texts: list[str]) -> tuple[torch.Tensor, list[int], list[int]]:
-        """(ids, offsets of top-level lines, offsets of all lines); no merge crosses a newline."""
-        ids, top_level, lines = [], [], []
-        for text in texts:
-            for line in text.splitlines(keepends=True):
-                if line.strip():
-                    lines.append(len(ids))
-                    if not line[0].isspace():
-                        top_level.append(len(ids))
-                ids += encode(line)
-            ids += [EOS, BOS]
-        return torch.tensor(ids), top_level, lines
-
-    def window(self, length: int) -> torch.Tensor:
-        """A row of `length` ids: <bos>, then text from a line start; two thirds are plain code."""
-        ids, top_level, lines = self.streams[self.draw.random() < 0.67]
-        start = self.draw.choice(top_level if self.draw.random() < 0.5 else lines)
-        row = F.pad(ids[start : start + length - 1], (1, 0), value=BOS)
-        return F.pad(row, (0, length - len(row)), value=PAD)
-
-    def packed_chats(self, length: int) -> torch.Tensor:
-        row: list[int] = []
-        while len(row) < length:
-            row += self.draw.choice(self.chats)
-        return torch.tensor(row[:length])
-
-    def batch(self, count: int, length: int, chat_share: float = 0.3) -> torch.Tensor:
-        """int64[count, length]."""
-        rows = [
-            self.packed_chats(length) if self.draw.random() < chat_share else self.window(length) for _ in range(count)
-        ]
-        return torch.stack(rows)
-
-    def step_batch(self, step: int) -> torch.Tensor:
-        """One step's rows; every fourth is twice as long, so that positions up to 512 are seen."""
-        length = 512 if step % 4 == 3 else 256
-        return self.batch(TOKENS_PER_STEP // length, length + 1)
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum orthogonalised by Newton-Schulz (Jordan et al. 2024), in float: torch's own runs in bfloat16, which
-    CPUs without bf16 instructions emulate at a tenth of the speed."""
-
-    def __init__(self, matrices, lr: float, momentum: float = 0.95, weight_decay: float = 0.05):
-        super().__init__(matrices, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
-
-    @torch.no_grad()
-    def step(self) -> None:
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape.setdefault(parameter.shape, []).append(parameter)
-            for shape, parameters in by_shape.items():
-                updates = []
-                for parameter in parameters:
-                    average = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
-                    average.lerp_(parameter.grad, 1 - group["momentum"])
-                    updates.append(parameter.grad.lerp(average, group["momentum"]))
-                scale = 0.2 * max(shape) ** 0.5 * group["lr"]
-                for parameter, update in zip(parameters, orthogonalize(torch.stack(updates)), strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-scale)
-
-
-def orthogonalize(matrices: torch.Tensor, iterations: int = 5) -> torch.Tensor:
-    """Nearest semi-orthogonal matrices of [B, M, N], by the quintic Newton-Schulz iteration."""
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(iterations):
-        gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.mT if tall else x
-
-
-class Optimizer:
-    """Muon for the matrices inside the layers, AdamW for the rest; linear warm-up and decay in steps."""
-
-    def __init__(self, modules, learning_rate: float, steps: int):
-        named = [(n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad]
-        matrices = [p for n, p in named if p.ndim == 2 and ".layers." in f".{n}"]
-        chosen = {id(p) for p in matrices}
-        others = [p for _, p in named if id(p) not in chosen]
-        self.parameters = matrices + others
-        self.optimizers = [
-            Muon(matrices, lr=learning_rate),
-            torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
-        self.learning_rate, self.steps, self.done = learning_rate, steps, 0
-
-    def step(self, loss: torch.Tensor) -> None:
-        self.done += 1
-        warm_up = min(1.0, self.done / min(60, self.steps / 8))
-        decay = min(1.0, max(0.01, (1 - self.done / self.steps) / 0.7))
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * warm_up * decay
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
 
 
 def bfloat16():
@@ -459,25 +341,6 @@ def save_model(model, folder: Path, generation: dict) -> None:
     config["text_config"]["global_head_dim"] = pair.SHARED_SHAPE["global_head_dim"]
     config["dtype"] = config["text_config"]["dtype"] = "bfloat16"
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-
-
-def read_rows(target_folder: Path, is_new: bool, seed: int) -> tuple[Rows, dict[str, torch.Tensor]]:
-    """Training rows, and held-out ones by kind; with `is_new` the tokenizer is trained and saved."""
-    training, held_out = corpus.standard_library()
-    code = [c for c in map(corpus.plain_code, training) if c]
-    held_out_code = [c for c in map(corpus.plain_code, held_out) if c]
-    if is_new:
-        hugging_face = tokenizer.train(training + code)
-        hugging_face.save_pretrained(target_folder)
-    else:
-        hugging_face = PreTrainedTokenizerFast.from_pretrained(target_folder)
-
-    def encode(text: str) -> list[int]:
-        return hugging_face.backend_tokenizer.encode(text, add_special_tokens=False).ids
-
-    rows = Rows(encode, training, code, corpus.chats(training + code, seed=1), seed)
-    others = Rows(encode, held_out, held_out_code, corpus.chats(held_out + held_out_code, seed=1), seed + 1)
-    return rows, {"plain": others.batch(8, 257, 0.0), "chat": others.batch(8, 257, 1.0)}
 
 
 def main() -> None:
