@@ -2,6 +2,7 @@
 left of the pair's acceptance."""
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -90,22 +91,32 @@ def _acceptance_by_class(
         texts = [text for text in texts if len(text) + 2 < plan.capacity]
         ours = acceptance(models.target, models.drafter, texts, count)
         float_pair = acceptance(exact, float_drafter, texts, count)
-        found[name] = {
-            "rate": round(ours.acceptance_rate, 4),
-            "float_rate": round(float_pair.acceptance_rate, 4),
-            "drafted": float_pair.drafted,
-        }
+        found[name] = compare_acceptance(ours, float_pair)
     return found
 
 
-def acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_tokens: int) -> DecodeStats:
-    """What the loop counts over `texts` and their greedy continuations, without stop tokens."""
-    rounds = []
+def acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_tokens: int) -> list[DecodeStats]:
+    """What the loop counts over each of `texts` and its greedy continuation, without stop tokens."""
+    counted = []
     for tokens in texts:
         session = Session(target, drafter, DecodeConfig(draft_tokens, frozenset()))
         room = target.capacity - len(tokens) - 1
-        rounds += session.turn(tokens, min(DRAFTED_TOKENS, room))
-    return count_rounds(rounds)
+        counted.append(count_rounds(session.turn(tokens, min(DRAFTED_TOKENS, room))))
+    return counted
+
+
+def compare_acceptance(ours: Sequence[DecodeStats], exact: Sequence[DecodeStats]) -> dict:
+    """Acceptance over all texts, float's, and the standard error of their difference. Where quantising changes one
+    token the rest of a text is another one, so drafts are no independent trials and texts are what is counted."""
+    rates = [sum(s.accepted for s in stats) / max(1, sum(s.drafted for s in stats)) for stats in (ours, exact)]
+    differences = [a.acceptance_rate - b.acceptance_rate for a, b in zip(ours, exact, strict=True)]
+    error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return {
+        "rate": round(rates[0], 4),
+        "float_rate": round(rates[1], 4),
+        "drafted": sum(s.drafted for s in exact),
+        "standard_error": round(error, 4),
+    }
 
 
 def hold(plan: Plan, found: dict) -> None:
@@ -125,15 +136,17 @@ def hold(plan: Plan, found: dict) -> None:
             raise _failed(
                 plan,
                 f"at least {wanted.min_acceptance_ratio} of the float pair's acceptance",
-                f"{row['rate']:.4f} of {row['float_rate']:.4f} over {row['drafted']} drafts on {name} prompts",
+                f"{row['rate']:.4f} of {row['float_rate']:.4f} over {row['drafted']} drafts on {name} prompts, "
+                f"with a standard error of {row['standard_error']:.4f}",
             )
 
 
 def _acceptance_lost(row: dict, ratio: float) -> bool:
-    """Whether acceptance fell below its share by more than two standard errors of that many drafts."""
+    """Whether acceptance fell below its share by more than two standard errors: those between texts, and at least those
+    of that many drafts."""
     least, drafts = ratio * row["float_rate"], row["drafted"]
     error = math.sqrt(least * (1 - least) / drafts) if drafts else 0.0
-    return row["rate"] < least - 2 * error
+    return row["rate"] < least - 2 * max(error, row["standard_error"])
 
 
 def _failed(plan: Plan, expected: str, found: str) -> CheckFailedError:

@@ -15,9 +15,13 @@ Seeded and counted in steps, so the same interpreter, libraries and thread count
 9. the drafter without its sliding layer, which makes a draft step a quarter faster, trained on with the target, half of
    the time on the target's own text; the target kept is the average of that and of stage 5's, which predicts held-out
    text better than either;
-10. stage 4 for both as they are now.
+10. stage 4 for both as they are now;
+11. both once more as in stage 9, and on its own text the target also moves towards what the drafter expects, which
+    costs it little where it hardly prefers one token to another; averaged with stage 7's, which repeats itself less;
+12. stage 4 for both as they are now.
 
-`--start STAGE` takes OUT/target and OUT/drafter as the stage before left them (and for stage 9 OUT/wide, stage 5's).
+`--start STAGE` takes OUT/target and OUT/drafter as the stage before left them (and for stage 9 OUT/wide, stage 5's;
+for stage 11 OUT/calm, stage 7's).
 """
 
 import argparse
@@ -53,8 +57,9 @@ BETWEEN_ROUNDS = 0.25
 class TargetPlan:
     """From the share `joint_from` of its steps on, every `joint_every` steps the target learns to be drafted for, with
     `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself. With
-    `own_text` the steps between learn to be drafted for on the target's own text. What is kept lies `share` of the way
-    from the weights before to those after; with `since`, the target's from those that this stage left."""
+    `own_text` the steps between learn to be drafted for on the target's own text, where with `agreement` the target
+    learns from the drafter too. What is kept lies `share` of the way from the weights before to those after; with
+    `since`, the target's from those that this stage left."""
 
     steps: int
     learning_rate: float
@@ -64,6 +69,7 @@ class TargetPlan:
     joint_unroll: int
     repetition_every: int
     own_text: bool = False
+    agreement: float = 0.0
     share: float = 1.0
     since: str = ""
 
@@ -112,6 +118,20 @@ STAGES = {
         since="wide",
     ),
     "short-own-text": DrafterPlan(400, 1.2e-3),
+    "agreed": TargetPlan(
+        360,
+        1.5e-3,
+        joint_from=0.0,
+        joint_every=2,
+        joint_weight=0.4,
+        joint_unroll=4,
+        repetition_every=4,
+        own_text=True,
+        agreement=0.5,
+        share=0.7,
+        since="calm",
+    ),
+    "agreed-own-text": DrafterPlan(800, 1.2e-3),
 }
 """In order, from stage 2 on."""
 
@@ -127,13 +147,25 @@ def next_token_loss(logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
 
 
 def drafter_loss(
-    drafter, embed, rows, logits, hidden, kv, unroll: int, clusters=None, draw=random, between_rounds: float = 1.0
+    drafter,
+    embed,
+    rows,
+    logits,
+    hidden,
+    kv,
+    unroll: int,
+    clusters=None,
+    draw=random,
+    between_rounds: float = 1.0,
+    agreement: float = 0.0,
 ):
     """Teacher-forced unrolling over `rows` [B, T]: step k reads the true token t+1+k, the state of step k-1 and the
     K/V rows 0..t that a correct loop would have committed. Positions where the loop would begin no round weigh
-    `between_rounds`. Returns (loss, centroid loss, acceptance by step)."""
+    `between_rounds`; with `agreement` the target's divergence from the drafter counts too, as what the target can
+    change. Returns (loss, centroid loss, acceptance by step)."""
     batch, length = rows.shape
     teacher = F.pad(logits.detach().softmax(-1), (0, 0, 0, unroll))
+    taught = F.pad(logits.log_softmax(-1), (0, 0, 0, unroll)) if agreement else None
     best_tokens = teacher.argmax(-1)
     padded = F.pad(rows, (0, unroll + 1), value=PAD)
     embedded = embed(padded).detach()
@@ -149,6 +181,8 @@ def drafter_loss(
         best = best_tokens[:, at]
         # The gradient is that of the divergence from the target, and of half the cross-entropy to its choice.
         losses.append(-(teacher[:, at] * student).sum(-1) - 0.5 * student.gather(-1, best[..., None])[..., 0])
+        if taught is not None:
+            losses[-1] = losses[-1] + agreement * (taught[:, at].exp() * (taught[:, at] - student.detach())).sum(-1)
         weights.append(real * (0.3 + 0.7 * alive))
         hit = student.argmax(-1) == best
         accepted.append(round(float((hit * real * alive).sum() / (real * alive).sum().clamp(min=1)), 3))
@@ -214,7 +248,7 @@ def repetition_loss(target, tokens: torch.Tensor, prompt_length: int, order: int
 def train_target(
     target, drafter, rows: Rows, checks: dict[str, torch.Tensor], plan: TargetPlan, before: list, save, log
 ) -> None:
-    """Stages 2, 5, 7 and 9. `before`: models with the weights that they are averaged with in the end."""
+    """Stages 2, 5, 7, 9 and 11. `before`: models with the weights that they are averaged with in the end."""
     optimizer = Optimizer([target, drafter], plan.learning_rate, plan.steps)
     embed, own = target.model.language_model.embed_tokens, []
     for step in range(plan.steps):
@@ -226,13 +260,19 @@ def train_target(
             logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
             loss = cross_entropy = next_token_loss(logits, batch)
             if joint and (plan.own_text or step % plan.joint_every == 0):
-                text, states, between_rounds = inputs, (logits, hidden, kv), 1.0
+                text, states, between_rounds, agreement = inputs, (logits, hidden, kv), 1.0, 0.0
                 if step % plan.joint_every:
                     own = own or own_text(target, rows)
-                    text, between_rounds = own.pop()[:, :-1], BETWEEN_ROUNDS
+                    text, between_rounds, agreement = own.pop()[:, :-1], BETWEEN_ROUNDS, plan.agreement
                     states = pair.target_forward(target, text, pair.target_masks(text.shape[1]))
                 draft, _, accepted = drafter_loss(
-                    drafter, embed, text, *states, plan.joint_unroll, between_rounds=between_rounds
+                    drafter,
+                    embed,
+                    text,
+                    *states,
+                    plan.joint_unroll,
+                    between_rounds=between_rounds,
+                    agreement=agreement,
                 )
                 loss = loss + plan.joint_weight * plan.joint_every * draft
         if joint and step % plan.repetition_every == 0:
@@ -300,7 +340,7 @@ def own_text(target, rows: Rows) -> list[torch.Tensor]:
 
 
 def refine_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, save, log) -> None:
-    """Stages 4, 6, 8 and 10. Clusters stay as they are; their centroids are trained on."""
+    """Stages 4, 6, 8, 10 and 12. Clusters stay as they are; their centroids are trained on."""
     optimizer = Optimizer([drafter], plan.learning_rate, plan.steps)
     embed, draw, own = target.model.language_model.embed_tokens, random.Random(seed), []
     clusters = drafter.masked_embedding.token_ordering.argsort() // (pair.VOCAB_SIZE // pair.NUM_CENTROIDS)

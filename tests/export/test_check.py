@@ -5,16 +5,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from export.check import compare_logits, hold
+from export.check import compare_acceptance, compare_logits, hold
 from export.errors import CheckFailedError
 from export.recipe import Recipe
+from runtime_spec.reference.stats import DecodeStats
 
 PLAN = SimpleNamespace(recipe=Recipe.load("int8"), target=SimpleNamespace(id="demo"))
 TARGET = {"top1_agreement": 0.9891, "near_ties": 0.0, "mean_kl": 0.000328, "positions": 640}
 
 
-def drafting(rate, float_rate=0.6, drafted=1000):
-    return TARGET | {"acceptance": {"plain": {"rate": rate, "float_rate": float_rate, "drafted": drafted}}}
+def drafting(rate, float_rate=0.6, drafted=1000, standard_error=0.0):
+    row = {"rate": rate, "float_rate": float_rate, "drafted": drafted, "standard_error": standard_error}
+    return TARGET | {"acceptance": {"plain": row}}
+
+
+def counted(*accepted):
+    return [DecodeStats(accepted=count, drafted=100) for count in accepted]
 
 
 def test_figures_within_the_tolerances_pass():
@@ -74,3 +80,14 @@ def test_choices_and_divergence_are_counted():
 def test_a_difference_that_few_drafts_can_bring_by_chance_is_none():
     hold(PLAN, drafting(0.5, drafted=40))
     hold(PLAN, drafting(0.0, float_rate=0.0))
+
+
+def test_a_difference_that_comes_and_goes_between_texts_is_none_and_one_in_every_text_counts():
+    exact = counted(60, 70, 50, 65, 55, 60)
+    scattered = compare_acceptance(counted(60, 30, 60, 65, 25, 65), exact)
+    everywhere = compare_acceptance(counted(51, 61, 40, 57, 45, 51), exact)
+    assert (scattered["rate"], everywhere["rate"], exact[0].acceptance_rate) == (0.5083, 0.5083, 0.6)
+    assert scattered["standard_error"] > 0.08 and everywhere["standard_error"] < 0.01
+    hold(PLAN, TARGET | {"acceptance": {"plain": scattered}})
+    with pytest.raises(CheckFailedError):
+        hold(PLAN, TARGET | {"acceptance": {"plain": everywhere}})

@@ -6,7 +6,7 @@ from transformers import Gemma4ForConditionalGeneration
 
 from export.cli import DEMO
 from export.demo import pair
-from export.demo.train import round_starts
+from export.demo.train import drafter_loss, round_starts
 
 
 @pytest.fixture
@@ -58,3 +58,24 @@ def test_rounds_begin_behind_what_was_accepted():
     lengths = torch.tensor([[0, 2, 4, 4, 1, 0, 0], [4, 0, 0, 0, 0, 4, 0]])
     expected = [[1, 1, 0, 0, 1, 0, 1], [1, 0, 0, 0, 0, 1, 0]]
     assert round_starts(lengths).tolist() == expected
+
+
+def test_agreement_moves_the_target_towards_the_drafter():
+    """Without it the target's logits are only a teacher's; with it their divergence from the drafter's falls."""
+    torch.manual_seed(0)
+    drafter, length = pair.new_drafter([pair.FULL]).eval(), 20
+    rows = torch.randint(8, pair.VOCAB_SIZE, (1, length))
+    taught = torch.randn(1, length, pair.VOCAB_SIZE, requires_grad=True)
+    embed, hidden = torch.nn.Embedding(pair.VOCAB_SIZE, 128), torch.randn(1, length, 128)
+    kv = {pair.FULL: tuple(torch.randn(1, 1, length, 64) for _ in "kv")}
+
+    def loss(logits, agreement):
+        return drafter_loss(drafter, embed, rows, logits, hidden, kv, 2, agreement=agreement)[0]
+
+    def divergence(logits):
+        return float((loss(logits, 1.0) - loss(logits, 0.0)).detach())
+
+    loss(taught, 0.0).backward()
+    assert taught.grad is None
+    loss(taught, 1.0).backward()
+    assert 0 < divergence(taught - 100 * taught.grad) < divergence(taught) - 0.01

@@ -3,10 +3,10 @@ package dev.slipstream.app
 /** The bundle this app was made for. An export writes this file; this one stands for the demo pair. */
 internal object ModelBindings {
     /** `manifest_sha256` of the bundle's manifest, which is over the digests of all its sections. */
-    const val BUNDLE_SHA256: String = "53c4f9414baca7f75c3dd104cff3daba266ebc7c5d0f7518542e0108807fa81b"
+    const val BUNDLE_SHA256: String = "890ab4168f1a508cdd20ebc1a843c5b9832b39698e38458ac7ebadf52368c07f"
 
     /** Bytes of the `.litertlm`. */
-    const val BUNDLE_SIZE: Long = 6_885_377L
+    const val BUNDLE_SIZE: Long = 6_885_346L
 
     /** The asset that holds the bundle, uncompressed, where it is packed into the APK. */
     val BUNDLE_ASSET: String? = null
