@@ -29,7 +29,7 @@ import copy
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -84,6 +84,16 @@ class DrafterPlan:
 
 NARROW, WIDE = 256, 512
 """Intermediate size of the target's MLP up to stage 4, and from stage 5 on."""
+OWN_TEXT = TargetPlan(
+    360,
+    1.5e-3,
+    joint_from=0.0,
+    joint_every=2,
+    joint_weight=0.4,
+    joint_unroll=4,
+    repetition_every=4,
+    own_text=True,
+)
 STAGES = {
     "target": TargetPlan(
         1300, 4e-3, joint_from=0.65, joint_every=1, joint_weight=0.2, joint_unroll=2, repetition_every=4
@@ -105,32 +115,9 @@ STAGES = {
         share=0.35,
     ),
     "calm-own-text": DrafterPlan(400, 1.2e-3),
-    "short": TargetPlan(
-        360,
-        1.5e-3,
-        joint_from=0.0,
-        joint_every=2,
-        joint_weight=0.4,
-        joint_unroll=4,
-        repetition_every=4,
-        own_text=True,
-        share=0.5,
-        since="wide",
-    ),
+    "short": replace(OWN_TEXT, share=0.5, since="wide"),
     "short-own-text": DrafterPlan(400, 1.2e-3),
-    "agreed": TargetPlan(
-        360,
-        1.5e-3,
-        joint_from=0.0,
-        joint_every=2,
-        joint_weight=0.4,
-        joint_unroll=4,
-        repetition_every=4,
-        own_text=True,
-        agreement=0.5,
-        share=0.7,
-        since="calm",
-    ),
+    "agreed": replace(OWN_TEXT, agreement=0.5, share=0.7, since="calm"),
     "agreed-own-text": DrafterPlan(800, 1.2e-3),
 }
 """In order, from stage 2 on."""
