@@ -84,16 +84,8 @@ class DrafterPlan:
 
 NARROW, WIDE = 256, 512
 """Intermediate size of the target's MLP up to stage 4, and from stage 5 on."""
-OWN_TEXT = TargetPlan(
-    360,
-    1.5e-3,
-    joint_from=0.0,
-    joint_every=2,
-    joint_weight=0.4,
-    joint_unroll=4,
-    repetition_every=4,
-    own_text=True,
-)
+JOINT = TargetPlan(360, 1.5e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=4)
+"""What stages 7, 9 and 11 have in common."""
 STAGES = {
     "target": TargetPlan(
         1300, 4e-3, joint_from=0.65, joint_every=1, joint_weight=0.2, joint_unroll=2, repetition_every=4
@@ -104,20 +96,11 @@ STAGES = {
     "wide-own-text": DrafterPlan(800, 1.2e-3),
     # Of the shares 0.15, 0.3, 0.4, 0.5 and 1: the larger, the more distinct 4-grams and chats that end, and the fewer
     # drafts accepted.
-    "calm": TargetPlan(
-        120,
-        1.5e-3,
-        joint_from=0.0,
-        joint_every=2,
-        joint_weight=0.4,
-        joint_unroll=4,
-        repetition_every=2,
-        share=0.35,
-    ),
+    "calm": replace(JOINT, steps=120, repetition_every=2, share=0.35),
     "calm-own-text": DrafterPlan(400, 1.2e-3),
-    "short": replace(OWN_TEXT, share=0.5, since="wide"),
+    "short": replace(JOINT, own_text=True, share=0.5, since="wide"),
     "short-own-text": DrafterPlan(400, 1.2e-3),
-    "agreed": replace(OWN_TEXT, agreement=0.5, share=0.7, since="calm"),
+    "agreed": replace(JOINT, own_text=True, agreement=0.5, share=0.7, since="calm"),
     "agreed-own-text": DrafterPlan(800, 1.2e-3),
 }
 """In order, from stage 2 on."""
@@ -247,20 +230,12 @@ def train_target(
             logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
             loss = cross_entropy = next_token_loss(logits, batch)
             if joint and (plan.own_text or step % plan.joint_every == 0):
-                text, states, between_rounds, agreement = inputs, (logits, hidden, kv), 1.0, 0.0
+                text, states, weights = inputs, (logits, hidden, kv), {}
                 if step % plan.joint_every:
                     own = own or own_text(target, rows)
-                    text, between_rounds, agreement = own.pop()[:, :-1], BETWEEN_ROUNDS, plan.agreement
+                    text, weights = own.pop()[:, :-1], dict(between_rounds=BETWEEN_ROUNDS, agreement=plan.agreement)
                     states = pair.target_forward(target, text, pair.target_masks(text.shape[1]))
-                draft, _, accepted = drafter_loss(
-                    drafter,
-                    embed,
-                    text,
-                    *states,
-                    plan.joint_unroll,
-                    between_rounds=between_rounds,
-                    agreement=agreement,
-                )
+                draft, _, accepted = drafter_loss(drafter, embed, text, *states, plan.joint_unroll, **weights)
                 loss = loss + plan.joint_weight * plan.joint_every * draft
         if joint and step % plan.repetition_every == 0:
             penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
