@@ -15,9 +15,16 @@ SECONDS = 5.0
 """What the export may spend on its own short bench."""
 
 
-def measure(target: Target, drafter: Drafter | None, prompt: Sequence[int], draft_tokens: int, count: int) -> dict:
-    """One prompt decoded to `count` tokens without stop tokens; the prefill is timed apart."""
-    session = Session(target, drafter if draft_tokens else None, DecodeConfig(draft_tokens, frozenset()))
+def measure(
+    target: Target,
+    drafter: Drafter | None,
+    prompt: Sequence[int],
+    draft_tokens: int,
+    count: int,
+    stops: frozenset[int] = frozenset(),
+) -> dict:
+    """One prompt decoded to `count` tokens or one of `stops`; the prefill is timed apart."""
+    session = Session(target, drafter if draft_tokens else None, DecodeConfig(draft_tokens, stops))
     begin = time.perf_counter()
     turn = session.turn(prompt, count)
     first = next(turn)

@@ -1,34 +1,81 @@
 """Our reference loop and our Kotlin runtime against LiteRT-LM on the same bundles, one thread, interleaved prompt by
-prompt: `python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone, and the machine;
-what it printed last is in bench_litert_lm.json.
+prompt: `python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone over held-out
+prompts of both kinds, text to go on with and chats, and the machine; what it printed last is in bench_litert_lm.json.
 """
 
 import argparse
 import importlib.metadata
 import json
+import os
+import shutil
 import statistics
 import subprocess
+import tempfile
 import time
-from contextlib import ExitStack
+import unittest.mock
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import litert_lm
 
 from export.bench import NEW_TOKENS, measure
 from export.demo.evaluate import held_out_prompts
+from export.device import MAX_DRAFT_TOKENS
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import SLIPSTREAM
 from tests.scale.run import machine
 
 WHO = ("reference", "Kotlin", "LiteRT-LM")
+KINDS = ("plain prompts", "chats")
 PROMPTS = 40
-"""Prompts differ: ten others gave acceptances of 0.58 to 0.75 where these gave 0.65 to 0.67."""
+"""Of each kind. Prompts differ: ten others gave acceptances of 0.58 to 0.75 where these gave 0.65 to 0.67."""
+SHORTEST = 16
+"""Replies that a stop token ends before say little about speed: the prompt is another one then."""
 WARM_UP = 200
 """Requests until the JVM has compiled what it runs: each decodes NEW_TOKENS."""
 PACKAGES = ("ai-edge-litert", "litert-lm-api", "numpy")
 
 
-def engine_speed(engine, text: str, speculative: bool, tokenizer) -> float:
+@dataclass(frozen=True)
+class Prompt:
+    """As tokens for our runtimes and as text for the engine; `reply` is what plain decoding answers, a little longer
+    than what is asked for: the engine ends with a whole round."""
+
+    kind: str
+    tokens: list[int]
+    text: str
+    reply: list[int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One reply: tokens/s, and whether it is the one of plain decoding (a near tie may fork it)."""
+
+    speed: float
+    same: bool
+
+
+def choose_prompts(runtime: Runtime) -> list[Prompt]:
+    """PROMPTS of each kind in turn."""
+    stops, bos = frozenset(runtime.manifest.tokens.stop), runtime.manifest.tokens.bos
+
+    def prompts(kind: str, drawn: list[list[int]]) -> Iterator[Prompt]:
+        for tokens in drawn:
+            reply = measure(runtime.target, None, tokens, 0, NEW_TOKENS + MAX_DRAFT_TOKENS, stops)["tokens"]
+            if len(reply) >= SHORTEST:
+                # The engine adds the beginning-of-sequence token itself.
+                yield Prompt(kind, tokens, runtime.decode(tokens[1:] if tokens[0] == bos else tokens), reply)
+
+    each = [prompts(kind, drawn) for kind, drawn in zip(KINDS, held_out_prompts(runtime, 2 * PROMPTS), strict=True)]
+    return [prompt for pair in islice(zip(*each, strict=False), PROMPTS) for prompt in pair]
+
+
+def engine_reply(engine, prompt: Prompt, speculative: bool, runtime: Runtime) -> Measured:
+    """A whole reply, since the engine's streaming refuses bytes that end within a character."""
     greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=0)
     session = engine.create_session(
         apply_prompt_template=False,
@@ -36,12 +83,18 @@ def engine_speed(engine, text: str, speculative: bool, tokenizer) -> float:
         max_output_tokens=NEW_TOKENS,
         enable_speculative_decoding=speculative,
     )
-    session.run_prefill([text])
+    session.run_prefill([prompt.text])
     begin = time.perf_counter()
-    reply = "".join(chunk.texts[0] for chunk in session.run_decode_async())
+    reply = session.run_decode().texts[0]
     seconds = time.perf_counter() - begin
     session.close()
-    return len(tokenizer.encode(reply, add_special_tokens=False).ids) / seconds
+    # The stop token is decoded like others and says nothing.
+    spoken = [token for token in prompt.reply if token not in runtime.manifest.tokens.stop]
+    for count in range(min(NEW_TOKENS, len(spoken)), len(spoken) + 1):
+        if runtime.decode(spoken[:count]) == reply:
+            ended = count == len(spoken) < len(prompt.reply)
+            return Measured((count + ended) / seconds, True)
+    return Measured(len(runtime.tokenizer.encode(reply, add_special_tokens=False).ids) / seconds, False)
 
 
 def open_engine(bundle: Path, speculative: bool):
@@ -60,10 +113,11 @@ class KotlinRuntime:
         command = [str(SLIPSTREAM), "generate", str(bundle), "--requests"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
-    def speed(self, tokens: list[int], drafts: int) -> float:
-        request = {"prompt_tokens": tokens, "max_new_tokens": NEW_TOKENS, "draft_tokens": drafts, "stop": False}
+    def reply(self, prompt: Prompt, drafts: int) -> Measured:
+        request = {"prompt_tokens": prompt.tokens, "max_new_tokens": NEW_TOKENS, "draft_tokens": drafts, "stop": True}
         self.process.stdin.write(json.dumps(request) + "\n")
-        return json.loads(self.process.stdout.readline())["tokens_per_second"]
+        answer = json.loads(self.process.stdout.readline())
+        return Measured(answer["tokens_per_second"], answer["tokens"] == prompt.reply[:NEW_TOKENS])
 
     def __enter__(self) -> "KotlinRuntime":
         return self
@@ -74,53 +128,71 @@ class KotlinRuntime:
 
 
 def compare(bundle: Path, repeats: int) -> dict:
-    """Median tokens/s by who decodes and whether it drafts, and the ratios that matter. LiteRT-LM has one draft length;
-    ours is also measured with the longest that the bundle has a pass for."""
-    speeds: dict[str, list[float]] = {}
-    drafted = accepted = 0
+    """For both kinds of prompts and for each: median tokens/s by who decodes and whether it drafts, and ratios.
+    LiteRT-LM has one draft length; ours is also measured with the longest that the bundle has a pass for."""
+    speeds: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    drafted, accepted, forked = Counter(), Counter(), Counter()
     with Runtime(bundle) as runtime, ExitStack() as stack:
-        longest = runtime.target.verify_widths[-1] - 1
+        target, drafter, stops = runtime.target, runtime.drafter, frozenset(runtime.manifest.tokens.stop)
+        usual, longest = runtime.manifest.draft_tokens, target.verify_widths[-1] - 1
         engines = {name: stack.enter_context(open_engine(bundle, name == "drafted")) for name in ("plain", "drafted")}
         kotlin = stack.enter_context(KotlinRuntime(bundle))
-        texts = [runtime.tokenizer.decode(tokens) for tokens in held_out_prompts(runtime, PROMPTS)[0]]
+        chosen = choose_prompts(runtime)
         for i in range(WARM_UP):
-            kotlin.speed(runtime.encode(texts[i % 2]), i % 2 * runtime.manifest.draft_tokens)
-        for _ in range(repeats):
-            for text in texts:
-                tokens = runtime.encode(text)
-                for name, engine in engines.items():
-                    drafts = runtime.manifest.draft_tokens if name == "drafted" else 0
-                    ours = measure(runtime.target, runtime.drafter, tokens, drafts, NEW_TOKENS)
-                    theirs = engine_speed(engine, text, name == "drafted", runtime.tokenizer)
-                    for who, speed in zip(WHO, (ours["speed"], kotlin.speed(tokens, drafts), theirs), strict=True):
-                        speeds.setdefault(f"{who} {name}", []).append(speed)
-                    drafted, accepted = drafted + ours["stats"].drafted, accepted + ours["stats"].accepted
-                ours = measure(runtime.target, runtime.drafter, tokens, longest, NEW_TOKENS)
-                for who, speed in zip(WHO[:2], (ours["speed"], kotlin.speed(tokens, longest)), strict=True):
-                    speeds.setdefault(f"{who} drafted {longest}", []).append(speed)
-    medians = {name: statistics.median(values) for name, values in speeds.items()}
-    passes = {
-        name: [statistics.median(values[i : i + PROMPTS]) for i in range(0, len(values), PROMPTS)]
-        for name, values in speeds.items()
-    }
-    gains = {
-        name: [round(d / p, 3) for d, p in zip(found, passes[f"{name.split(' drafted')[0]} plain"], strict=True)]
-        for name, found in passes.items()
-        if "drafted" in name
-    }
+            kotlin.reply(chosen[i % 4], i % 2 * usual)
+        for prompt in chosen * repeats:
+            for name, drafts in (("plain", 0), ("drafted", usual), (f"drafted {longest}", longest)):
+                ours = measure(target, drafter, prompt.tokens, drafts, NEW_TOKENS, stops)
+                found = {
+                    "reference": Measured(ours["speed"], ours["tokens"] == prompt.reply[:NEW_TOKENS]),
+                    "Kotlin": kotlin.reply(prompt, drafts),
+                }
+                if name in engines:
+                    found["LiteRT-LM"] = engine_reply(engines[name], prompt, name == "drafted", runtime)
+                for who, reply in found.items():
+                    speeds[f"{who} {name}"].append((prompt.kind, reply.speed))
+                    forked[prompt.kind] += not reply.same
+                if name == "drafted":
+                    drafted[prompt.kind] += ours["stats"].drafted
+                    accepted[prompt.kind] += ours["stats"].accepted
+
+    def of(kinds: tuple[str, ...]) -> dict:
+        chosen_speeds = {name: [speed for kind, speed in values if kind in kinds] for name, values in speeds.items()}
+        return summary(chosen_speeds, repeats) | {
+            "acceptance_rate": round(sum(accepted[k] for k in kinds) / sum(drafted[k] for k in kinds), 4),
+            "replies": sum(map(len, chosen_speeds.values())),
+            "replies_that_differ": sum(forked[k] for k in kinds),
+        }
+
+    return {" and ".join(kinds): of(kinds) for kinds in (KINDS, *((kind,) for kind in KINDS))}
+
+
+def summary(speeds: dict[str, list[float]], repeats: int) -> dict:
+    """`speeds` by who and how, "reference drafted 6" say, in the order they were measured.
+
+    A ratio is the median over prompts of the two speeds that were measured one right after the other: what slows the
+    machine for longer than that slows both."""
+
+    def ratio(name: str, base: str, part: slice = slice(None)) -> float:
+        pairs = zip(speeds[name][part], speeds[base][part], strict=True)
+        return round(statistics.median(speed / other for speed, other in pairs), 3)
+
     ratios = {
-        f"{who} / LiteRT-LM, {name}": medians[f"{who} {name}"] / medians[f"LiteRT-LM {name}"]
+        f"{who} / LiteRT-LM, {name}": ratio(f"{who} {name}", f"LiteRT-LM {name}")
         for who in WHO[:2]
-        for name in engines
+        for name in ("plain", "drafted")
     }
-    ratios |= {f"drafted / plain, {who}": medians[f"{who} drafted"] / medians[f"{who} plain"] for who in WHO}
-    for who in WHO[:2]:
-        ratios[f"drafted {longest} / plain, {who}"] = medians[f"{who} drafted {longest}"] / medians[f"{who} plain"]
+    passes = {}
+    for name, values in speeds.items():
+        who, drafting, longest = name.partition(" drafted")
+        if drafting:
+            plain, each = f"{who} plain", len(values) // repeats
+            ratios[f"drafted{longest} / plain, {who}"] = ratio(name, plain)
+            passes[name] = [ratio(name, plain, slice(i, i + each)) for i in range(0, len(values), each)]
     return {
-        "tokens_per_second": {name: round(value) for name, value in medians.items()},
-        "ratios": {name: round(value, 3) for name, value in ratios.items()},
-        "drafted_to_plain_by_pass": gains,
-        "acceptance_rate": round(accepted / drafted, 4),
+        "tokens_per_second": {name: round(statistics.median(values)) for name, values in speeds.items()},
+        "ratios": ratios,
+        "drafted_to_plain_by_pass": passes,
     }
 
 
@@ -138,11 +210,24 @@ def main() -> None:
         "repeats": args.repeats,
         "new_tokens": NEW_TOKENS,
     }
-    for bundle in args.bundles:
-        with Runtime(bundle) as runtime:
-            recipe = runtime.manifest.recipe.name
-        found[recipe] = compare(bundle, args.repeats)
+    with fresh_caches() as folder:
+        for bundle in args.bundles:
+            with Runtime(bundle) as runtime:
+                recipe = runtime.manifest.recipe.name
+            # The engine keeps its packed weights beside the bundle.
+            copied = folder / recipe / bundle.name
+            copied.parent.mkdir()
+            shutil.copy(bundle, copied)
+            found[recipe] = compare(copied, args.repeats)
     print(json.dumps(found, indent=1))
+
+
+@contextmanager
+def fresh_caches() -> Iterator[Path]:
+    """A folder where all three pack their weights anew: where an old file's pages lie in memory moves a pass by a
+    fifth."""
+    with tempfile.TemporaryDirectory() as name, unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=name):
+        yield Path(name)
 
 
 if __name__ == "__main__":
