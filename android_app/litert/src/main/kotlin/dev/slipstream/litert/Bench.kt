@@ -5,9 +5,9 @@ import androidx.collection.emptyIntSet
 import dev.slipstream.trace.readTraces
 
 /**
- * Per draft length ("plain", "drafted_N"): median tokens/s, spread (10th to 90th percentile), ratio to plain,
- * acceptance, mean accepted length; with the runtime's own [timer] also the share of time outside LiteRT's calls.
- * Interleaved, so that a noisy machine is noisy for all.
+ * Per draft length ("plain", "drafted_N"): median tokens/s, spread (10th to 90th percentile), acceptance, mean accepted
+ * length, and the ratio to plain: the median of ratios of replies that were measured one after the other, which what
+ * slows a device for longer slows alike. With the runtime's own [timer] also the share of time outside LiteRT's calls.
  *
  * [cancelled] is asked before each reply; what was measured by then is the answer, or nothing.
  */
@@ -79,7 +79,7 @@ public fun benchEffort(
 }
 
 private fun table(replies: Map<Int, List<Measured>>): Map<String, Map<String, Any?>> {
-    val plain = replies[0]?.let { all -> median(all.map { it.reply.tokensPerSecond }) } ?: return emptyMap()
+    val plain = replies[0] ?: return emptyMap()
     return replies.entries.associate { (length, all) ->
         (if (length == 0) "plain" else "drafted_$length") to row(all, plain)
     }
@@ -87,11 +87,12 @@ private fun table(replies: Map<Int, List<Measured>>): Map<String, Map<String, An
 
 private fun row(
     measured: List<Measured>,
-    plain: Double,
+    plain: List<Measured>,
 ): Map<String, Any?> {
     val replies = measured.map { it.reply }
     val outside = measured.mapNotNull { it.outside }
     val speeds = replies.map(Reply::tokensPerSecond).sorted()
+    val ratios = measured.zip(plain) { one, base -> one.reply.tokensPerSecond / base.reply.tokensPerSecond }
     val drafted = replies.sumOf { it.stats.drafted }
     val accepted = replies.sumOf { it.stats.accepted }
     val rounds = replies.sumOf { it.stats.rounds }
@@ -99,7 +100,7 @@ private fun row(
         "tokens_per_second" to rounded(median(speeds), 10.0),
         "spread" to
             listOf(speeds[speeds.size / 10], speeds[speeds.size - 1 - speeds.size / 10]).map { rounded(it, 10.0) },
-        "ratio_to_plain" to rounded(median(speeds) / plain, 1e3),
+        "ratio_to_plain" to rounded(median(ratios), 1e3),
         "outside_litert" to if (outside.isEmpty()) null else rounded(median(outside), 1e4),
         "acceptance_rate" to if (drafted == 0) null else rounded(accepted.toDouble() / drafted, 1e4),
         "mean_accepted_length" to if (rounds == 0) null else rounded((accepted + rounds).toDouble() / rounds, 1e3),
