@@ -1,6 +1,7 @@
 """Our reference loop and our Kotlin runtime against LiteRT-LM on the same bundles, one thread, interleaved prompt by
 prompt: `python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone over held-out
 prompts of both kinds, text to go on with and chats, and the machine; what it printed last is in bench_litert_lm.json.
+Every pass over the prompts opens all anew.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import unittest.mock
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -127,11 +128,19 @@ class KotlinRuntime:
         self.process.wait()
 
 
-def compare(bundle: Path, repeats: int) -> dict:
-    """For both kinds of prompts and for each: median tokens/s by who decodes and whether it drafts, and ratios.
-    LiteRT-LM has one draft length; ours is also measured with the longest that the bundle has a pass for."""
-    speeds: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    drafted, accepted, forked = Counter(), Counter(), Counter()
+@dataclass
+class Found:
+    """What the passes measured, by kind of prompt: speeds by who and how ("reference drafted 6", say), in order."""
+
+    speeds: dict[str, list[tuple[str, float]]] = field(default_factory=lambda: defaultdict(list))
+    drafted: Counter = field(default_factory=Counter)
+    accepted: Counter = field(default_factory=Counter)
+    forked: Counter = field(default_factory=Counter)
+
+
+def one_pass(bundle: Path, found: Found) -> None:
+    """Every prompt once. LiteRT-LM has one draft length; ours is also measured with the longest that the bundle has a
+    pass for."""
     with Runtime(bundle) as runtime, ExitStack() as stack:
         target, drafter, stops = runtime.target, runtime.drafter, frozenset(runtime.manifest.tokens.stop)
         usual, longest = runtime.manifest.draft_tokens, target.verify_widths[-1] - 1
@@ -140,35 +149,52 @@ def compare(bundle: Path, repeats: int) -> dict:
         chosen = choose_prompts(runtime)
         for i in range(WARM_UP):
             kotlin.reply(chosen[i % 4], i % 2 * usual)
-        for prompt in chosen * repeats:
+        for prompt in chosen:
             for name, drafts in (("plain", 0), ("drafted", usual), (f"drafted {longest}", longest)):
                 ours = measure(target, drafter, prompt.tokens, drafts, NEW_TOKENS, stops)
-                found = {
+                replies = {
                     "reference": Measured(ours["speed"], ours["tokens"] == prompt.reply[:NEW_TOKENS]),
                     "Kotlin": kotlin.reply(prompt, drafts),
                 }
                 if name in engines:
-                    found["LiteRT-LM"] = engine_reply(engines[name], prompt, name == "drafted", runtime)
-                for who, reply in found.items():
-                    speeds[f"{who} {name}"].append((prompt.kind, reply.speed))
-                    forked[prompt.kind] += not reply.same
+                    replies["LiteRT-LM"] = engine_reply(engines[name], prompt, name == "drafted", runtime)
+                for who, reply in replies.items():
+                    found.speeds[f"{who} {name}"].append((prompt.kind, reply.speed))
+                    found.forked[prompt.kind] += not reply.same
                 if name == "drafted":
-                    drafted[prompt.kind] += ours["stats"].drafted
-                    accepted[prompt.kind] += ours["stats"].accepted
+                    found.drafted[prompt.kind] += ours["stats"].drafted
+                    found.accepted[prompt.kind] += ours["stats"].accepted
+
+
+def compare(bundle: Path, passes: int) -> dict:
+    """For both kinds of prompts and for each."""
+    found = Found()
+    for _ in range(passes):
+        with fresh_caches() as folder:
+            # The engine keeps its packed weights beside the bundle.
+            one_pass(Path(shutil.copy(bundle, folder)), found)
 
     def of(kinds: tuple[str, ...]) -> dict:
-        chosen_speeds = {name: [speed for kind, speed in values if kind in kinds] for name, values in speeds.items()}
-        return summary(chosen_speeds, repeats) | {
-            "acceptance_rate": round(sum(accepted[k] for k in kinds) / sum(drafted[k] for k in kinds), 4),
-            "replies": sum(map(len, chosen_speeds.values())),
-            "replies_that_differ": sum(forked[k] for k in kinds),
+        speeds = {name: [speed for kind, speed in values if kind in kinds] for name, values in found.speeds.items()}
+        return summary(speeds, passes) | {
+            "acceptance_rate": round(sum(found.accepted[k] for k in kinds) / sum(found.drafted[k] for k in kinds), 4),
+            "replies": sum(map(len, speeds.values())),
+            "replies_that_differ": sum(found.forked[k] for k in kinds),
         }
 
     return {" and ".join(kinds): of(kinds) for kinds in (KINDS, *((kind,) for kind in KINDS))}
 
 
-def summary(speeds: dict[str, list[float]], repeats: int) -> dict:
-    """`speeds` by who and how, "reference drafted 6" say, in the order they were measured.
+@contextmanager
+def fresh_caches() -> Iterator[Path]:
+    """A folder where all three pack their weights anew: where the pages of packed weights happen to lie in memory moves
+    plain decoding by a tenth, and what drafting gains with it."""
+    with tempfile.TemporaryDirectory() as name, unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=name):
+        yield Path(name)
+
+
+def summary(speeds: dict[str, list[float]], count: int) -> dict:
+    """Median tokens/s and ratios of `count` passes, and ratios pass by pass.
 
     A ratio is the median over prompts of the two speeds that were measured one right after the other: what slows the
     machine for longer than that slows both."""
@@ -186,7 +212,7 @@ def summary(speeds: dict[str, list[float]], repeats: int) -> dict:
     for name, values in speeds.items():
         who, drafting, longest = name.partition(" drafted")
         if drafting:
-            plain, each = f"{who} plain", len(values) // repeats
+            plain, each = f"{who} plain", len(values) // count
             ratios[f"drafted{longest} / plain, {who}"] = ratio(name, plain)
             passes[name] = [ratio(name, plain, slice(i, i + each)) for i in range(0, len(values), each)]
     return {
@@ -199,35 +225,21 @@ def summary(speeds: dict[str, list[float]], repeats: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundles", type=Path, nargs="+")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=7)
     args = parser.parse_args()
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     found = {
         "machine": machine(),
-        "versions": versions,
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "prompts": PROMPTS,
-        "repeats": args.repeats,
+        "passes": args.passes,
         "new_tokens": NEW_TOKENS,
     }
-    with fresh_caches() as folder:
-        for bundle in args.bundles:
-            with Runtime(bundle) as runtime:
-                recipe = runtime.manifest.recipe.name
-            # The engine keeps its packed weights beside the bundle.
-            copied = folder / recipe / bundle.name
-            copied.parent.mkdir()
-            shutil.copy(bundle, copied)
-            found[recipe] = compare(copied, args.repeats)
+    for bundle in args.bundles:
+        with Runtime(bundle) as runtime:
+            recipe = runtime.manifest.recipe.name
+        found[recipe] = compare(bundle, args.passes)
     print(json.dumps(found, indent=1))
-
-
-@contextmanager
-def fresh_caches() -> Iterator[Path]:
-    """A folder where all three pack their weights anew: where an old file's pages lie in memory moves a pass by a
-    fifth."""
-    with tempfile.TemporaryDirectory() as name, unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=name):
-        yield Path(name)
 
 
 if __name__ == "__main__":
