@@ -6,7 +6,7 @@ from transformers import Gemma4ForConditionalGeneration
 
 from export.cli import DEMO
 from export.demo import pair
-from export.demo.train import drafter_loss, round_starts
+from export.demo.losses import drafter_loss, round_starts
 
 
 @pytest.fixture

@@ -33,11 +33,11 @@ from tests.scale.run import machine
 WHO = ("reference", "Kotlin", "LiteRT-LM")
 KINDS = ("plain prompts", "chats")
 PROMPTS = 40
-"""Of each kind. Prompts differ: ten others gave acceptances of 0.58 to 0.75 where these gave 0.65 to 0.67."""
+"""Of each kind: what is accepted differs much from prompt to prompt."""
 SHORTEST = 16
 """Replies that a stop token ends before say little about speed: the prompt is another one then."""
 WARM_UP = 200
-"""Requests until the JVM has compiled what it runs: each decodes NEW_TOKENS."""
+"""Requests until the JVM has compiled what it runs."""
 PACKAGES = ("ai-edge-litert", "litert-lm-api", "numpy")
 
 
@@ -138,7 +138,7 @@ class Found:
     forked: Counter = field(default_factory=Counter)
 
 
-def one_pass(bundle: Path, found: Found) -> None:
+def one_pass(bundle: Path, prompts: list[Prompt], found: Found) -> None:
     """Every prompt once. LiteRT-LM has one draft length; ours is also measured with the longest that the bundle has a
     pass for."""
     with Runtime(bundle) as runtime, ExitStack() as stack:
@@ -146,10 +146,9 @@ def one_pass(bundle: Path, found: Found) -> None:
         usual, longest = runtime.manifest.draft_tokens, target.verify_widths[-1] - 1
         engines = {name: stack.enter_context(open_engine(bundle, name == "drafted")) for name in ("plain", "drafted")}
         kotlin = stack.enter_context(KotlinRuntime(bundle))
-        chosen = choose_prompts(runtime)
         for i in range(WARM_UP):
-            kotlin.reply(chosen[i % 4], i % 2 * usual)
-        for prompt in chosen:
+            kotlin.reply(prompts[i % 4], i % 2 * usual)
+        for prompt in prompts:
             for name, drafts in (("plain", 0), ("drafted", usual), (f"drafted {longest}", longest)):
                 ours = measure(target, drafter, prompt.tokens, drafts, NEW_TOKENS, stops)
                 replies = {
@@ -166,13 +165,13 @@ def one_pass(bundle: Path, found: Found) -> None:
                     found.accepted[prompt.kind] += ours["stats"].accepted
 
 
-def compare(bundle: Path, passes: int) -> dict:
+def compare(bundle: Path, prompts: list[Prompt], passes: int) -> dict:
     """For both kinds of prompts and for each."""
     found = Found()
     for _ in range(passes):
         with fresh_caches() as folder:
             # The engine keeps its packed weights beside the bundle.
-            one_pass(Path(shutil.copy(bundle, folder)), found)
+            one_pass(Path(shutil.copy(bundle, folder)), prompts, found)
 
     def of(kinds: tuple[str, ...]) -> dict:
         speeds = {name: [speed for kind, speed in values if kind in kinds] for name, values in found.speeds.items()}
@@ -187,8 +186,7 @@ def compare(bundle: Path, passes: int) -> dict:
 
 @contextmanager
 def fresh_caches() -> Iterator[Path]:
-    """A folder where all three pack their weights anew: where the pages of packed weights happen to lie in memory moves
-    plain decoding by a tenth, and what drafting gains with it."""
+    """A folder where all three pack their weights anew: where these happen to lie in memory moves speeds and gains."""
     with tempfile.TemporaryDirectory() as name, unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=name):
         yield Path(name)
 
@@ -237,8 +235,8 @@ def main() -> None:
     }
     for bundle in args.bundles:
         with Runtime(bundle) as runtime:
-            recipe = runtime.manifest.recipe.name
-        found[recipe] = compare(bundle, args.passes)
+            recipe, prompts = runtime.manifest.recipe.name, choose_prompts(runtime)
+        found[recipe] = compare(bundle, prompts, args.passes)
     print(json.dumps(found, indent=1))
 
 
