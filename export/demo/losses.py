@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from transformers.cache_utils import DynamicCache
 
 from export.demo import pair
-from export.demo.tokenizer import PAD
+from export.demo.tokenizer import PAD, TURN_END
 
 
 def bfloat16():
@@ -104,13 +104,17 @@ def greedy(target, prompts: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def repetition_loss(target, tokens: torch.Tensor, prompt_length: int, order: int = 4) -> torch.Tensor:
-    """Unlikelihood of generated tokens that complete an n-gram already present in their row."""
+    """Unlikelihood of generated tokens that complete an n-gram already present in their row; what follows the end of a
+    turn is not read."""
     repeated = torch.zeros_like(tokens, dtype=torch.bool)
     for r, row in enumerate(tokens.tolist()):
         seen = set()
         for i in range(order, len(row) + 1):
             gram = tuple(row[i - order : i])
-            repeated[r, i - 1] = gram in seen and i - 1 >= prompt_length
+            generated = i > prompt_length
+            if generated and row[i - 1] == TURN_END:
+                break
+            repeated[r, i - 1] = generated and gram in seen
             seen.add(gram)
     logits, _, _ = pair.target_forward(target, tokens[:, :-1], pair.target_masks(tokens.shape[1] - 1))
     probability = logits.softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]

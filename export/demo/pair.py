@@ -1,5 +1,7 @@
 """The demo pair's shapes, and its forward passes for training and measuring, over Transformers' own layers."""
 
+import re
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -18,6 +20,9 @@ SLIDING_WINDOW = 64
 HIDDEN_SIZE = 128
 SOFTCAP = 30.0
 NUM_CENTROIDS = 64
+PER_LAYER_SIZE = 16
+TWELVE_LAYERS = [SLIDING, SLIDING, FULL] * 4
+"""The last six share the keys and values of the layers before them."""
 KV = dict[str, tuple[torch.Tensor, torch.Tensor]]
 SHARED_SHAPE = dict(
     vocab_size=VOCAB_SIZE,
@@ -33,16 +38,17 @@ SHARED_SHAPE = dict(
 )
 
 
-def new_target(intermediate_size: int) -> Gemma4ForConditionalGeneration:
-    """A random target: every text feature of Gemma 4 E2B at 3.1 M parameters (MLP of 256) or 4.9 M (of 512)."""
+def new_target(intermediate_size: int, layer_types: list[str] = TWELVE_LAYERS) -> Gemma4ForConditionalGeneration:
+    """A random target: every text feature of Gemma 4 E2B at 3.1 M parameters (MLP of 256), 4.9 M (of 512), or
+    5.4 M (two layers more)."""
     text = Gemma4TextConfig(
         hidden_size=HIDDEN_SIZE,
         intermediate_size=intermediate_size,
-        num_hidden_layers=12,
-        layer_types=[SLIDING, SLIDING, FULL] * 4,
+        num_hidden_layers=len(layer_types),
+        layer_types=layer_types,
         num_kv_shared_layers=6,
         use_double_wide_mlp=True,
-        hidden_size_per_layer_input=16,
+        hidden_size_per_layer_input=PER_LAYER_SIZE,
         vocab_size_per_layer_input=VOCAB_SIZE,
         final_logit_softcapping=SOFTCAP,
         **SHARED_SHAPE,
@@ -56,7 +62,8 @@ def new_target(intermediate_size: int) -> Gemma4ForConditionalGeneration:
 
 def widened(target: Gemma4ForConditionalGeneration, intermediate_size: int) -> Gemma4ForConditionalGeneration:
     """The same function with a wider MLP: what the new units compute is multiplied by zeros, until they are trained."""
-    wide, weights = new_target(intermediate_size), target.state_dict()
+    wide = new_target(intermediate_size, target.config.text_config.layer_types)
+    weights = target.state_dict()
     for name, parameter in wide.named_parameters():
         known = weights[name]
         new = parameter.data
@@ -64,6 +71,30 @@ def widened(target: Gemma4ForConditionalGeneration, intermediate_size: int) -> G
             new.zero_() if name.endswith("down_proj.weight") else new.normal_(0, float(known.std()))
         new[tuple(slice(size) for size in known.shape)] = known
     return wide
+
+
+def deepened(target: Gemma4ForConditionalGeneration, twice: list[int]) -> Gemma4ForConditionalGeneration:
+    """Nearly the same function with a copy behind each layer of `twice`, where both add half of what the one did: two
+    steps of half the length, as in solving a differential equation."""
+    text, weights = target.config.text_config, target.state_dict()
+    of = sorted([*range(len(text.layer_types)), *twice])
+    deep = new_target(text.intermediate_size, [text.layer_types[i] for i in of])
+    state = {}
+    for name in deep.state_dict():
+        if ".layers." in name:
+            prefix, index, rest = re.fullmatch(r"(.*\.layers\.)(\d+)\.(.*)", name).groups()
+            layer = of[int(index)]
+            state[name] = weights[f"{prefix}{layer}.{rest}"]
+            if layer in twice and rest.startswith("post_"):
+                state[name] = state[name] / 2
+        elif name.endswith(("embed_tokens_per_layer.weight", "per_layer_model_projection.weight")):
+            axis = int(name.endswith("embed_tokens_per_layer.weight"))
+            per_layer = weights[name].unflatten(axis, (-1, PER_LAYER_SIZE)).index_select(axis, torch.tensor(of))
+            state[name] = per_layer.flatten(axis, axis + 1)
+        else:
+            state[name] = weights[name]
+    deep.load_state_dict(state)
+    return deep
 
 
 def new_drafter(layer_types: list[str]) -> Gemma4AssistantForCausalLM:

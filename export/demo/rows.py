@@ -1,6 +1,7 @@
 """What the demo pair is trained and checked on: rows of tokens out of the corpus."""
 
 import random
+from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -24,7 +25,10 @@ class Rows:
             + [TURN_START, *model, *encode(c.model), TURN_END, *newline]
             for c in chats
         ]
-        self.prompts = [c[: c.index(TURN_END) + 1 + len(newline) + 1 + len(model)] for c in self.chats]
+        self.prompts: dict[int, list[list[int]]] = defaultdict(list)
+        for chat in self.chats:
+            length = chat.index(TURN_END) + 1 + len(newline) + 1 + len(model)
+            self.prompts[length].append(chat[:length])
         self.streams = [self._stream(encode, texts), self._stream(encode, code)]
 
     @staticmethod
@@ -60,6 +64,12 @@ class Rows:
             self.packed_chats(length) if self.draw.random() < chat_share else self.window(length) for _ in range(count)
         ]
         return torch.stack(rows)
+
+    def chat_prompts(self, count: int) -> torch.Tensor:
+        """Chats up to where the model's turn begins, all of one length: int64[count, length]."""
+        lengths = list(self.prompts)
+        [length] = self.draw.choices(lengths, [len(self.prompts[n]) for n in lengths])
+        return torch.tensor(self.draw.choices(self.prompts[length], k=count))
 
     def step_batch(self, step: int) -> torch.Tensor:
         """One step's rows; every fourth is twice as long, so that positions up to 512 are seen."""

@@ -18,7 +18,11 @@ Seeded and counted in steps, so the same interpreter, libraries and thread count
 10. stage 4 for both as they are now;
 11. both once more as in stage 9, and on its own text the target also moves towards what the drafter expects, which
     costs it little where it hardly prefers one token to another; averaged with stage 7's, which repeats itself less;
-12. stage 4 for both as they are now.
+12. stage 4 for both as they are now;
+13. two of the target's layers made two each, and both trained on as in stage 11, against repetitions in replies too;
+    averaged with what they were before;
+14. both once more, with twice as many steps against repetitions in text;
+15. stage 4 for both as they are now.
 
 `--start STAGE` takes OUT/target and OUT/drafter as the stage before left them (and for stage 9 OUT/wide, stage 5's;
 for stage 11 OUT/calm, stage 7's).
@@ -55,10 +59,10 @@ BETWEEN_ROUNDS = 0.25
 @dataclass(frozen=True)
 class TargetPlan:
     """From the share `joint_from` of its steps on, every `joint_every` steps the target learns to be drafted for, with
-    `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself. With
-    `own_text` the steps between learn to be drafted for on the target's own text, where with `agreement` the target
-    learns from the drafter too. What is kept lies `share` of the way from the weights before to those after; with
-    `since`, the target's from those that this stage left."""
+    `joint_weight` over `joint_unroll` draft steps, and every `repetition_every` steps not to repeat itself, with
+    `chat_repetitions` in text and replies by turns. With `own_text` the steps between learn to be drafted for on the
+    target's own text, where with `agreement` the target learns from the drafter too. What is kept lies `share` of the
+    way from the weights before to those after; with `since`, the target's from those that this stage left."""
 
     steps: int
     learning_rate: float
@@ -69,6 +73,7 @@ class TargetPlan:
     repetition_every: int
     own_text: bool = False
     agreement: float = 0.0
+    chat_repetitions: bool = False
     share: float = 1.0
     since: str = ""
 
@@ -83,8 +88,10 @@ class DrafterPlan:
 
 NARROW, WIDE = 256, 512
 """Intermediate size of the target's MLP up to stage 4, and from stage 5 on."""
+TWICE = [1, 3]
+"""Layers of the target that stage 13 makes two of."""
 JOINT = TargetPlan(360, 1.5e-3, joint_from=0.0, joint_every=2, joint_weight=0.4, joint_unroll=4, repetition_every=4)
-"""What stages 7, 9 and 11 have in common."""
+"""What stages 7, 9, 11, 13 and 14 have in common."""
 STAGES = {
     "target": TargetPlan(
         1300, 4e-3, joint_from=0.65, joint_every=1, joint_weight=0.2, joint_unroll=2, repetition_every=4
@@ -101,6 +108,13 @@ STAGES = {
     "short-own-text": DrafterPlan(400, 1.2e-3),
     "agreed": replace(JOINT, own_text=True, agreement=0.5, share=0.7, since="calm"),
     "agreed-own-text": DrafterPlan(800, 1.2e-3),
+    "deep": replace(
+        JOINT, steps=280, learning_rate=5e-4, own_text=True, agreement=0.5, chat_repetitions=True, share=0.5
+    ),
+    "deep-calm": replace(
+        JOINT, steps=120, learning_rate=8e-4, own_text=True, agreement=0.5, repetition_every=2, share=0.3
+    ),
+    "deep-own-text": DrafterPlan(400, 1.2e-3),
 }
 """In order, from stage 2 on."""
 
@@ -108,7 +122,7 @@ STAGES = {
 def train_target(
     target, drafter, rows: Rows, checks: dict[str, torch.Tensor], plan: TargetPlan, before: list, save, log
 ) -> None:
-    """Stages 2, 5, 7, 9 and 11. `before`: models with the weights that they are averaged with in the end."""
+    """Stages 2, 5, 7, 9, 11, 13 and 14. `before`: models with the weights that they are averaged with in the end."""
     optimizer = Optimizer([target, drafter], plan.learning_rate, plan.steps)
     embed, own = target.model.language_model.embed_tokens, []
     for step in range(plan.steps):
@@ -128,7 +142,9 @@ def train_target(
                 draft, _, accepted = drafter_loss(drafter, embed, text, *states, plan.joint_unroll, **weights)
                 loss = loss + plan.joint_weight * plan.joint_every * draft
         if joint and step % plan.repetition_every == 0:
-            penalty = repetition_loss(target, greedy(target, rows.batch(12, 32, 0.0), 96), 32)
+            chats = plan.chat_repetitions and step % (2 * plan.repetition_every) > 0
+            prompts = rows.chat_prompts(12) if chats else rows.batch(12, 32, 0.0)
+            penalty = repetition_loss(target, greedy(target, prompts, 96), prompts.shape[1])
             repetition, loss = float(penalty), loss + penalty
         optimizer.step(loss)
         if step % 20 == 0 or plan.own_text and step % 20 == 1:
@@ -192,7 +208,7 @@ def own_text(target, rows: Rows) -> list[torch.Tensor]:
 
 
 def refine_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, save, log) -> None:
-    """Stages 4, 6, 8, 10 and 12. Clusters stay as they are; their centroids are trained on."""
+    """Stages 4, 6, 8, 10, 12 and 15. Clusters stay as they are; their centroids are trained on."""
     optimizer = Optimizer([drafter], plan.learning_rate, plan.steps)
     embed, draw, own = target.model.language_model.embed_tokens, random.Random(seed), []
     clusters = drafter.masked_embedding.token_ordering.argsort() // (pair.VOCAB_SIZE // pair.NUM_CENTROIDS)
@@ -277,6 +293,8 @@ def main() -> None:
         if isinstance(plan, TargetPlan):
             if name == "wide":
                 target = pair.widened(target, WIDE)
+            if name == "deep":
+                target = pair.deepened(target, TWICE)
             if name == "short":
                 drafter = pair.shortened(drafter)
             before = []

@@ -1,12 +1,16 @@
 """The demo pair's training, where a mistake would not show: it would only train worse."""
 
+import math
+import unittest.mock
+
 import pytest
 import torch
 from transformers import Gemma4ForConditionalGeneration
 
 from export.cli import DEMO
 from export.demo import pair
-from export.demo.losses import drafter_loss, round_starts
+from export.demo.losses import drafter_loss, repetition_loss, round_starts
+from export.demo.tokenizer import TURN_END
 
 
 @pytest.fixture
@@ -25,11 +29,37 @@ def test_a_widened_target_is_the_same_function(target):
     wide = pair.widened(target, 640).eval()
     shapes = {name: parameter.shape for name, parameter in target.named_parameters()}
     grown = [name for name, parameter in wide.named_parameters() if parameter.shape != shapes[name]]
-    assert len(grown) == 3 * 12
+    assert len(grown) == 3 * 14
     assert (logits(wide) - logits(target)).abs().max() < 1e-4
     # The new units are there: without the zeros in front of them they would be heard.
     wide.model.language_model.layers[0].mlp.down_proj.weight[:, -64:] = 1.0
     assert (logits(wide) - logits(target)).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_a_deepened_target_is_nearly_the_same_function(target):
+    layer_types = target.config.text_config.layer_types
+    deep = pair.deepened(target, [1, 3]).eval()
+    assert deep.config.text_config.layer_types == [layer_types[i] for i in sorted([*range(len(layer_types)), 1, 3])]
+
+    def divergence():
+        exact, other = logits(target).log_softmax(-1), logits(deep).log_softmax(-1)
+        return float((exact.exp() * (exact - other)).sum(-1).mean())
+
+    assert 0.0 < divergence() < 0.02
+    # Each of two has a half: with one silent and the other twice as loud, the function is the old one.
+    norms = ("post_attention_layernorm", "post_feedforward_layernorm", "post_per_layer_input_norm")
+    for first in (1, 4):
+        layers = deep.model.language_model.layers[first : first + 2]
+        for layer, factor in zip(layers, (0.0, 2.0), strict=True):
+            for norm in norms:
+                getattr(layer, norm).weight.mul_(factor)
+    assert torch.equal(logits(deep), logits(target))
+
+
+def test_the_pair_is_small():
+    files = [path for name in ("target", "drafter") for path in (DEMO / name).iterdir()]
+    assert sum(path.stat().st_size for path in files) <= 12e6
 
 
 @torch.no_grad()
@@ -51,6 +81,24 @@ def test_a_shortened_drafter_lacks_its_sliding_layer_alone():
     for product in (drafter.model.layers[0].self_attn.o_proj, drafter.model.layers[0].mlp.down_proj):
         product.weight.zero_()
     assert (step(short) - step(drafter)).abs().max() < 1e-5
+
+
+def test_repetitions_are_read_up_to_the_end_of_a_turn():
+    """The loss is that of a target that gives every token the same probability."""
+    row = [*range(8, 14), *range(8, 14), TURN_END, *range(8, 14)]
+
+    def loss(tokens, prompt_length):
+        with unittest.mock.patch.object(
+            pair, "target_forward", lambda target, rows, masks: (torch.zeros(*rows.shape, pair.VOCAB_SIZE), None, None)
+        ):
+            return float(repetition_loss(None, torch.tensor([tokens]), prompt_length))
+
+    once = -math.log1p(-1 / pair.VOCAB_SIZE) * 4
+    assert loss(row[:6], 4) == 0.0
+    assert loss(row[:12], 6) == pytest.approx(3 * once / 11, rel=1e-3)
+    assert loss(row, 6) == pytest.approx(3 * once / 18, rel=1e-3)
+    # The end of the user's turn is part of the prompt.
+    assert loss(row, 13) == pytest.approx(3 * once / 18, rel=1e-3)
 
 
 def test_rounds_begin_behind_what_was_accepted():
