@@ -25,6 +25,7 @@ class Rows:
             + [TURN_START, *model, *encode(c.model), TURN_END, *newline]
             for c in chats
         ]
+        # By length, since a batch has one.
         self.prompts: dict[int, list[list[int]]] = defaultdict(list)
         for chat in self.chats:
             length = chat.index(TURN_END) + 1 + len(newline) + 1 + len(model)

@@ -125,6 +125,7 @@ def train_target(
     """Stages 2, 5, 7, 9, 11, 13 and 14. `before`: models with the weights that they are averaged with in the end."""
     optimizer = Optimizer([target, drafter], plan.learning_rate, plan.steps)
     embed, own = target.model.language_model.embed_tokens, []
+    log("target at first, held out", held_out_losses(target, checks))
     for step in range(plan.steps):
         batch = rows.step_batch(step)
         inputs = batch[:, :-1]

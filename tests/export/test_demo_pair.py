@@ -8,8 +8,9 @@ import torch
 from transformers import Gemma4ForConditionalGeneration
 
 from export.cli import DEMO
-from export.demo import pair
+from export.demo import corpus, pair
 from export.demo.losses import drafter_loss, repetition_loss, round_starts
+from export.demo.rows import Rows
 from export.demo.tokenizer import TURN_END
 
 
@@ -81,6 +82,15 @@ def test_a_shortened_drafter_lacks_its_sliding_layer_alone():
     for product in (drafter.model.layers[0].self_attn.o_proj, drafter.model.layers[0].mlp.down_proj):
         product.weight.zero_()
     assert (step(short) - step(drafter)).abs().max() < 1e-5
+
+
+def test_chat_prompts_of_a_batch_have_one_length_and_end_where_the_reply_begins():
+    chats = [corpus.Chat(user, "reply") for user in ("one", "two", "three", "seven")]
+    rows = Rows(lambda text: [8 + ord(c) for c in text], ["x\n"], ["x\n"], chats, seed=0)
+    batches = [rows.chat_prompts(3) for _ in range(20)]
+    assert len({batch.shape[1] for batch in batches}) == 2
+    prompts = {"".join(chr(token - 8) for token in row if token >= 8) for batch in batches for row in batch.tolist()}
+    assert prompts == {f"user\n{chat.user}\nmodel\n" for chat in chats}
 
 
 def test_repetitions_are_read_up_to_the_end_of_a_turn():
