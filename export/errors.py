@@ -44,6 +44,12 @@ class CheckFailedError(SlipstreamError):
     exit_code = 7
 
 
+class GraphError(SlipstreamError):
+    """A lowered graph that is not what this pipeline can take."""
+
+    exit_code = 12
+
+
 class PhoneError(SlipstreamError):
     """adb is missing, no phone can be used, or something on the phone failed."""
 
@@ -62,6 +68,7 @@ __all__ = [
     "ChatTemplateError",
     "CheckFailedError",
     "CheckpointError",
+    "GraphError",
     "OutputError",
     "PairingError",
     "PhoneError",

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from export.apart import run_apart
-from export.bench import figures
-from export.bundle import BundleWriter
-from export.chat_template import engine_template, read_chat_template, turn_pieces
-from export.check import check, checked_tokens
-from export.device import unknown_choice
+from export.android.render import Rendered, render
+from export.bundle.writer import BundleWriter
+from export.chat.pieces import engine_template, turn_pieces
+from export.chat.template import read_chat_template
+from export.choices.device import unknown_choice
 from export.errors import OutputError
+from export.evidence.against_float import check, checked_tokens
+from export.evidence.golden_traces import golden_traces
+from export.evidence.speed import figures
 from export.plan import Plan
-from export.record import golden_traces
-from export.render import Rendered, render
+from export.processes import run_apart
+from runtime_spec.bundle.manifest import ChatPieces, Manifest, SharedWeights
 from runtime_spec.litert.runtime import MODELS, Models
-from runtime_spec.manifest import ChatPieces, Manifest, SharedWeights
 
 BUNDLE = "model.litertlm"
 STAGES = ("lower", "quantize", "record", "report")
@@ -87,7 +88,7 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
 
 
 def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
-    from export.jobs import jobs, lower_all
+    from export.graphs.jobs import jobs, lower_all
 
     folder, graphs = work / "graphs", {}
     wanted = jobs(plan)
@@ -105,7 +106,7 @@ def _quantize(
     plan: Plan, graphs: dict[str, Path], out: Path, chat: ChatPieces | None, template: str | None, reuse: bool
 ) -> tuple[BundleWriter, Manifest]:
     """Writes the models into the unfinished bundle, or takes those that an earlier run has written."""
-    from export.assemble import manifest, planned_models, write_models
+    from export.bundle.assemble import manifest, planned_models, write_models
 
     models, noted = planned_models(plan, graphs), out / "work" / "shared_weights.json"
     if reuse:
@@ -134,7 +135,7 @@ def _json(path: Path) -> list:
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
     import torch
 
-    from export.float_logits import write_float_logits
+    from export.evidence.float_logits import write_float_logits
 
     torch.set_num_threads(1)  # the other core quantises
     write_float_logits(plan.target, tokens, out)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from export.checkpoint import Checkpoint, DrafterConfig, TextConfig, check_pairing
-from export.device import Device
+from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.config import DrafterConfig, TextConfig
+from export.checkpoint.pairing import check_pairing
+from export.choices.device import Device
+from export.choices.recipe import Recipe
 from export.errors import UsageError
-from export.recipe import Recipe
 
 SENTINELS = (61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127)
 

@@ -15,8 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
-    from runtime_spec.fuzz import COUNT, digest
-    from runtime_spec.scenario import record_all, verify_all
+    from runtime_spec.vectors.fuzz import COUNT, digest
+    from runtime_spec.vectors.scenario import record_all, verify_all
 
     try:
         if verb == "record":

@@ -4,9 +4,10 @@ import random
 from pathlib import Path
 from typing import BinaryIO
 
-from export.bundle import BundleWriter, Group, Part, pack_tokenizer
-from export.llm_metadata import llm_metadata
-from runtime_spec.manifest import (
+from export.bundle.metadata import llm_metadata
+from export.bundle.sections import Group, Part, pack_tokenizer
+from export.bundle.writer import BundleWriter
+from runtime_spec.bundle.manifest import (
     ALIGNMENT,
     ChatPieces,
     Config,

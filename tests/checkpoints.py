@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.checkpoint import FULL, SLIDING, DrafterConfig, TextConfig, expected_tensors
-from export.model_config import parse_drafter, parse_target
+from export.checkpoint.config import FULL, SLIDING, DrafterConfig, TextConfig, parse_drafter, parse_target
+from export.checkpoint.tensors import expected_tensors
 
 Buffer = bytes | memoryview
 # Values of the random block that tensors are cut from, of a small and of a large model. Odd and no multiple of 3, so

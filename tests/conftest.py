@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from export.cli import main
+from export.cli.main import main
 
 REQUIRED = "the export of the demo pair"
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from export.checkpoint import Checkpoint, expected_tensors
-from export.model_config import parse_drafter, parse_target
+from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.config import parse_drafter, parse_target
+from export.checkpoint.tensors import expected_tensors
 from tests.checkpoints import PRESETS, drafter_config, target_config, write_pair
 
 TINY = [name for name in PRESETS if name.startswith("tiny")]

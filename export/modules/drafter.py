@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from export.model_config import FULL, SLIDING, DrafterConfig
+from export.checkpoint.config import FULL, SLIDING, DrafterConfig
 from export.modules import layers as ops
 from export.modules.cache import PREFIX_STEP, Prefix, Window
 from export.modules.layer import DecoderLayer

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from export.model_config import TextConfig
+from export.checkpoint.config import TextConfig
 from export.modules import layers as ops
 from export.modules.layers import NewWeight, Weight
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from export.model_config import RopeConfig
+from export.checkpoint.config import RopeConfig
 
 HIDDEN = -1e4
 """Added to attention scores of slots that must not be seen; exp() of it is zero in float."""

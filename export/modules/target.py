@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from export.model_config import FULL, SLIDING, TextConfig
+from export.checkpoint.config import FULL, SLIDING, TextConfig
 from export.modules import layers as ops
 from export.modules.cache import PREFIX_STEP, Prefix, Window, update_cache
 from export.modules.layer import DecoderLayer

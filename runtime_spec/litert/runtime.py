@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from runtime_spec.bundle import Bundle, unpack_tokenizer
+from runtime_spec.bundle.reader import Bundle, unpack_tokenizer
 from runtime_spec.litert import assembly
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from export.apk.build import build_apk
-from export.apk.sign import debug_key
-from export.render import render
-from runtime_spec.manifest import Model
+from export.android.apk.build import build_apk
+from export.android.apk.sign import debug_key
+from export.android.render import render
+from runtime_spec.bundle.manifest import Model
 from tests.bundles import write_bundle
-from tests.export.test_render import NASTY
+from tests.export.android.test_render import NASTY
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ from unittest.mock import patch
 
 from litert_lm_builder import litertlm_builder
 
-from export.bundle import BundleWriter, Part, build_header
-from runtime_spec.bundle_digests import seal, sums_hex
-from runtime_spec.bundle_header import read_header
-from runtime_spec.manifest import ALIGNMENT
+from export.bundle.sections import Part, build_header
+from export.bundle.writer import BundleWriter
+from runtime_spec.bundle.digests import seal, sums_hex
+from runtime_spec.bundle.header import read_header
+from runtime_spec.bundle.manifest import ALIGNMENT
 from tests.bundles import TOKENIZER_JSON, manifest
 
 Cases = Iterator[tuple[str, bytes]]
@@ -200,7 +201,7 @@ def _bundle(folder: Path, tokenizer: bytes, traces: bytes) -> bytes:
     contents = {"llm_metadata": b"metadata", "tokenizer": tokenizer, "main": b"m" * 5000}
     writer = BundleWriter(folder / "contents.litertlm")
     writer.write_models([Part(name, _write(data)) for name, data in contents.items()])
-    with patch("export.bundle.pack_traces", return_value=traces):
+    with patch("export.bundle.writer.pack_traces", return_value=traces):
         writer.finish({}, manifest())
     return writer.path.read_bytes()
 

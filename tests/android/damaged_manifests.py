@@ -2,8 +2,8 @@
 
 import json
 
-from export.bundle import build_header
-from runtime_spec.manifest import ALIGNMENT
+from export.bundle.sections import build_header
+from runtime_spec.bundle.manifest import ALIGNMENT
 from tests.android.damaged import Cases, ranges_of, resealed
 
 VALUES = [

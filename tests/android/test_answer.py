@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from export.android.phone.answer import Answer
+from export.android.phone.judge import judge
+from export.android.phone.reference import Reference
 from export.errors import TraceError
-from export.phone.answer import Answer
-from export.phone.judge import judge
-from export.phone.reference import Reference
 from tests.android.test_app import APP, run_on_bundle
 
 

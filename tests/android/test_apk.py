@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from export.apk.build import build_apk
-from export.apk.libraries import _wanted_symbols
-from export.apk.sign import debug_key, own_key
-from export.cli import main
+from export.android.apk.build import build_apk
+from export.android.apk.libraries import _wanted_symbols
+from export.android.apk.sign import debug_key, own_key
+from export.android.render import ANDROID, BINDINGS, kotlin_string, render
+from export.cli.main import main
 from export.errors import ApkError
-from export.render import ANDROID, BINDINGS, kotlin_string, render
 from tests.android.dex import read_all
-from tests.export.apk.elves import elf
-from tests.export.apk.test_zip_writer import data_offset
-from tests.export.test_render import NASTY
+from tests.export.android.apk.elves import elf
+from tests.export.android.apk.test_zip_writer import data_offset
+from tests.export.android.test_render import NASTY
 
 AAPT2 = ANDROID / "androidx/target/tools/prebuilt/linux/aapt2_64"
 SMALL = 2_000_000

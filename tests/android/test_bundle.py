@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime_spec.bundle import Bundle, verify_hashes
+from runtime_spec.bundle.manifest import ALIGNMENT
+from runtime_spec.bundle.reader import Bundle, verify_hashes
 from runtime_spec.errors import BundleError
-from runtime_spec.manifest import ALIGNMENT
 from tests.android import damaged
 from tests.android.damaged_manifests import changed_manifests
 from tests.android.jvm import run_driver

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.record import prompts
+from export.choices.prompts import prompts
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import run_driver
 

@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from export.bundle import BundleWriter
-from export.cli import main
-from export.record import prompts
-from runtime_spec.bundle import Bundle
-from runtime_spec.bundle_digests import seal
+from export.bundle.writer import BundleWriter
+from export.choices.prompts import prompts
+from export.cli.main import main
+from runtime_spec.bundle.digests import seal
+from runtime_spec.bundle.reader import Bundle
 from tests.android.launcher import run, run_json
 from tests.bundles import write_bundle
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 
-from export.bundle import BundleWriter, Part
-from runtime_spec.bundle import Bundle
+from export.bundle.sections import Part
+from export.bundle.writer import BundleWriter
+from runtime_spec.bundle.reader import Bundle
 from tests.android.launcher import run, run_driver
 
 BLANK = {"header_sha256": "0" * 64, "header_sums": "0" * 32, "manifest_sha256": "0" * 64, "manifest_sums": "0" * 32}

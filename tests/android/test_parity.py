@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from export.bundle import BundleWriter
-from runtime_spec.bundle import Bundle
+from export.bundle.writer import BundleWriter
+from runtime_spec.bundle.reader import Bundle
 from runtime_spec.reference.trace import read_traces, trace_text
-from runtime_spec.scenario import DIGEST_FILE
+from runtime_spec.vectors.scenario import DIGEST_FILE
 from tests.android.launcher import ANDROID_APP, run, run_driver, run_json
 
 ARCHITECTURES = (None, "aarch64")

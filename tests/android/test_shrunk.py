@@ -10,8 +10,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from export.apk import dex, tools
-from export.apk.compile import compiled
+from export.android.apk import dex, tools
+from export.android.apk.compile import compiled
 
 ROOTS = """
 -keep class dev.slipstream.litert.BundleRuntime { public *; }

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import litert_lm
 
-from export.bench import NEW_TOKENS, measure
+from export.choices.device import MAX_DRAFT_TOKENS
 from export.demo.evaluate import held_out_prompts
-from export.device import MAX_DRAFT_TOKENS
+from export.evidence.speed import NEW_TOKENS, measure
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import SLIPSTREAM
 from tests.scale.run import machine

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from export.cli import DEMO
-from export.device import Device
-from export.float_ports import FloatDrafter, FloatTarget
+from export.choices.device import Device
+from export.choices.prompts import prompts
+from export.choices.recipe import Recipe
+from export.cli.main import DEMO
+from export.evidence.float_ports import FloatDrafter, FloatTarget
 from export.plan import make_plan
-from export.recipe import Recipe
-from export.record import prompts
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig

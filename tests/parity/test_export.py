@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from export.cli import DEMO, main
+from export.cli.main import DEMO, main
 from tests.checkpoints import write_pair
 
 KEYS = {

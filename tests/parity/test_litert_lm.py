@@ -4,7 +4,7 @@ reference loop says, on plain prompts and through the chat template."""
 import litert_lm
 import pytest
 
-from export.record import prompts
+from export.choices.prompts import prompts
 from runtime_spec.litert.runtime import Runtime
 
 NEW_TOKENS = 96

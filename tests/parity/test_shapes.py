@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import Gemma4ForConditionalGeneration
 
-from export.cli import main
+from export.cli.main import main
 from runtime_spec.litert.runtime import Runtime
 from tests.checkpoints import write_pair
 from tests.parity.test_litert_lm import engine_replies

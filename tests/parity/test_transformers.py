@@ -4,12 +4,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
-from export.checkpoint import Checkpoint
-from export.cli import DEMO
-from export.modules import weights
+from export.checkpoint.checkpoint import Checkpoint
+from export.choices.prompts import prompts
+from export.cli.main import DEMO
 from export.modules.drafter import Drafter
+from export.modules.fill import empty_weight, fill
 from export.modules.target import Target
-from export.record import prompts
 from runtime_spec.litert.runtime import Runtime
 from tests.checkpoints import write_pair
 
@@ -56,7 +56,7 @@ def test_every_stage_agrees(pair):
     expected = theirs(tokens, use_cache=True, output_hidden_states=True)
     embedded = decoder.embed_tokens(tokens)
     per_layer = decoder.get_per_layer_inputs(tokens, None) if config.per_layer_size else None
-    ours = weights.fill(Target(config, CAPACITY, True, weights.empty_weight), target)
+    ours = fill(Target(config, CAPACITY, True, empty_weight), target)
     caches = empty_caches(config)
     for begin, end in ((0, 60), (60, 61), (61, 66), (66, LENGTH)):
         part = None if per_layer is None else per_layer[:, begin:end]
@@ -91,11 +91,11 @@ def check_drafter(drafter, folder, config, caches, activations):
     ordering = None
     if drafter.config.use_ordered_embeddings:
         ordering = torch.from_numpy(drafter.tensors.read("masked_embedding.token_ordering"))
-    module = Drafter(drafter.config, sources, CAPACITY, ordering, weights.empty_weight)
+    module = Drafter(drafter.config, sources, CAPACITY, ordering, empty_weight)
     mask = torch.full((1, 1, 1, CAPACITY), -1e4)
     mask[..., :LENGTH] = 0
     used = {name: value for name, value in caches.items() if int(name.rsplit("_", 1)[1]) in sources.values()}
-    found = weights.fill(module, drafter)(activations, torch.tensor([LENGTH - 1], dtype=torch.int32), mask, **used)
+    found = fill(module, drafter)(activations, torch.tensor([LENGTH - 1], dtype=torch.int32), mask, **used)
     close(found["projected_activations"], expected.last_hidden_state)
     # Tokens outside the chosen clusters carry a filler on both sides, not the same one.
     chosen = expected.logits > expected.logits.min()

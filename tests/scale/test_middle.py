@@ -4,7 +4,7 @@ checkpoint than it may have at E2B's size. (E2B itself is too large for CI; its 
 import json
 from pathlib import Path
 
-from export.cli import DEMO
+from export.cli.main import DEMO
 from tests.checkpoints import write_pair
 from tests.scale.run import decode_with_litert_lm, export
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import runtime_spec
-from runtime_spec.branches import BRANCHES
-from runtime_spec.fuzz import WIDTH_SETS, scenario_lines
-from runtime_spec.mutants import MUTANTS
 from runtime_spec.reference import accept, decode_loop, plan
 from runtime_spec.reference.trace import HEADER_FIELDS, ROUND_FIELDS, STOP_REASONS, integers
+from runtime_spec.vectors.branches import BRANCHES
+from runtime_spec.vectors.fuzz import WIDTH_SETS, scenario_lines
+from runtime_spec.vectors.mutants import MUTANTS
 
 ROOT = Path(runtime_spec.__file__).parent
 DECODE, TRACES = ((ROOT / name).read_text(encoding="utf-8") for name in ("DECODE.md", "TRACES.md"))

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from runtime_spec import scenario
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
+from runtime_spec.vectors import scenario
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import java.util.zip.Deflater
 import java.util.zip.DeflaterOutputStream
 import kotlin.random.Random
 
-/** Small whole bundles in memory. The format's real writer is export/bundle.py; tests/android compares with it. */
+/** Small whole bundles in memory. The format's real writer is export/bundle/writer.py; tests/android compares with it. */
 internal object SmallBundle {
     val TOKENIZER = """{"model":{"type":"BPE","vocab":{}}}""".repeat(40).toByteArray()
     val TRACES = mapOf("chat" to "{\"text\":\"日本\"}\n", "plain" to "{\"trace\":1}\n{\"index\":0}\n")

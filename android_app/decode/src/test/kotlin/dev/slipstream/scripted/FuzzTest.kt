@@ -7,7 +7,7 @@ import kotlin.io.path.readLines
 import kotlin.io.path.readText
 
 class FuzzTest {
-    private val spec = repository.resolve("runtime_spec")
+    private val spec = repository.resolve("runtime_spec/vectors")
 
     @Test
     fun `ten thousand scenarios fold into the digest that Python prints`() {

@@ -87,6 +87,6 @@ class ScenarioTest {
 
     private companion object {
         @JvmStatic
-        fun files(): List<Path> = repository.resolve("runtime_spec/scenarios").listDirectoryEntries("*.json").sorted()
+        fun files(): List<Path> = repository.resolve("runtime_spec/vectors/scenarios").listDirectoryEntries("*.json").sorted()
     }
 }

@@ -1,0 +1,6 @@
+"""An APK from an exported Android project, without Gradle and without the Android SDK.
+
+build.py puts the steps in order: compile.py has Maven compile the project's own sources, dex.py runs R8, elf.py and
+libraries.py choose and check the native libraries, zip_writer.py lays everything out, sign.py signs and verifies.
+tools.py finds the programs. Imports the standard library, export.errors and export.render.
+"""

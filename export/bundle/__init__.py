@@ -1,0 +1,1 @@
+"""The .litertlm: its writer, its sections, its metadata, and what an export puts into it."""

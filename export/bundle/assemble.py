@@ -1,0 +1,142 @@
+"""Lowered graphs and checkpoints to the bundle's model sections."""
+
+from pathlib import Path
+
+from ai_edge_litert import schema_py_generated as schema
+
+from export.bundle.metadata import llm_metadata
+from export.bundle.sections import Group, Part, pack_tokenizer
+from export.bundle.writer import BundleWriter
+from export.graphs.flatbuffer import load
+from export.graphs.merge import merge
+from export.graphs.tidy import tidy
+from export.graphs.widths import with_width
+from export.plan import Plan
+from export.weights.plan import Weight, plan_weights
+from export.weights.stream import CheckpointSource, PlannedModel, write_group
+from runtime_spec.bundle.manifest import (
+    ALIGNMENT,
+    ChatPieces,
+    Config,
+    Manifest,
+    Model,
+    Recipe,
+    Signature,
+    TensorSpec,
+    Tokens,
+)
+
+DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT32: "int32"}
+
+
+def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedModel]:
+    """Every model of the bundle by section name, its weights planned but not read."""
+    widths = [(f"prefill_{n}", "prefill", n) for n in plan.device.prefill_lengths]
+    scored = [1, plan.device.draft_tokens + 1]
+    scored += [w for w in plan.device.all_verify_widths if w not in scored]
+    widths += [(plan.signature(w), "verify", w) for w in scored if w <= plan.capacity]
+    lowered = plan.width(plan.sentinel)
+    signatures = [(name, tidy(with_width(graphs[kind], lowered, plan.width(tokens)))) for name, kind, tokens in widths]
+    source = CheckpointSource(plan.target)
+    models = {"embedder": _planned("embedder", _single("embedder", graphs["embedder"]), source, plan)}
+    models["main"] = _planned("main", merge(signatures), source, plan)
+    if "per_layer_embedder" in graphs:
+        name = "per_layer_embedder"
+        models[name] = _planned(name, _single(name, graphs[name]), source, plan)
+    if plan.drafter:
+        model = _single("mtp_drafter", graphs["drafter"])
+        models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter), plan, "drafter.")
+    return models
+
+
+def _single(signature: str, path: Path) -> schema.ModelT:
+    return merge([(signature, tidy(load(path)))])
+
+
+def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan, prefix: str = "") -> PlannedModel:
+    weights = plan_weights(model, source.shape, lambda n, shape: plan.recipe.storage(prefix + n, shape))
+    return PlannedModel(name, model, weights, source)
+
+
+def write_models(
+    writer: BundleWriter,
+    plan: Plan,
+    models: dict[str, PlannedModel],
+    chat: ChatPieces | None,
+    template: str | None,
+) -> None:
+    """Phase one of the bundle: metadata, tokenizer and models, streamed. `template` is Jinja that LiteRT-LM can run."""
+    files = plan.target.tokenizer
+    metadata = llm_metadata(tokens(plan), plan.capacity, chat, template)
+
+    def grouped(*names: str) -> Group:
+        return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))
+
+    parts = [
+        Part("llm_metadata", lambda stream: stream.write(metadata)),
+        Part("tokenizer", lambda stream: stream.write(pack_tokenizer(files.content()))),
+        grouped("embedder", "main"),
+    ]
+    parts += [grouped(name) for name in ("per_layer_embedder", "drafter") if name in models]
+    writer.write_models(parts)
+
+
+def tokens(plan: Plan) -> Tokens:
+    files = plan.target.tokenizer
+    return Tokens(files.bos, files.pad, tuple(files.stop))
+
+
+def manifest(plan: Plan, models: dict[str, PlannedModel], chat: ChatPieces | None) -> Manifest:
+    """The manifest without what is only known once the bundle is written."""
+    text, drafter = plan.target.config, plan.drafter
+    kv = text.kv_layers
+    config = Config(
+        vocab_size=text.vocab_size,
+        hidden_size=text.hidden_size,
+        num_layers=text.num_layers,
+        sliding_window=text.sliding_window,
+        layer_types=text.layer_types,
+        kv_heads=tuple(text.kv_heads[i] for i in kv),
+        head_dims=tuple(text.head_dims[i] for i in kv),
+        kv_layers=kv,
+        drafter_kv_layers=dict(text.drafter_kv_layers),
+        per_layer_size=text.per_layer_size,
+        softcap=text.softcap,
+    )
+    stored = {
+        model.name: {w.name: _storage(w) for w in model.weights if w.storage.bits < 32 or len(w.shape) > 1}
+        for model in models.values()
+    }
+    return Manifest(
+        target=Model(plan.target.id, plan.target.model_type),
+        drafter=Model(drafter.id, drafter.model_type) if drafter else None,
+        config=config,
+        context_length=plan.capacity,
+        draft_tokens=plan.device.draft_tokens,
+        prefill_lengths=plan.device.prefill_lengths,
+        verify_widths=tuple(w for w in plan.device.all_verify_widths if w <= plan.capacity),
+        signatures={name: _signatures(model.model) for name, model in models.items()},
+        tokens=tokens(plan),
+        chat=chat,
+        recipe=Recipe(plan.recipe.name, stored),
+        skipped=tuple(tower.name for tower in plan.target.skipped),
+    )
+
+
+def _storage(weight: Weight) -> str:
+    if weight.storage.bits == 32:
+        return "float32"
+    return f"int{weight.storage.bits}" + (f" block {weight.storage.block}" if weight.storage.block else "")
+
+
+def _signatures(model: schema.ModelT) -> dict[str, Signature]:
+    found = {}
+    for definition in model.signatureDefs:
+        tensors = model.subgraphs[definition.subgraphIndex].tensors
+
+        def specs(maps, tensors=tensors) -> dict[str, TensorSpec]:
+            named = sorted((m.name.decode(), tensors[m.tensorIndex]) for m in maps)
+            return {name: TensorSpec(DTYPES[t.type], tuple(int(n) for n in t.shape)) for name, t in named}
+
+        found[definition.signatureKey.decode()] = Signature(specs(definition.inputs), specs(definition.outputs))
+    return found

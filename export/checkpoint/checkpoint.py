@@ -1,0 +1,139 @@
+"""A Hugging Face folder or hub id → a checked checkpoint: config, tokenizer files, and tensors ready to be streamed.
+
+Everything is checked before any work: dialect, names, shapes and sizes of the tensors. Imports neither torch nor
+transformers. Its parts are model_config.py, model_tensors.py, safetensors_file.py and tokenizer_files.py; stages
+import their names from here.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.checkpoint.config import (
+    DRAFTER_TYPE,
+    TARGET_PREFIXES,
+    DrafterConfig,
+    TextConfig,
+    parse_drafter,
+    parse_target,
+)
+from export.checkpoint.hub import checkpoint_folder
+from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
+from export.checkpoint.tensors import SkippedTower, check_tensors, skipped_towers
+from export.checkpoint.tokenizer import TokenizerFiles
+from export.errors import CheckpointError
+
+PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+SMALL_FILES = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+    INDEX_NAME,
+)  # fmt: skip
+# Below this the fingerprint covers every byte; above it, sizes, times and samples.
+FULL_HASH_BYTES = 256 << 20
+SAMPLE_BYTES, SAMPLES = 1 << 20, 16
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle."""
+
+    id: str
+    folder: Path
+    role: str
+    model_type: str
+    prefix: str
+    config: TextConfig | DrafterConfig
+    tensors: TensorIndex
+    tokenizer: TokenizerFiles | None
+    skipped: tuple[SkippedTower, ...]
+
+    @classmethod
+    def open(cls, folder_or_hub_id: str | Path, role: str | None = None) -> "Checkpoint":
+        """Opens a folder; an `org/name` that is not a path is first fetched from the Hugging Face hub.
+
+        `role` ("target" or "drafter") is what it is wanted for, None when either will do. A target needs a tokenizer.
+        Raises CheckpointError.
+        """
+        folder = checkpoint_folder(folder_or_hub_id)
+        _refuse_pickles(folder)
+        values = _config(folder)
+        model_type = values.get("model_type")
+        found_role = "drafter" if model_type == DRAFTER_TYPE else "target"
+        if role not in (None, found_role):
+            raise _error(f"Checkpoint is not a {role}", f"a {role}", f"model_type {model_type}, a {found_role}", folder)
+        parse = parse_drafter if found_role == "drafter" else parse_target
+        config = parse(values, folder / "config.json")
+        text = config if found_role == "target" else config.text
+        prefix = TARGET_PREFIXES.get(model_type, "model.")
+        tensors = TensorIndex.open(folder)
+        check_tensors(tensors, config, prefix, folder)
+        tokenizer = None
+        if found_role == "target" or (folder / "tokenizer.json").exists():
+            tokenizer = TokenizerFiles.read(folder, values, text.vocab_size)
+        name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
+        return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped_towers(tensors))
+
+    @property
+    def text(self) -> TextConfig:
+        """The decoder's config, of a target and a drafter alike."""
+        return self.config.text if isinstance(self.config, DrafterConfig) else self.config
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) that changes when the checkpoint does: the key of a work folder.
+
+        Small files and tensor headers count whole; tensors too up to FULL_HASH_BYTES, beyond that by size, time of
+        change and samples. So it may differ between copies of one large checkpoint: it has no place in a bundle.
+        """
+        digest = hashlib.sha256(f"{self.role}\n{self.config!r}\n".encode())
+        for path in (self.folder / name for name in SMALL_FILES):
+            if path.exists():
+                digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        whole = sum(file.size for file in self.tensors.files) <= FULL_HASH_BYTES
+        for file in self.tensors.files:
+            digest.update(f"{file.path.name} {file.size}\n".encode())
+            _hash_file(digest, file, whole)
+        return digest.hexdigest()
+
+
+def _refuse_pickles(folder: Path) -> None:
+    if (folder / INDEX_NAME).exists() or (folder / SINGLE_NAME).exists():
+        return
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    found = f"{pickles[0]}, a pickle: reading it can run code" if pickles else "neither of them"
+    title = "Pickle checkpoint refused" if pickles else "Checkpoint has no weights"
+    action = "Save it as safetensors (save_pretrained does) and name that folder."
+    raise CheckpointError(
+        title, expected=f"{SINGLE_NAME} or {INDEX_NAME}", found=found, where=str(folder), action=action
+    )
+
+
+def _config(folder: Path) -> dict:
+    path = folder / "config.json"
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise _error("config.json can't be read", "a JSON object", str(error), path) from error
+    model_type = values.get("model_type") if isinstance(values, dict) else None
+    supported = [*TARGET_PREFIXES, DRAFTER_TYPE]
+    if not isinstance(model_type, str) or model_type not in supported:
+        expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
+        raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
+    return values
+
+
+def _hash_file(digest, file: TensorFile, whole: bool) -> None:
+    if whole:
+        step = SAMPLE_BYTES
+    else:
+        digest.update(f"{os.stat(file.path).st_mtime_ns}\n".encode())
+        digest.update(os.pread(file.file.fileno(), 8 + file.header_bytes, 0))
+        step = max(SAMPLE_BYTES, file.size // SAMPLES)
+    for begin in range(0, file.size, step):
+        digest.update(os.pread(file.file.fileno(), SAMPLE_BYTES, begin))
+
+
+def _error(title: str, expected: str, found: str, where: Path) -> CheckpointError:
+    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, a fine-tune or an assistant of them)."
+    return CheckpointError(title, expected=expected, found=found, where=str(where), action=action)

@@ -1,0 +1,1 @@
+"""What a user chooses: device, recipe, prompts. Imports errors only, and nothing heavy: `--help` reads it."""

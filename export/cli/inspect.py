@@ -1,0 +1,44 @@
+"""`python -m export inspect`: what a bundle holds."""
+
+import json
+from pathlib import Path
+
+from runtime_spec.bundle.reader import Bundle
+
+
+def describe(path: Path) -> dict:
+    """Sections, signatures, quantisation, shared weights and the manifest, as one JSON object."""
+    with Bundle.open(path) as bundle:
+        manifest = json.loads(bundle.manifest.to_json())
+        sections = [
+            {key: section[key] for key in ("name", "begin", "end", "sha256")}
+            | {"bytes": section["end"] - section["begin"]}
+            for section in manifest["sections"]
+        ]
+    return {
+        "file": path.name,
+        "bytes": path.stat().st_size,
+        "sections": sections,
+        "signatures": manifest["signatures"],
+        "quantisation": manifest["recipe"],
+        "shared_weights": manifest["shared_weights"],
+        "manifest": {key: value for key, value in manifest.items() if key not in ("sections", "signatures", "recipe")},
+    }
+
+
+def show(found: dict, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"{found['file']}  {found['bytes']:,} bytes")
+    for section in found["sections"]:
+        print(f"  {section['name']:20} {section['bytes']:>14,}  {section['sha256'][:16]}")
+    for model, signatures in found["signatures"].items():
+        for name, signature in signatures.items():
+            shapes = ", ".join(f"{key}{value['shape']}" for key, value in list(signature["inputs"].items())[:3])
+            print(f"  {model}.{name}: {len(signature['inputs'])} inputs ({shapes}, ...)")
+    for shared in found["shared_weights"]:
+        print(
+            f"  shared: {shared['name']} {shared['end'] - shared['begin']:,} bytes by {', '.join(shared['sections'])}"
+        )
+    print(f"  recipe {found['quantisation']['name']}, context {found['manifest']['context_length']}")

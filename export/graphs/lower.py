@@ -1,0 +1,181 @@
+"""Torch modules to LiteRT graphs without weights.
+
+Every parameter stands over an anonymous mapping that is never touched; litert-torch's constant inlining is given a
+version that names each parameter instead of reading it; after the converter's passes each becomes an external
+constant, so that the flatbuffer holds a tensor `weight/<checkpoint name>/` with an empty buffer. `quantize` fills it.
+A graph depends on configs alone: fine-tunes of one model share it.
+"""
+
+import math
+import mmap
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from litert_converter.mlir import ir, passmanager
+from litert_converter.mlir._mlir_libs import converter_api_ext
+from litert_converter.mlir.dialects import stablehlo
+from litert_torch import backend
+from litert_torch._convert import core, litert_converter, signature
+from litert_torch.backend import inline_consts, lowerings
+from litert_torch.backend.lowerings import utils as lowering_utils
+
+from export.modules import (
+    cache,
+    selection,  # noqa: F401  (register the operations that are lowered below)
+)
+
+MAP_NORESERVE = 0x4000
+WEIGHT_PREFIX = "weight/"
+RESOURCE = re.compile(r'dense_resource<"?(W@[^">]+)"?>')
+
+
+def placeholder(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Zeros that cost address space only, as long as nobody reads them."""
+    count = max(1, math.prod(shape))
+    region = mmap.mmap(-1, count * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+    return torch.frombuffer(region, dtype=dtype, count=count).view(shape)
+
+
+def placeholder_weight(*shape: int) -> torch.nn.Parameter:
+    return torch.nn.Parameter(placeholder(shape), requires_grad=False)
+
+
+def named_weight(*_):
+    """Stands for a parameter in the exported program; only its lowering is ever used."""
+    raise RuntimeError("named_weight is lowered, never called")
+
+
+@lowerings.lower(named_weight)
+def _lower_named_weight(context, name: str, tensor: torch.Tensor):
+    element = lowering_utils.torch_dtype_to_ir_element_type(tensor.dtype)
+    kind = ir.RankedTensorType.get(tensor.shape, element)
+    view = memoryview(tensor.detach().numpy())
+    return inline_consts._build_const(ir.DenseResourceElementsAttr.get_from_buffer(view, f"W@{name}", kind), kind)
+
+
+@lowerings.lower(torch.ops.slipstream.update_cache)
+def _lower_update_cache(context, cache_value: ir.Value, update: ir.Value, start: ir.Value, dim: int):
+    zero = lowering_utils.splat(0, ir.IntegerType.get_signless(32), [])
+    starts = [zero] * 4
+    starts[dim] = start
+    return stablehlo.dynamic_update_slice(cache_value, update, starts)
+
+
+@lowerings.lower(torch.ops.slipstream.read_window)
+def _lower_read_window(context, source: ir.Value, begin: ir.Value, size: int, dim: int):
+    zero = lowering_utils.splat(0, ir.IntegerType.get_signless(32), [])
+    starts, sizes = [zero] * 4, list(ir.RankedTensorType(source.type).shape)
+    starts[dim], sizes[dim] = begin, size
+    return stablehlo.dynamic_slice(source, starts, sizes)
+
+
+@lowerings.lower(torch.ops.slipstream.read_prefix)
+def _lower_read_prefix(context, source: ir.Value, count: ir.Value, dim: int):
+    return stablehlo.custom_call([source.type], [source, count], f"slipstream.read_prefix.{dim}")
+
+
+@lowerings.lower(torch.ops.slipstream.prefix_length)
+def _lower_prefix_length(context, newest: ir.Value, capacity: int):
+    def number(value: int) -> ir.Value:
+        return lowering_utils.splat(value, ir.IntegerType.get_signless(32), [])
+
+    step = number(cache.PREFIX_STEP)
+    steps = stablehlo.add(stablehlo.divide(newest, step), number(1))
+    return stablehlo.minimum(stablehlo.multiply(steps, step), number(capacity))
+
+
+@lowerings.lower(torch.ops.slipstream.kth_largest)
+def _lower_kth_largest(context, values: ir.Value, k: int):
+    kind = ir.RankedTensorType.get([1], ir.RankedTensorType(values.type).element_type)
+    return stablehlo.custom_call([kind], [values], f"slipstream.kth_largest.{k}")
+
+
+@lowerings.lower(torch.ops.slipstream.spread_mask)
+def _lower_spread_mask(context, mask: ir.Value, group_of: ir.Value):
+    (members,) = ir.RankedTensorType(group_of.type).shape
+    kind = ir.RankedTensorType.get([1, members], ir.RankedTensorType(mask.type).element_type)
+    return stablehlo.custom_call([kind], [mask, group_of], "slipstream.spread_mask.0")
+
+
+def inline_named(program: torch.export.ExportedProgram) -> None:
+    """litert_torch.backend.inline_consts.inline_consts, but parameters become `named_weight` nodes."""
+    user, _ = program._get_flat_args_with_check(*program.example_inputs)
+    flat = program._graph_module_flat_inputs(*program.example_inputs)
+    constants = flat[: -len(user)] if user else flat
+    parameters = program.graph_signature.inputs_to_parameters
+    for tensor, node in zip(constants, list(program.graph.nodes)[: len(constants)], strict=True):
+        name = parameters.get(node.name)
+        node.op = "call_function"
+        node.target = named_weight if name else inline_consts.tensor_lowering_placeholder
+        node.args = (name, tensor) if name else (tensor,)
+    program.graph_signature.input_specs = program.graph_signature.input_specs[len(constants) :]
+
+
+def lower(name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], out: Path) -> None:
+    """Lowers `module` as signature `name` and writes the weightless flatbuffer to `out`."""
+    inline_consts.inline_consts = inline_named
+    wanted = signature.Signature(name, module.eval(), None, inputs)
+    with torch.no_grad():
+        program = core.export_torch_signature(wanted, run_decompositions=False)
+        program = core._run_convert_passes(program)
+    context = backend.export_utils.create_ir_context()
+    constants = inline_consts.InlineConstsContext(enable_resource_constants=True)
+    lowered = backend.export.exported_program_to_mlir(program, ir_context=context, lowering_context_plugins=[constants])
+    converter_api_ext.set_signature(
+        lowered.module.operation,
+        signature_name=name,
+        input_names=wanted.flat_arg_names,
+        output_names=litert_converter._get_output_names(program, lowered),
+    )
+    merged = converter_api_ext.merge_modules([lowered.module])
+    config = converter_api_ext.ConvertToTFLConfig()
+    config.model_origin_framework = "PYTORCH"
+    config.unsafe_fuse_dynamic_shaped_broadcast = True
+    config.canonicalizing_inf_as_min_max_float = False
+    config.enable_x64 = False
+    with context:
+        converter_api_ext.run_convert_to_tfl_passes(merged, passmanager.PassManager(), config)
+        externalize(merged)
+    temporary = out.with_suffix(f".{os.getpid()}")
+    litert_converter.LazyModelExporter(module=merged).to_file(str(temporary))
+    temporary.replace(out)
+
+
+def externalize(module) -> None:
+    """Every named constant becomes a `tfl.external_const`, which the writer leaves without bytes.
+
+    Each name has its own buffer index: with one index, the writer merges weights of the same shape in silence.
+    """
+    root = module.operation if isinstance(module, ir.Module) else module
+    index_type = ir.IntegerType.get_signless(32, root.context)
+    indices: dict[str, int] = {}
+    for operation, name in [*_named_constants(root)]:
+        index = indices.setdefault(name, len(indices) + 1)
+        with ir.Location.name(f"{WEIGHT_PREFIX}{name}/", context=root.context):
+            external = ir.Operation.create(
+                "tfl.external_const",
+                results=[operation.results[0].type],
+                attributes={"buffer_index": ir.IntegerAttr.get(index_type, index)},
+                ip=ir.InsertionPoint(operation),
+            )
+        operation.results[0].replace_all_uses_with(external.results[0])
+        operation.erase()
+
+
+def _named_constants(operation):
+    if operation.name in ("arith.constant", "tfl.pseudo_const", "stablehlo.constant"):
+        value = operation.attributes["value"]
+        if not isinstance(value, (ir.DenseElementsAttr, ir.DenseFPElementsAttr, ir.DenseIntElementsAttr)):
+            found = RESOURCE.search(str(value))
+            if found:
+                yield operation, found.group(1).removeprefix("W@")
+    for region in operation.regions:
+        for block in region.blocks:
+            for child in block.operations:
+                yield from _named_constants(child.operation)
+
+
+NewWeight = Callable[..., torch.nn.Parameter]

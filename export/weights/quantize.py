@@ -1,0 +1,59 @@
+"""Rows of a checkpoint to stored bytes, equal bit for bit to ai-edge-quantizer's.
+
+int8: scale = max|row| / 127. int4: max / 7, per row or per block of columns; block scales pass through bf16 to fp16.
+Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are reused: fresh 8 MB chunks
+raised resident memory to 8.5 GB at E2B's size.
+"""
+
+import torch
+
+from export.choices.recipe import Storage
+
+FLOOR = 1e-9
+"""ai-edge-quantizer's smallest max|w|, so that a row of zeros has a scale."""
+CHUNK_BYTES = 2 << 20
+
+
+class Quantizer:
+    """Quantises blocks of at most `capacity` elements into reused buffers: a result is valid until the next call."""
+
+    def __init__(self, capacity: int):
+        self.values = torch.empty(capacity)
+        self.codes = torch.empty(capacity, dtype=torch.int8)
+        self.packed = torch.empty(capacity // 2, dtype=torch.uint8)
+        self.low, self.high = torch.empty(capacity), torch.empty(capacity)
+
+    def store(self, rows: torch.Tensor, storage: Storage, scales: torch.Tensor | None) -> torch.Tensor:
+        """Rows [n, k] of any float type to bytes; int8[n, k], uint8[n, k / 2] (low nibble first) or float[n, k].
+
+        `scales` receives float32[n], or float16[n * k / block]."""
+        count, width = rows.shape
+        values = self.values[: count * width].view(count, width)
+        values.copy_(rows)
+        if storage.bits == 32:
+            return values
+        groups = values.view(-1, storage.block) if storage.block else values
+        low, high = self.low[: len(groups)], self.high[: len(groups)]
+        torch.amin(groups, 1, out=low)
+        torch.amax(groups, 1, out=high)
+        torch.maximum(low.neg_(), high, out=high)
+        high.clamp_min_(FLOOR).div_(127 if storage.bits == 8 else 7)
+        scales.copy_(high.to(torch.bfloat16) if storage.block else high)
+        groups.div_((scales.float() if storage.block else high)[:, None]).round_()
+        codes = self.codes[: count * width].view(count, width)
+        codes.copy_(values)
+        return codes if storage.bits == 8 else self._pack(codes)
+
+    def _pack(self, codes: torch.Tensor) -> torch.Tensor:
+        """Two codes to a byte: each pair is one little-endian int16."""
+        packed = self.packed[: codes.numel() // 2].view(codes.shape[0], -1)
+        pairs = codes.view(torch.uint8).view(torch.int16)
+        low = pairs & 15
+        packed.copy_(low.bitwise_or_((pairs >> 4) & 0xF0))
+        return packed
+
+
+def row_chunks(rows: int, width: int) -> list[tuple[int, int]]:
+    """Row ranges of about CHUNK_BYTES of float each."""
+    step = max(1, CHUNK_BYTES // (4 * width))
+    return [(begin, min(begin + step, rows)) for begin in range(0, rows, step)]

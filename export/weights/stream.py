@@ -1,0 +1,162 @@
+"""Models into a bundle, one tensor at a time: read a block of rows, quantise it, write it where its buffer lies.
+
+No float copy of the model and no intermediate .tflite exists. Models of one group follow each other as
+
+    root A | root B | weights both use | A's own | B's own
+
+and each one's section runs from its root to the last byte it uses: sections may overlap, and what two models use
+stands in the file once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import torch
+from ai_edge_litert import schema_py_generated as schema
+
+from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.names import tensor_name
+from export.weights.plan import ALIGNMENT, Weight, pack
+from export.weights.quantize import CHUNK_BYTES, Quantizer, row_chunks
+from runtime_spec.bundle.manifest import SharedWeights
+
+TORCH_TYPES = {"BF16": torch.bfloat16, "F32": torch.float32, "F16": torch.float16}
+
+
+class WeightSource(Protocol):
+    """Where the values of a model's weights come from."""
+
+    def key(self, name: str) -> str:
+        """The same for two weights exactly if their values are the same tensor."""
+
+    def shape(self, name: str) -> tuple[int, ...]: ...
+
+    def rows(self, name: str, begin: int, end: int) -> torch.Tensor:
+        """Rows begin..end as [n, k] in any float type, valid until the next call; a vector is its one row."""
+
+
+class CheckpointSource:
+    """Weights by traced parameter name, read with pread (mapped pages would count as resident memory)."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self.checkpoint, self.scratch = checkpoint, bytearray(CHUNK_BYTES)
+
+    def key(self, name: str) -> str:
+        return f"{self.checkpoint.role}:{tensor_name(self.checkpoint, name)}"
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.checkpoint.tensors.info(tensor_name(self.checkpoint, name)).shape
+
+    def rows(self, name: str, begin: int, end: int) -> torch.Tensor:
+        stored = tensor_name(self.checkpoint, name)
+        info = self.checkpoint.tensors.info(stored)
+        if len(info.shape) == 1:
+            return torch.from_numpy(self.checkpoint.tensors.read(stored))[None]
+        needed = (end - begin) * info.row_bytes
+        if len(self.scratch) < needed:
+            self.scratch = bytearray(needed)
+        view = self.checkpoint.tensors.rows(stored, begin, end, self.scratch)
+        return torch.frombuffer(view, dtype=TORCH_TYPES[info.dtype]).view(end - begin, info.shape[1])
+
+
+@dataclass
+class PlannedModel:
+    """A graph whose weights are planned, and what fills them."""
+
+    name: str
+    model: schema.ModelT
+    weights: list[Weight]
+    source: WeightSource
+    root_size: int = field(init=False)
+
+    def __post_init__(self):
+        self.root_size = len(pack(self.model))
+
+    def write_root(self, stream: BinaryIO, begin: int) -> None:
+        root = pack(self.model)
+        if len(root) != self.root_size:
+            raise AssertionError(f"root of {self.name} changed from {self.root_size} to {len(root)} bytes")
+        stream.seek(begin)
+        stream.write(root)
+
+
+def write_group(
+    stream: BinaryIO, models: Sequence[PlannedModel], section_alignment: int
+) -> tuple[dict[str, tuple[int, int]], tuple[SharedWeights, ...]]:
+    """Writes `models` from the stream's position 0 on. Returns their sections and what they share.
+
+    Two models share a weight when it is the same tensor stored the same way."""
+    begins, cursor = [], 0
+    for model in models:
+        cursor = _up(cursor, section_alignment)
+        begins.append(cursor)
+        cursor += model.root_size
+    ends = [b + m.root_size for b, m in zip(begins, models, strict=True)]
+    users: dict[tuple, list[tuple[int, Weight]]] = {}
+    for i, model in enumerate(models):
+        for weight in model.weights:
+            users.setdefault((model.source.key(weight.name), weight.storage.bits, weight.storage.block), []).append(
+                (i, weight)
+            )
+    shared, writer = [], _WeightWriter(stream)
+    for (key, *_), users_of_key in sorted(users.items(), key=lambda item: len(item[1]) == 1):
+        first_model, first = users_of_key[0]
+        start = cursor = _up(cursor, ALIGNMENT)
+        cursor = writer.write(first, models[first_model].source, cursor, [weight for _, weight in users_of_key])
+        for i, weight in users_of_key:
+            _relative(weight, first, start, begins[i])
+            ends[i] = cursor
+        if len(users_of_key) > 1:
+            shared.append(SharedWeights(key, start, cursor, tuple(models[i].name for i, _ in users_of_key)))
+    for model, model_begin in zip(models, begins, strict=True):
+        model.write_root(stream, model_begin)
+    return {m.name: (b, e) for m, b, e in zip(models, begins, ends, strict=True)}, tuple(shared)
+
+
+def _relative(weight: Weight, first: Weight, start: int, section_begin: int) -> None:
+    weight.buffer.offset, weight.buffer.size = start - section_begin, weight.nbytes
+    if weight.scale_buffer is not None:
+        weight.scale_buffer.offset = _up(start + weight.nbytes, ALIGNMENT) - section_begin
+        weight.scale_buffer.size = 2 * weight.num_scales
+
+
+class _WeightWriter:
+    def __init__(self, stream: BinaryIO):
+        self.stream, self.quantizer = stream, None
+
+    def write(self, weight: Weight, source: WeightSource, start: int, users: list[Weight]) -> int:
+        """Streams the codes at `start` and block scales behind them; row scales go into every user's root."""
+        rows, width = weight.shape if len(weight.shape) == 2 else (1, int(np.prod(weight.shape)))
+        storage = weight.storage
+        scales = None
+        if storage.bits < 32:
+            scales = torch.empty(weight.num_scales, dtype=torch.float16 if storage.block else torch.float32)
+        per_row = weight.num_scales // rows
+        self.stream.seek(start)
+        for begin, end in row_chunks(rows, width):
+            values = source.rows(weight.name, begin, end)
+            part = scales[begin * per_row : end * per_row] if scales is not None else None
+            stored = self._quantizer((end - begin) * width).store(values, storage, part)
+            self.stream.write(memoryview(stored.numpy()).cast("B"))
+        cursor = start + weight.nbytes
+        if scales is None:
+            return cursor
+        if storage.block:
+            cursor = _up(cursor, ALIGNMENT)
+            self.stream.seek(cursor)
+            self.stream.write(scales.numpy().tobytes())
+            return cursor + 2 * weight.num_scales
+        for user in users:
+            user.scales[:] = scales.numpy()
+        return cursor
+
+    def _quantizer(self, elements: int) -> Quantizer:
+        if self.quantizer is None or self.quantizer.values.numel() < elements:
+            self.quantizer = Quantizer(max(elements, CHUNK_BYTES // 4))
+        return self.quantizer
+
+
+def _up(value: int, alignment: int) -> int:
+    return (value + alignment - 1) // alignment * alignment

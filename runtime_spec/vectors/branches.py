@@ -1,0 +1,151 @@
+"""The branches of the loop that a trace can show: each named scenario must reach the one it was made for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from runtime_spec.reference.plan import draft_count
+from runtime_spec.reference.trace import Header, Round, Trace
+from runtime_spec.vectors.scripted import Script
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A round, and what held when it began: budget left, free slots, the round before it in the trace."""
+
+    round: Round
+    header: Header
+    script: Script
+    before: Round | None
+    remaining: int
+    room: int
+
+    @property
+    def is_prefill(self) -> bool:
+        return self.before is None or self.before.stop_reason is not None
+
+    @property
+    def is_pass(self) -> bool:
+        """A verify pass that was not given up."""
+        return self.round.verify_width > 0 and self.round.stop_reason != "cancelled"
+
+    @property
+    def drafted(self) -> int:
+        return len(self.round.draft_tokens)
+
+    @property
+    def planned(self) -> int:
+        wanted = self.header.num_draft_tokens if self.script.drafter else 0
+        return draft_count(wanted, self.remaining, self.room, self.header.verify_widths)
+
+    @property
+    def is_whole(self) -> bool:
+        """Drafts were made, all of them accepted, nothing cut."""
+        return self.is_pass and 0 < self.drafted == self.round.num_accepted == len(self.round.emitted_tokens) - 1
+
+
+def all_accepted(step: Step) -> bool:
+    return step.is_whole and step.drafted == step.header.num_draft_tokens
+
+
+def reject_at_first(step: Step) -> bool:
+    return step.is_pass and step.drafted > 1 and step.round.num_accepted == 0
+
+
+def reject_at_last(step: Step) -> bool:
+    return step.is_pass and step.drafted > 1 and step.round.num_accepted == step.drafted - 1
+
+
+def zero_drafts(step: Step) -> bool:
+    return step.is_pass and step.drafted == 0 and step.round.verify_width == 1
+
+
+def stop_token_in_draft(step: Step) -> bool:
+    return step.round.stop_reason == "stop_token" and len(step.round.emitted_tokens) <= step.round.num_accepted
+
+
+def stop_token_is_bonus(step: Step) -> bool:
+    return step.round.stop_reason == "stop_token" and 0 < step.round.num_accepted < len(step.round.emitted_tokens)
+
+
+def budget_ends_mid_round(step: Step) -> bool:
+    """The budget, and nothing else, asked for fewer drafts, and they used it up."""
+    wanted = min(step.header.num_draft_tokens, step.room - 1)
+    is_bound = step.drafted == step.remaining - 1 < wanted
+    return step.round.stop_reason == "max_new_tokens" and step.is_whole and is_bound
+
+
+def cache_full_mid_draft(step: Step) -> bool:
+    """The cache, and nothing else, asked for fewer drafts, and they filled it."""
+    wanted = min(step.header.num_draft_tokens, step.remaining - 1)
+    is_bound = step.drafted == step.room - 1 < wanted
+    return step.round.stop_reason == "cache_full" and step.is_whole and is_bound
+
+
+def prompt_fills_cache(step: Step) -> bool:
+    return step.is_prefill and step.round.stop_reason == "cache_full" and len(step.round.emitted_tokens) == 1
+
+
+def argmax_tie(step: Step) -> bool:
+    """A row of logits with two largest ones decided an emitted token, and the lower id won."""
+    for i, token in enumerate(step.round.emitted_tokens):
+        row = step.script.logits.get(step.round.cache_length - len(step.round.emitted_tokens) + i, ())
+        if row and row.count(max(row)) > 1 and token == row.index(max(row)):
+            return True
+    return False
+
+
+def verify_width_at_capacity(step: Step) -> bool:
+    """The drafts that budget and cache allow need a pass that would end past the cache: fewer are made."""
+    wanted = min(step.header.num_draft_tokens, step.remaining - 1, step.room - 1)
+    wide_enough = [width for width in step.header.verify_widths if width > wanted]
+    return step.is_pass and 0 < step.drafted < wanted and wide_enough != [] and wide_enough[0] > step.room
+
+
+def drafter_returns_fewer(step: Step) -> bool:
+    return step.is_pass and step.drafted < step.planned
+
+
+def single_token_prompt(step: Step) -> bool:
+    return step.is_pass and step.round.index == 1 and step.round.position == 1
+
+
+def second_turn_after_stop(step: Step) -> bool:
+    """A prefill that starts with the stop token of the turn before."""
+    before, round = step.before, step.round
+    if before is None or before.stop_reason != "stop_token":
+        return False
+    return (round.bonus_token, round.position) == (before.emitted_tokens[-1], before.cache_length)
+
+
+def cancelled_mid_round(step: Step) -> bool:
+    """Given up after the pass, with drafts that the target would have accepted."""
+    round = step.round
+    agreed = round.draft_tokens[:1] == round.target_tokens[:1] != []
+    return round.stop_reason == "cancelled" and agreed and not step.is_prefill and round.cache_length == round.position
+
+
+BRANCHES: dict[str, Callable[[Step], bool]] = {
+    branch.__name__: branch
+    for branch in (
+        all_accepted, reject_at_first, reject_at_last, zero_drafts, stop_token_in_draft, stop_token_is_bonus,
+        budget_ends_mid_round, cache_full_mid_draft, prompt_fills_cache, argmax_tie, verify_width_at_capacity,
+        drafter_returns_fewer, single_token_prompt, second_turn_after_stop, cancelled_mid_round,
+    )
+}  # fmt: skip
+
+
+def steps(trace: Trace, script: Script) -> Iterator[Step]:
+    """The trace's rounds with the budget and the room that each began with."""
+    turns, before, remaining = iter(trace.header.turns), None, 0
+    for round in trace.rounds:
+        if before is None or before.stop_reason is not None:
+            remaining = next(turns).max_new_tokens
+        room = trace.header.capacity - round.position
+        yield Step(round, trace.header, script, before, remaining, room)
+        remaining -= len(round.emitted_tokens)
+        before = round
+
+
+def reached(trace: Trace, script: Script) -> set[str]:
+    """The names of the branches that the trace shows."""
+    return {name for step in steps(trace, script) for name, branch in BRANCHES.items() if branch(step)}

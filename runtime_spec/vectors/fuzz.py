@@ -1,0 +1,94 @@
+"""Ten thousand conversations drawn from their number, folded into one SHA-256 that every language must print."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from runtime_spec.errors import PromptTooLongError, UsageError
+from runtime_spec.reference.record import new_session, play_turn
+from runtime_spec.reference.session import Session
+from runtime_spec.reference.trace import Header, Round, Turn, header_line, integers, round_line
+from runtime_spec.vectors.scripted import MASK, DrafterScript, Script, scripted_pair, splitmix
+
+COUNT = 10_000
+WIDTH_SETS = ((1,), (1, 2), (1, 3), (1, 5), (1, 3, 5), (1, 2, 3, 4, 5, 6, 7, 8), (1, 4, 8), (1, 2, 4, 8, 16))
+
+
+class Draws:
+    """SplitMix64 as a stream of small numbers."""
+
+    def __init__(self, seed: int):
+        self.state = seed
+
+    def below(self, bound: int) -> int:
+        """The next number in 0..bound-1."""
+        value = splitmix(self.state)
+        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
+        return (value >> 33) % bound
+
+
+def scenario(number: int) -> tuple[Header, Script]:
+    """Scenario `number`. The order of the draws is part of the format: TRACES.md lists it."""
+    draws = Draws(number)
+    vocab = 5 + draws.below(60)
+    num_draft_tokens = draws.below(8)
+    verify_widths = WIDTH_SETS[draws.below(len(WIDTH_SETS))]
+    stop_tokens = tuple(range(draws.below(3)))
+    drafter = None
+    if draws.below(8) > 0:
+        hit_percent = draws.below(101)
+        fewer_percent = draws.below(50) if draws.below(4) == 0 else 0
+        drafter = DrafterScript(number + 1_000_000, hit_percent, fewer_percent)
+    turns = tuple(draw_turn(draws, vocab, is_first) for is_first in (True, *[False] * draws.below(3)))
+    capacity = max(1, len(turns[0].prompt_tokens) - 1 + draws.below(60))
+    header = Header(f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, turns)
+    return header, Script(number, vocab, drafter)
+
+
+def draw_turn(draws: Draws, vocab: int, is_first: bool) -> Turn:
+    """A turn; only later ones may be empty, which means going on."""
+    length = 1 + draws.below(12) if is_first else draws.below(6)
+    prompt_tokens = tuple(draws.below(vocab) for _ in range(length))
+    max_new_tokens = 1 + draws.below(24)
+    cancel_at = draws.below(16) if draws.below(4) == 0 else None
+    return Turn(prompt_tokens, max_new_tokens, cancel_at)
+
+
+def play(session: Session, turns: Iterable[Turn]) -> Iterator[Round | str]:
+    """The rounds of all turns; a string says why a turn was refused, after which the next one follows."""
+    for turn in turns:
+        try:
+            yield from play_turn(session, turn)
+        except PromptTooLongError:
+            yield "prompt_too_long"
+        except UsageError:
+            yield "nothing_to_decode"
+
+
+def scenario_lines(number: int) -> Iterator[str]:
+    """What scenario `number` adds to the digest: header, script, then a line for every round or refused turn."""
+    header, script = scenario(number)
+    target, drafter = scripted_pair(script, header.capacity, header.verify_widths)
+    yield header_line(header)
+    yield script_line(script)
+    for round in play(new_session(header, target, drafter), header.turns):
+        yield f'{{"refused":"{round}"}}' if isinstance(round, str) else round_line(round)
+
+
+def script_line(script: Script) -> str:
+    """A script as canonical JSON. Slots of `logits` are written in ascending order."""
+    drafter = "null"
+    if script.drafter is not None:
+        drafter = (
+            f'{{"seed":{script.drafter.seed},"hit_percent":{script.drafter.hit_percent},'
+            f'"fewer_percent":{script.drafter.fewer_percent}}}'
+        )
+    logits = ",".join(f'"{slot}":{integers(row)}' for slot, row in sorted(script.logits.items()))
+    return f'{{"seed":{script.seed},"vocab":{script.vocab},"drafter":{drafter},"logits":{{{logits}}}}}'
+
+
+def digest(count: int = COUNT) -> str:
+    """SHA-256 over the lines of scenarios 0..count-1, each line followed by a newline, as 64 hex characters."""
+    sha = hashlib.sha256()
+    for number in range(count):
+        sha.update(("\n".join(scenario_lines(number)) + "\n").encode())
+    return sha.hexdigest()

@@ -1,0 +1,269 @@
+"""The Android project: constants that survive, the same bytes twice, and a user's changes that stay."""
+
+import hashlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from export.android.render import ANDROID, BINDINGS, ROOT, TEMPLATE, bindings, kotlin_string, render
+from runtime_spec.bundle.manifest import Model
+from runtime_spec.bundle.reader import Bundle
+from tests.bundles import write_bundle
+
+NASTY = 'a"b\\c$d${e}\n\r\t\b\0/* */ \u2028 \ud55c\U0001f600 \'"""$'
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    write_bundle(tmp_path / "out" / "model.litertlm")
+    return tmp_path / "out"
+
+
+def rendered(out):
+    return render(out / "model.litertlm", out)
+
+
+def digests(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def kotlin_value(literal):
+    """What a Kotlin compiler makes of a string literal."""
+    assert literal[0] == literal[-1] == '"' and re.fullmatch(
+        r'(?:[ !#%-\[\]-~]|\\[\\"$]|\\u[0-9a-f]{4})*', literal[1:-1]
+    )
+    text = re.sub(r"\\u([0-9a-f]{4})|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], literal[1:-1])
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def test_every_file_of_template_and_sources_is_there_unchanged(out):
+    project = rendered(out).folder
+    sources = [file for name in ("decode", "litert", "app") for file in (ANDROID / name / "src/main").rglob("*")]
+    for base, files in ((TEMPLATE, TEMPLATE.rglob("*")), (ANDROID, sources)):
+        for file in filter(Path.is_file, files):
+            copy = project / file.relative_to(base)
+            assert copy.read_bytes() == file.read_bytes() and copy.stat().st_mode == file.stat().st_mode
+    assert (project / "app/src/main/assets/model.litertlm").read_bytes() == (out / "model.litertlm").read_bytes()
+
+
+def test_the_template_holds_no_binaries_and_the_sources_no_launcher(out):
+    for file in TEMPLATE.rglob("*"):
+        if file.is_file():
+            file.read_text(encoding="utf-8")
+    assert not (rendered(out).folder / "cli").exists()
+
+
+def test_rendering_twice_gives_the_same_bytes(out, tmp_path):
+    first = digests(rendered(out).folder)
+    assert digests(rendered(out).folder) == first
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(out / "model.litertlm", other)
+    assert digests(rendered(other).folder) == first
+
+
+def test_constants(out):
+    text = (rendered(out).folder / BINDINGS).read_text()
+    with Bundle.open(out / "model.litertlm") as bundle:
+        manifest = bundle.manifest
+    assert f'BUNDLE_SHA256: String = "{manifest.manifest_sha256}"' in text
+    assert f"BUNDLE_SIZE: Long = {(out / 'model.litertlm').stat().st_size}L" in text
+    assert 'BUNDLE_ASSET: String? = "model.litertlm"' in text
+    assert 'TARGET_ID: String = "demo/target"' in text and 'DRAFTER_ID: String = "demo/drafter"' in text
+    assert "DRAFT_TOKENS: Int = 3" in text and "CONTEXT_LENGTH: Int = 64" in text
+
+
+def test_the_generated_file_has_what_the_hand_written_default_has(out):
+    """The app compiles against the one in the repository, and ships with this one."""
+    names = re.compile(r"\bval (\w+: [\w?]+)")
+    default = (ANDROID / BINDINGS).read_text()
+    assert names.findall((rendered(out).folder / BINDINGS).read_text()) == names.findall(default)
+
+
+def test_a_large_bundle_is_not_packed(out, monkeypatch):
+    monkeypatch.setattr("export.android.render.LARGEST_ASSET", 10)
+    result = rendered(out)
+    assert not result.has_asset and not (result.folder / "app/src/main/assets").exists()
+    assert "BUNDLE_ASSET: String? = null" in (result.folder / BINDINGS).read_text()
+
+
+def test_no_drafter(tmp_path):
+    write_bundle(tmp_path / "model.litertlm", drafter=None)
+    assert 'DRAFTER_ID: String = ""' in (rendered(tmp_path).folder / BINDINGS).read_text()
+
+
+@pytest.mark.parametrize("text", ["", NASTY, "owner/name", "\\", "$", '"', "\\u0041", "\r\n"])
+def test_strings_survive(text):
+    assert kotlin_value(kotlin_string(text)) == text
+
+
+def test_any_string_survives():
+    draw = random.Random(8)
+    letters = ['"', "\\", "$", "{", "}", "u", "0", "\n", "'", "a", "\ud800", "\U0001f600", "ß"]
+    for _ in range(2000):
+        text = "".join(draw.choices(letters, k=draw.randrange(9)))
+        assert kotlin_value(kotlin_string(text)) == text and kotlin_string(text).isascii()
+
+
+def test_ids_can_not_leave_their_literal(out):
+    with Bundle.open(out / "model.litertlm") as bundle:
+        manifest = bundle.manifest
+    from dataclasses import replace
+
+    text = bindings(replace(manifest, target=Model(NASTY, "gemma4")), 1, None)
+    line = next(line for line in text.split("\n") if "TARGET_ID" in line)
+    assert kotlin_value(line.split(" = ", 1)[1]) == NASTY
+
+
+def test_a_changed_source_stays_and_is_told(out):
+    project = rendered(out).folder
+    changed = project / "app/src/main/AndroidManifest.xml"
+    changed.write_text(changed.read_text() + "<!-- mine -->")
+    (project / BINDINGS).write_text("object ModelBindings")
+    (project / "build.gradle.kts").unlink()
+    (project / "notes.txt").write_text("mine")
+    result = rendered(out)
+    assert result.kept == ("app/src/main/AndroidManifest.xml",) and "mine" in changed.read_text()
+    assert "BUNDLE_SHA256" in (project / BINDINGS).read_text()
+    assert (project / "build.gradle.kts").exists() and (project / "notes.txt").exists()
+    assert rendered(out).kept == result.kept
+
+
+def test_what_an_export_no_longer_renders_is_removed(out, monkeypatch):
+    project = rendered(out).folder
+    monkeypatch.setattr("export.android.render.LARGEST_ASSET", 10)
+    rendered(out)
+    assert not (project / "app/src/main/assets/model.litertlm").exists()
+
+
+def test_a_newer_template_replaces_what_was_not_changed(out, tmp_path, monkeypatch):
+    project = rendered(out).folder
+    newer = tmp_path / "template"
+    shutil.copytree(TEMPLATE, newer)
+    (newer / "gradle.properties").write_text("org.gradle.jvmargs=-Xmx9g\n")
+    monkeypatch.setattr("export.android.render.TEMPLATE", newer)
+    assert rendered(out).kept == () and "Xmx9g" in (project / "gradle.properties").read_text()
+
+
+def test_the_check_runs_from_the_project_alone(out):
+    """No package of this repository, and nothing that is installed."""
+    folder = rendered(out).folder / "check"
+    found = subprocess.run(
+        [sys.executable, "-S", "-E", "-m", "export.android.phone", "reference.json"],
+        cwd=folder,
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 13 and "adb is missing" in found.stderr
+
+
+def test_versions_are_those_of_the_maven_build():
+    catalog = tomllib.loads((TEMPLATE / "gradle/libs.versions.toml").read_text())["versions"]
+    pins = {}
+    for pom in ANDROID.glob("**/pom.xml"):
+        if not {"target", "androidx-test"} & set(pom.parts):
+            tree = ET.parse(pom).getroot()
+            space = {"m": "http://maven.apache.org/POM/4.0.0"}
+            for element in tree.findall("m:properties/*", space):
+                pins[element.tag.split("}")[1].removesuffix(".version")] = element.text
+            for item in tree.iter(f"{{{space['m']}}}artifactItem"):
+                name = item.find("m:artifactId", space).text
+                pins.setdefault(name.removesuffix("-ktx"), item.find("m:version", space).text)
+    for name in catalog.keys() - {"agp", "litert"}:
+        assert catalog[name] == pins[name], name
+
+
+LIBRARIES = {
+    "androidx.activity": "activity.compose",
+    "androidx.collection": None,  # decode hands it on
+    "androidx.compose.foundation": "compose.foundation",
+    "androidx.compose.material": "compose.material.icons",
+    "androidx.compose.material3": "compose.material3",
+    "androidx.compose.runtime": "compose.runtime",
+    "androidx.compose.ui": "compose.ui",
+    "androidx.core": "core",
+    "androidx.lifecycle": "lifecycle.runtime.compose",
+    "androidx.lifecycle.createSavedStateHandle": "lifecycle.viewmodel.savedstate",
+    "androidx.lifecycle.viewmodel": "lifecycle.viewmodel.compose",
+    "kotlinx.coroutines": "coroutines.android",
+}
+
+
+def test_the_app_declares_every_library_that_it_imports():
+    """Maven has one class path with all of them: it would not tell."""
+    gradle = (TEMPLATE / "app/build.gradle.kts").read_text()
+    for file in (ANDROID / "app/src/main").rglob("*.kt"):
+        for name in re.findall(r"^import ((?:androidx|kotlinx|com|org)\.[\w.]+)", file.read_text(), flags=re.M):
+            library = LIBRARIES[max((key for key in LIBRARIES if f"{name}.".startswith(f"{key}.")), key=len)]
+            assert library is None or f"implementation(libs.{library})" in gradle, name
+
+
+def test_every_library_of_the_catalog_is_used_and_the_reverse():
+    catalog = tomllib.loads((TEMPLATE / "gradle/libs.versions.toml").read_text())
+    text = "".join(path.read_text() for path in TEMPLATE.glob("**/build.gradle.kts"))
+    used = set(re.findall(r"libs\.((?!plugins)[a-z0-9.]+)", text))
+    assert used == {name.replace("-", ".") for name in catalog["libraries"]}
+    plugins = set(re.findall(r"libs\.plugins\.([a-z.]+)", text))
+    assert plugins == {name.replace("-", ".") for name in catalog["plugins"]}
+    assert {library["version"]["ref"] for library in catalog["libraries"].values()} | {
+        plugin["version"]["ref"] for plugin in catalog["plugins"].values()
+    } == set(catalog["versions"])
+
+
+def test_litert_is_the_release_that_computes_here():
+    catalog = tomllib.loads((TEMPLATE / "gradle/libs.versions.toml").read_text())["versions"]
+    assert f"ai-edge-litert=={catalog['litert']}" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_sdk_levels_are_those_of_the_maven_build():
+    gradle, pom = (TEMPLATE / "app/build.gradle.kts").read_text(), (ANDROID / "app/pom.xml").read_text()
+    for name, tag in (("minSdk", "min.sdk"), ("targetSdk", "target.sdk"), ("versionCode", "version.code")):
+        assert re.search(rf"{name} = (\d+)", gradle)[1] == re.search(rf"<{tag}>(\d+)<", pom)[1]
+
+
+class TestGradlew:
+    """The script that stands in for Gradle's wrapper, with a distribution made here."""
+
+    @pytest.fixture
+    def project(self, out, tmp_path):
+        project, inner = rendered(out).folder, tmp_path / "gradle-9.6.0" / "bin"
+        inner.mkdir(parents=True)
+        (inner / "gradle").write_text('#!/bin/sh\necho "ran: $*"\n')
+        archive = Path(shutil.make_archive(str(tmp_path / "gradle-9.6.0-bin"), "zip", tmp_path, "gradle-9.6.0"))
+        path = project / "gradle/wrapper/gradle-wrapper.properties"
+        sum = hashlib.sha256(archive.read_bytes()).hexdigest()
+        text = re.sub(r"distributionUrl=.*", f"distributionUrl=file\\\\://{archive}", path.read_text())
+        path.write_text(re.sub(r"(distributionSha256Sum)=.*", rf"\1={sum}", text))
+        return project
+
+    def run(self, project, tmp_path, *arguments):
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        return subprocess.run([project / "gradlew", *arguments], env=environment, capture_output=True, text=True)
+
+    def test_fetched_once_checked_and_run(self, project, tmp_path):
+        found = self.run(project, tmp_path, "installDebug", "a b")
+        assert found.returncode == 0 and found.stdout == f"ran: -p {project} installDebug a b\n"
+        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
+        found = self.run(project, tmp_path, "tasks")
+        assert found.returncode == 0 and "fetching" not in found.stderr
+
+    def test_an_archive_of_another_sum_is_never_run(self, project, tmp_path):
+        with (tmp_path / "gradle-9.6.0-bin.zip").open("ab") as archive:
+            archive.write(b"x")
+        found = self.run(project, tmp_path, "tasks")
+        assert found.returncode == 1 and "not the expected one" in found.stderr and "ran" not in found.stdout
+
+    def test_no_network(self, project, tmp_path):
+        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
+        found = self.run(project, tmp_path, "tasks")
+        assert found.returncode == 1 and "can't be fetched" in found.stderr

@@ -1,0 +1,212 @@
+"""The bundle's writer: an independent reader agrees, same input gives same bytes, nothing half-written stays."""
+
+import hashlib
+import io
+import resource
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from litert_lm_builder import litertlm_peek
+from litert_lm_builder.runtime.proto import llm_metadata_pb2
+
+from export.bundle.metadata import llm_metadata
+from export.bundle.sections import Part, pack_tokenizer
+from export.bundle.writer import BundleWriter
+from export.errors import OutputError
+from runtime_spec.bundle.manifest import ALIGNMENT
+from runtime_spec.bundle.reader import Bundle, verify_hashes
+from tests.bundles import CHAT, TOKENIZER_JSON, TOKENS, TRACES, manifest, parts, section_bytes, write_bundle
+
+
+@contextmanager
+def file_size_limit(size: int):
+    """A real limit of the operating system: writing past it fails with EFBIG, as a full disk does with ENOSPC."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def peeked(path: Path) -> tuple[str, list[tuple[int, int]]]:
+    """What litert_lm_builder's own reader says: its printed text, and each section's begin and end."""
+    output = io.StringIO()
+    header = litertlm_peek.read_litertlm_header(str(path), io.StringIO()).SectionMetadata()
+    litertlm_peek.peek_litertlm_file(str(path), None, output)
+    sections = [header.Objects(i) for i in range(header.ObjectsLength())]
+    return output.getvalue(), [(section.BeginOffset(), section.EndOffset()) for section in sections]
+
+
+def test_litert_lms_own_reader_agrees(tmp_path: Path):
+    path = write_bundle(tmp_path / "model.litertlm")
+    text, ranges = peeked(path)
+    with Bundle.open(path) as bundle:
+        assert ranges == [(section.begin, section.end) for section in bundle.sections]
+    for word in (
+        "tf_lite_embedder",
+        "tf_lite_prefill_decode",
+        "tf_lite_mtp_drafter",
+        "slipstream_manifest",
+        "<|turn>user",
+    ):
+        assert word in text
+
+
+def test_models_can_be_read_before_the_bundle_is_finished(tmp_path: Path):
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    sections = writer.write_models(parts())
+    assert names_in(tmp_path) == [".model.litertlm.partial"]
+    assert peeked(writer.partial)[1] == list(sections.values())
+    begin, end = sections["drafter"]
+    assert writer.partial.read_bytes()[begin:end] == section_bytes("drafter", 9000)
+
+
+def test_the_checksum_file_is_sha256sums(tmp_path: Path):
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    writer.write_models(parts())
+    digest = writer.finish(TRACES, manifest())
+    assert digest == hashlib.sha256(writer.path.read_bytes()).hexdigest()
+    assert (tmp_path / "model.litertlm.sha256").read_text() == f"{digest}  model.litertlm\n"
+    assert names_in(tmp_path) == ["model.litertlm", "model.litertlm.sha256"]
+
+
+def test_same_input_same_bytes(tmp_path: Path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        write_bundle(folder / "model.litertlm")
+    assert (first / "model.litertlm").read_bytes() == (second / "model.litertlm").read_bytes()
+
+
+def test_a_section_may_seek_back_and_end_in_zeros(tmp_path: Path):
+    def root_last(stream) -> None:
+        assert stream.tell() == 0
+        stream.seek(100)
+        stream.write(b"weights")
+        stream.seek(0)
+        stream.write(b"root")
+        stream.seek(300)
+
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    begin, end = writer.write_models([Part("main", root_last)])["main"]
+    writer.finish({}, manifest())
+    with Bundle.open(writer.path) as bundle:
+        expected = b"root".ljust(100, b"\0") + b"weights".ljust(200, b"\0")
+        assert bytes(bundle.section("main").data) == expected and end - begin == 300
+        verify_hashes(bundle)
+
+
+def test_a_groups_ranges_count_from_its_begin(tmp_path: Path):
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    sections = writer.write_models(parts())
+    (shared,) = writer.shared_weights
+    assert sections["main"][0] - sections["embedder"][0] == ALIGNMENT
+    assert sections["main"][1] == sections["embedder"][1] == shared.end
+    written = writer.partial.read_bytes()[shared.begin : shared.end]
+    assert written == section_bytes("embed_tokens", 40_000)
+
+
+def test_a_section_written_twice_is_a_bug_not_a_bundle(tmp_path: Path):
+    twice = [Part("main", lambda stream: stream.write(b"x"))] * 2
+    with pytest.raises(ValueError, match="main written twice"):
+        BundleWriter(tmp_path / "model.litertlm").write_models(twice)
+    assert names_in(tmp_path) == []
+
+
+def test_disk_full_names_the_need_and_leaves_the_previous_output(tmp_path: Path):
+    path = write_bundle(tmp_path / "model.litertlm")
+    before, listed = path.read_bytes(), names_in(tmp_path)
+    writer = BundleWriter(path, expected_bytes=123_456_789)
+    with file_size_limit(100_000), pytest.raises(OutputError, match="Disk is full") as caught:
+        writer.write_models(parts())
+    assert "123456789 bytes" in caught.value.expected
+    assert path.read_bytes() == before and names_in(tmp_path) == listed
+
+
+def test_disk_full_while_finishing(tmp_path: Path):
+    path = write_bundle(tmp_path / "model.litertlm")
+    before, listed = path.read_bytes(), names_in(tmp_path)
+    for limit in (len(before) - 1, len(before) - 5000, len(before) - 20_000):
+        writer = BundleWriter(path)
+        writer.write_models(parts())
+        with file_size_limit(limit), pytest.raises(OutputError, match="Disk is full") as caught:
+            writer.finish(TRACES, manifest())
+        assert int(caught.value.expected.split()[4]) > limit
+        assert path.read_bytes() == before and names_in(tmp_path) == listed
+
+
+def test_a_failing_or_interrupted_section_leaves_nothing(tmp_path: Path):
+    for reason in (KeyboardInterrupt, RuntimeError):
+
+        def fail(stream, reason=reason) -> None:
+            stream.write(b"half")
+            raise reason
+
+        with pytest.raises(reason):
+            BundleWriter(tmp_path / "model.litertlm").write_models([Part("main", fail)])
+        assert names_in(tmp_path) == []
+
+
+def test_places_that_can_not_be_written(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / ".model.litertlm.partial").mkdir()
+    for path in (tmp_path / "missing" / "model.litertlm", tmp_path / "file" / "x", tmp_path / "model.litertlm"):
+        with pytest.raises(OutputError, match="can't be written"):
+            BundleWriter(path).write_models(parts())
+
+
+def test_finishing_can_be_resumed(tmp_path: Path):
+    whole = write_bundle(tmp_path / "whole.litertlm").read_bytes()
+    path = tmp_path / "model.litertlm"
+    first = BundleWriter(path)
+    first.write_models(parts())
+    shared = manifest(shared_weights=first.shared_weights)
+    models = first.partial.read_bytes()
+    for left in (models, models + b"half of a finish" * 9999, whole):
+        first.partial.write_bytes(left)
+        again = BundleWriter.resume(path)
+        assert again.sections == first.sections
+        again.finish(TRACES, shared)
+        assert path.read_bytes() == whole
+
+
+def test_a_finished_bundle_can_be_finished_anew(tmp_path: Path):
+    path = write_bundle(tmp_path / "model.litertlm")
+    with Bundle.open(path) as bundle:
+        shared = bundle.manifest.shared_weights
+    BundleWriter.resume(path).finish({"other": b"{}\n"}, manifest(context_length=32, shared_weights=shared))
+    with Bundle.open(path) as bundle:
+        verify_hashes(bundle)
+        assert bundle.traces() == {"other": "{}\n"} and bundle.manifest.context_length == 32
+        assert bytes(bundle.section("drafter").data) == section_bytes("drafter", 9000)
+
+
+def test_nothing_to_resume(tmp_path: Path):
+    with pytest.raises(OutputError, match="No export to resume"):
+        BundleWriter.resume(tmp_path / "model.litertlm")
+
+
+def test_tokenizer_section_is_size_and_zlib():
+    packed = pack_tokenizer(TOKENIZER_JSON)
+    assert int.from_bytes(packed[:8], "little") == len(TOKENIZER_JSON)
+    assert zlib.decompress(packed[8:]) == TOKENIZER_JSON
+
+
+def test_llm_metadata_says_what_the_manifest_says():
+    message = llm_metadata_pb2.LlmMetadata()
+    message.ParseFromString(llm_metadata(TOKENS, 64, CHAT, "{{ bos_token }}"))
+    assert list(message.start_token.token_ids.ids) == [TOKENS.bos]
+    assert [list(token.token_ids.ids) for token in message.stop_tokens] == [[1], [6]]
+    assert message.prompt_templates.user.prefix == CHAT.user_prefix
+    assert message.prompt_templates.system.suffix == CHAT.system_suffix
+    assert message.max_num_tokens == 64 and message.jinja_prompt_template == "{{ bos_token }}"
+    assert message.llm_model_type.WhichOneof("model_type") == "generic_model"
+    plain = llm_metadata_pb2.LlmMetadata.FromString(llm_metadata(TOKENS, 64, None, None))
+    assert not plain.HasField("prompt_templates") and not plain.HasField("jinja_prompt_template")

@@ -1,0 +1,295 @@
+"""Chat templates become constant turn pieces, or an error that says why they can't."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from export.chat.pieces import engine_template, turn_pieces
+from export.chat.template import ChatTemplate, read_chat_template, render
+from export.errors import ChatTemplateError
+from runtime_spec.bundle.manifest import ChatPieces
+
+TOKENS = {"bos_token": "<bos>", "eos_token": "<eos>"}
+PLAIN = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|turn>' + ('model' if m.role == 'assistant' else m.role) + '\\n' }}"
+    "{{ m.content + '<turn|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|turn>model\\n' }}{% endif %}"
+)
+# The shape of Gemma 4's own: the system turn apart, macros, contents trimmed, thoughts taken out of model turns,
+# a model turn that goes on after a tool's answer, blocks for tools that a plain conversation never enters.
+GEMMA_SHAPED = """
+{%- macro without_thoughts(text) -%}
+    {%- set ns = namespace(kept='') -%}
+    {%- for part in text.split('<channel|>') -%}
+        {%- set ns.kept = ns.kept + part.split('<|channel>')[0] -%}
+    {%- endfor -%}
+    {{- ns.kept | trim -}}
+{%- endmacro -%}
+{%- set state = namespace(last=none) -%}
+{%- set turns = messages -%}
+{{ bos_token }}
+{#- the system turn -#}
+{%- if (enable_thinking is defined and enable_thinking) or tools or messages[0]['role'] in ['system', 'developer'] -%}
+    {{- '<|turn>system\\n' -}}
+    {%- if messages[0]['role'] in ['system', 'developer'] -%}
+        {{- messages[0]['content'] | trim -}}
+        {%- set turns = messages[1:] -%}
+    {%- endif -%}
+    {%- for tool in tools or [] %}{{- '<|tool>' + tool | tojson + '<tool|>' -}}{%- endfor %}
+    {{- '<turn|>\\n' -}}
+{%- endif %}
+
+{%- for message in turns -%}
+    {%- set role = 'model' if message['role'] == 'assistant' else message['role'] -%}
+    {%- if not (role == 'model' and state.last == 'model') -%}
+        {{- '<|turn>' + role + '\\n' }}
+    {%- endif -%}
+    {%- if message.get('tool_calls') -%}
+        {%- for call in message['tool_calls'] -%}{{- '<|tool_call>' + call['name'] -}}{%- endfor -%}
+    {%- endif -%}
+    {%- if message['content'] is string -%}
+        {{- without_thoughts(message['content']) if role == 'model' else message['content'] | trim -}}
+    {%- elif message['content'] is sequence -%}
+        {%- for item in message['content'] -%}{{- item['text'] | trim -}}{%- endfor -%}
+    {%- endif -%}
+    {{- '<turn|>\\n' -}}
+    {%- set state.last = role -%}
+{%- endfor -%}
+
+{%- if add_generation_prompt -%}
+    {{- '<|turn>model\\n' -}}
+{%- endif -%}
+"""
+
+
+def template(text: str) -> ChatTemplate:
+    return ChatTemplate(text, TOKENS, "test.jinja")
+
+
+def refused(text: str) -> ChatTemplateError:
+    with pytest.raises(ChatTemplateError) as caught:
+        turn_pieces(template(text))
+    error = caught.value
+    assert all((error.expected, error.found, error.where, error.action)) and error.exit_code == 5
+    return error
+
+
+# Templates that decompose
+
+
+def test_a_plain_template_in_pieces():
+    assert turn_pieces(template(PLAIN)) == ChatPieces(
+        start="<bos>",
+        user_prefix="<|turn>user\n",
+        user_suffix="<turn|>\n",
+        model_prefix="<|turn>model\n",
+        model_suffix="<turn|>\n",
+        system_prefix="<|turn>system\n",
+        system_suffix="<turn|>\n",
+        trims=False,
+    )
+
+
+def test_gemmas_shape_has_the_same_pieces_and_trims():
+    pieces = turn_pieces(template(GEMMA_SHAPED))
+    assert pieces.trims
+    assert pieces.prompt([("system", " Be brief.\n"), ("user", "Hi ")]) == (
+        "<bos><|turn>system\nBe brief.<turn|>\n<|turn>user\nHi<turn|>\n<|turn>model\n"
+    )
+
+
+def test_a_template_that_refuses_system_turns_has_none():
+    guard = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    pieces = turn_pieces(template(guard + PLAIN))
+    assert pieces.system_prefix is None and pieces.system_suffix is None
+    assert pieces.user_prefix == "<|turn>user\n"
+
+
+def test_no_beginning_of_sequence_is_an_empty_start():
+    assert turn_pieces(template(PLAIN.replace("{{ bos_token }}", ""))).start == ""
+
+
+def test_whitespace_rules_are_those_of_transformers():
+    text = (
+        "{% for m in messages %}\n    {% if true %}\n[{{ m.role }}] {{ m.content }}\n    {% endif %}\n{% endfor %}\n"
+        "{% if add_generation_prompt %}\n[assistant] {% endif %}"
+    )
+    assert turn_pieces(template(text)) == ChatPieces(
+        "", "[user] ", "\n", "[assistant] ", "\n", "[system] ", "\n", trims=False
+    )
+
+
+@pytest.mark.parametrize("helper", ["{% generation %}{{ m.content }}{% endgeneration %}", "{{ m.content | tojson }}"])
+def test_transformers_own_blocks_and_filters_are_known(helper: str):
+    text = (
+        "{% for m in messages %}{{ m.role }}:"
+        + helper
+        + ";{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    )
+    turns = (("user", 'a "b" <é>'),)
+    expected = "user:" + ('"a \\"b\\" <é>"' if "tojson" in helper else 'a "b" <é>') + ";assistant:"
+    assert render(template(text), [(turns, True)])[0].text == expected
+
+
+# What LiteRT-LM, which hands contents over as lists of parts, can use
+
+
+def test_a_template_that_takes_lists_of_parts_is_for_engines_too():
+    parts = "{% for part in m.content %}{{ part.text }}{% endfor %}"
+    text = "{% if m.content is string %}{{ m.content }}{% else %}" + parts + "{% endif %}"
+    both = PLAIN.replace("{{ m.content + '<turn|>\\n' }}", text + "{{ '<turn|>\\n' }}")
+    assert both != PLAIN and turn_pieces(template(both)) == turn_pieces(template(PLAIN))
+    assert engine_template(template(both)) == both
+
+
+def test_a_template_that_fails_on_lists_or_prints_them_is_not():
+    assert engine_template(template(PLAIN)) is None
+    assert engine_template(template(GEMMA_SHAPED)) is None  # its system turn trims the list
+    assert engine_template(template("{% for %}")) is None
+
+
+# Templates that do not
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        # The first user turn is another than the later ones.
+        (PLAIN.replace("'<|turn>' +", "('<|first>' if loop.first else '<|turn>') +"), "<|first>user"),
+        # A system text inside the first user turn.
+        (
+            "{% set s = '' %}{% set rest = messages %}{% if messages[0].role == 'system' %}"
+            "{% set s = messages[0].content + '\\n\\n' %}{% set rest = messages[1:] %}{% endif %}"
+            "{% for m in rest %}{{ m.role }}:{{ s if loop.first else '' }}{{ m.content }};{% endfor %}"
+            "{% if add_generation_prompt %}assistant:{% endif %}",
+            "'\\n\\n'",
+        ),
+        # Before an answer stands something that no earlier model turn has.
+        (PLAIN.replace("'<|turn>model\\n' }}{% endif", "'<|turn>model\\n<think>' }}{% endif"), "<think>"),
+        # Contents changed, dropped, doubled.
+        (PLAIN.replace("m.content +", "m.content | upper +"), "not at all"),
+        (PLAIN.replace("m.content + '", "'"), "not at all"),
+        (PLAIN.replace("m.content +", "m.content + m.content +"), "more than once"),
+        # Pieces hold for one turn but not for four.
+        (PLAIN.replace("{{ bos_token }}", "{{ bos_token }}{% if messages | length > 3 %}!{% endif %}"), "'!"),
+        # Only user contents are trimmed.
+        (PLAIN.replace("m.content +", "(m.content | trim if m.role == 'user' else m.content) +"), ""),
+        # Changes quotes, as HTML escaping does.
+        (PLAIN.replace("m.content +", "m.content | e +"), "&"),
+        # The date of the day.
+        (PLAIN.replace("{{ bos_token }}", "{{ bos_token }}{{ strftime_now('%d %B') }}"), "date"),
+    ],
+)
+def test_a_template_that_does_not_decompose_is_refused(text: str, says: str):
+    error = refused(text)
+    assert "can't be expressed as turn pieces" in error.title
+    assert says in error.found, error
+
+
+def test_the_conversation_and_the_first_difference_are_named():
+    error = refused(PLAIN.replace("m.content +", "m.content | replace('\\n\\n', '\\n') +"))
+    assert "conversation user 'line one" in error.where
+    assert "at character" in error.expected
+
+
+def test_what_fails_or_is_no_jinja():
+    assert "not valid Jinja" in refused("{% for m in messages %}").title
+    assert "failed" in refused("{{ 1 / 0 }}").title
+    assert "refuses a plain conversation" in refused("{{ raise_exception('never') }}").title
+    assert "never" in refused("{{ raise_exception('never') }}").found
+
+
+# Templates that attack
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "{{ ''.__class__ }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages | map(attribute='__class__') | list }}",
+        "{{ messages[0] | attr('__class__') }}",
+        "{{ '{0.__class__.__mro__}'.format(1) }}",
+        "{{ raise_exception.__globals__ }}",
+        "{{ strftime_now.__globals__ }}",
+        "{{ dict.__globals__ }}",
+        "{{ self.__init__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ namespace(__class__=1) }}",
+        "{% set ns = namespace() %}{% set ns.__class__ = 1 %}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/hostname' %}",
+        "{% import '/etc/hostname' as x %}",
+        "{% extends '/etc/hostname' %}",
+    ],
+)
+def test_escapes_are_refused(escape: str):
+    assert "refused" in refused(escape + PLAIN).title
+
+
+def test_helpers_that_only_serve_to_escape_are_not_there():
+    assert "'lipsum' is undefined" in refused("{{ lipsum.x }}" + PLAIN).found
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    ["{{ 'a' * 10**10 }}", "{% for i in range(10**9) %}{% endfor %}", "{{ 'a' * 3000000 }}", "{{ [0] * 10**10 }}"],
+)
+def test_memory_and_output_are_bounded(greedy: str):
+    assert "failed" in refused(greedy + PLAIN).title
+
+
+@pytest.mark.parametrize(
+    "endless",
+    ["{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "{{ 7 ** (10 ** 9) }}"],
+)
+def test_endless_templates_end(endless: str):
+    begun = time.monotonic()
+    with pytest.raises(ChatTemplateError, match="does not end"):
+        render(template(endless), [((("user", "Hi"),), True)], time_limit=1.0)
+    assert time.monotonic() - begun < 5
+
+
+# Where a template stands
+
+
+def write(folder: Path, **files: object) -> Path:
+    for name, content in files.items():
+        path = folder / {"jinja": "chat_template.jinja", "config": "tokenizer_config.json"}[name]
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_the_jinja_file_comes_before_the_configuration(tmp_path: Path):
+    folder = write(tmp_path, jinja=PLAIN, config={"chat_template": "other", "bos_token": {"content": "<bos>"}})
+    found = read_chat_template(folder)
+    assert found.text == PLAIN and found.special_tokens == {"bos_token": "<bos>"}
+    assert found.source.endswith("chat_template.jinja")
+    assert turn_pieces(found).start == "<bos>"
+
+
+def test_the_configurations_template_plain_or_named(tmp_path: Path):
+    assert read_chat_template(write(tmp_path, config={"chat_template": "one"})).text == "one"
+    named = [{"name": "tool_use", "template": "two"}, {"name": "default", "template": "three"}]
+    assert read_chat_template(write(tmp_path, config={"chat_template": named})).text == "three"
+
+
+def test_a_folder_without_a_template_has_none(tmp_path: Path):
+    assert read_chat_template(tmp_path) is None
+    assert read_chat_template(write(tmp_path, config={"bos_token": "<bos>"})) is None
+
+
+@pytest.mark.parametrize("config", ["{", "[]", '"text"', '{"chat_template": 5}'])
+def test_a_configuration_that_can_not_be_read(tmp_path: Path, config: str):
+    with pytest.raises(ChatTemplateError):
+        read_chat_template(write(tmp_path, config=config))
+
+
+def test_a_template_that_is_not_text(tmp_path: Path):
+    (tmp_path / "chat_template.jinja").write_bytes(b"\xff\xfe")
+    with pytest.raises(ChatTemplateError, match="can't be read"):
+        read_chat_template(tmp_path)
+    (tmp_path / "chat_template.jinja").write_bytes(b"a" * (2**20 + 1))
+    with pytest.raises(ChatTemplateError, match="too large"):
+        read_chat_template(tmp_path)

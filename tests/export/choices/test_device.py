@@ -1,0 +1,74 @@
+"""Devices: every shipped one loads, options are checked, an unknown name gets the choices."""
+
+import dataclasses
+
+import pytest
+
+from export.choices.device import FOLDER, Device
+from export.choices.recipe import Recipe
+from export.errors import UsageError
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
+def test_shipped_devices(name):
+    device = Device.load(name)
+    assert device.id == name and device.recipe in Recipe.names()
+    assert device.description and "\n" not in device.description
+    assert device.usable_prefill_lengths == device.prefill_lengths
+
+
+def test_pixel():
+    pixel = Device.load("pixel")
+    assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (32, 128, 512), 4)
+    assert (pixel.recipe, pixel.accelerator, pixel.all_verify_widths) == ("int8", "cpu", (3, 5, 7))
+
+
+def test_all_lists_every_name():
+    assert [device.id for device in Device.all()] == Device.names() == ["android", "desktop", "pixel"]
+
+
+def test_the_draft_tokens_width_is_always_there_once():
+    pixel = Device.load("pixel")
+    assert dataclasses.replace(pixel, draft_tokens=6).all_verify_widths == (3, 7)
+    assert dataclasses.replace(pixel, draft_tokens=1).all_verify_widths == (2, 3, 7)
+
+
+def test_prefill_lengths_beyond_the_context_are_left_out():
+    assert dataclasses.replace(Device.load("pixel"), context_length=200).usable_prefill_lengths == (32, 128)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("context_length", 63),
+        ("context_length", 1 << 20),
+        ("draft_tokens", 0),
+        ("draft_tokens", 17),
+        ("threads", 0),
+        ("accelerator", "npu"),
+        ("prefill_lengths", ()),
+        ("prefill_lengths", (128, 32)),
+        ("prefill_lengths", (4096,)),
+        ("verify_widths", (1,)),
+    ],
+)
+def test_options_out_of_range(field, value):
+    with pytest.raises(UsageError) as caught:
+        dataclasses.replace(Device.load("pixel"), **{field: value})
+    assert field in caught.value.title and str(value) in caught.value.found
+    assert caught.value.exit_code == 2 and "pixel" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("name", "action"), [("pixl", "Did you mean pixel?"), ("Pixel", "pixel?"), ("toaster", "android, desktop, pixel")]
+)
+def test_unknown_device(name, action):
+    with pytest.raises(UsageError) as caught:
+        Device.load(name)
+    assert "android, desktop, pixel" in caught.value.expected and action in caught.value.action
+    assert caught.value.exit_code == 2
+
+
+def test_a_path_is_no_name():
+    with pytest.raises(UsageError):
+        Device.load("../devices/pixel")

@@ -1,0 +1,113 @@
+"""Recipes: which bits and blocks each kind of parameter gets, fallbacks, and what is refused."""
+
+import dataclasses
+
+import pytest
+
+from export.checkpoint.config import parse_drafter, parse_target
+from export.checkpoint.tensors import expected_tensors
+from export.choices.recipe import Recipe, Rule, Storage, kind_of
+from export.errors import UsageError
+from tests.checkpoints import drafter_config, target_config
+
+ATTENTION, TABLE = "layers.3.self_attn.q_proj.weight", "embed_tokens.weight"
+
+
+def test_shipped_recipes():
+    assert Recipe.names() == ["float", "int4", "int8"]
+    for recipe in Recipe.all():
+        assert recipe.description and "\n" not in recipe.description
+        assert 0 < recipe.tolerances.min_top1_agreement <= 1 and 0 < recipe.tolerances.min_acceptance_ratio <= 1
+        assert recipe.tolerances.max_mean_kl > 0 and recipe.tolerances.near_tie_margin > 0
+
+
+def test_tolerances_widen_with_fewer_bits():
+    exact, eight, four = (Recipe.load(name).tolerances for name in ("float", "int8", "int4"))
+    assert exact.min_top1_agreement > eight.min_top1_agreement > four.min_top1_agreement
+    assert exact.max_mean_kl < eight.max_mean_kl < four.max_mean_kl
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "storage"),
+    [
+        ("float", ATTENTION, Storage(32)),
+        ("int8", ATTENTION, Storage(8)),
+        ("int4", ATTENTION, Storage(4, 32)),
+        ("int4", "layers.0.mlp.down_proj.weight", Storage(4, 32)),
+        ("int4", TABLE, Storage(8)),
+        ("int4", "head.weight", Storage(8)),
+        ("int4", "embed_tokens_per_layer.weight", Storage(8)),
+        ("int4", "layers.0.per_layer_input_gate.weight", Storage(8)),
+        ("int4", "drafter.layers.0.self_attn.q_proj.weight", Storage(8)),
+        ("int4", "drafter.pre_projection.weight", Storage(8)),
+    ],
+)
+def test_storage(recipe, name, storage):
+    assert Recipe.load(recipe).storage(name, (256, 128)) == storage
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1536,)])
+def test_vectors_stay_float(shape):
+    assert Recipe.load("int4").storage("layers.0.layer_scalar", shape) == Storage(32)
+
+
+def test_block_that_does_not_divide_the_row():
+    storage = Recipe.load("int4").storage(ATTENTION, (128, 48))
+    assert (storage.bits, storage.block) == (4, 0) and "32" in storage.note and "48" in storage.note
+
+
+def test_four_bits_of_an_odd_row():
+    storage = Recipe.load("int4").storage(ATTENTION, (128, 33))
+    assert (storage.bits, storage.block) == (8, 0) and "33" in storage.note
+
+
+def test_storage_sizes():
+    assert Storage(4, 32).nbytes((64, 128)) == 4096 and Storage(4, 32).num_scales((64, 128)) == 256
+    assert Storage(8).nbytes((64, 128)) == 8192 and Storage(8).num_scales((64, 128)) == 64
+    assert Storage(32).nbytes((64, 128)) == 32768 and Storage(32).num_scales((64, 128)) == 0
+
+
+@pytest.mark.parametrize("preset", ["tiny_e2b", "tiny_e4b", "tiny_plain", "e2b"])
+def test_every_matrix_has_a_kind(preset):
+    target = expected_tensors(parse_target(target_config(preset), "x"), "")
+    drafter = expected_tensors(parse_drafter(drafter_config(preset), "x"), "")
+    kinds = {kind_of(name) for name, shape in target.items() if len(shape) > 1}
+    assert {"embedding", "attention", "mlp"} <= kinds
+    assert ("per_layer" in kinds) == ("per_layer_embedding" in kinds) == (preset != "tiny_plain")
+    kinds = {kind_of(f"drafter.{name}") for name, shape in drafter.items() if len(shape) > 1}
+    assert {"drafter.embedding", "drafter.attention", "drafter.mlp", "drafter.projection"} <= kinds
+
+
+def test_unknown_matrix_is_a_defect():
+    with pytest.raises(ValueError, match="layers.0.router"):
+        Recipe.load("int8").storage("layers.0.router", (4, 4))
+
+
+def test_rules_by_name_come_first():
+    rules = (Rule("layers.0.*", 32), Rule("attention", 4, 64), Rule("*", 8))
+    recipe = dataclasses.replace(Recipe.load("int4"), rules=rules)
+    assert recipe.storage("layers.0.mlp.up_proj.weight", (64, 64)) == Storage(32)
+    assert recipe.storage(ATTENTION, (64, 64)) == Storage(4, 64)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (),
+        (Rule("attention", 8),),
+        (Rule("*", 2),),
+        (Rule("*", 4, 48),),
+        (Rule("*", 32, 32),),
+        (Rule("head", 4), Rule("*", 8)),  # the table they share is stored once
+    ],
+)
+def test_refused_rules(rules):
+    with pytest.raises(UsageError, match="int4"):
+        dataclasses.replace(Recipe.load("int4"), rules=rules)
+
+
+def test_unknown_recipe():
+    with pytest.raises(UsageError) as caught:
+        Recipe.load("int5")
+    assert "float, int4, int8" in caught.value.expected and "int" in caught.value.action
+    assert caught.value.exit_code == 2

@@ -1,0 +1,119 @@
+"""Streamed weights are ai-edge-quantizer's, bit for bit: codes, scales, and what the models compute."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer import qtyping, quantizer
+
+from export.bundle.assemble import planned_models
+from export.choices.device import Device
+from export.choices.recipe import Recipe, Storage
+from export.cli.main import DEMO
+from export.graphs.flatbuffer import operator, weight_name
+from export.graphs.jobs import jobs, lower_all
+from export.plan import make_plan
+from export.weights.plan import plan_weights
+from export.weights.stream import PlannedModel, write_group
+from runtime_spec.bundle.manifest import ALIGNMENT
+
+OPERATIONS = ("FULLY_CONNECTED", "EMBEDDING_LOOKUP")
+BLOCKS = {0: qtyping.QuantGranularity.CHANNELWISE, 32: qtyping.QuantGranularity.BLOCKWISE_32}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The demo pair's models by section, planned in float; the main graph with one signature of each kind."""
+    device = replace(Device.load("pixel"), prefill_lengths=(32,), verify_widths=())
+    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), device, Recipe.load("float"))
+    graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"))}
+    return lambda: planned_models(plan, graphs)
+
+
+def streamed(planned, out, storage):
+    """The model with every matrix in `storage`, those that its blocks do not divide in float."""
+
+    def choose(_, shape):
+        divides = len(shape) > 1 and not (storage.block and np.prod(shape[1:]) % storage.block)
+        return storage if divides else Storage(32)
+
+    weights = plan_weights(planned.model, planned.source.shape, choose)
+    with out.open("wb") as stream:
+        write_group(stream, [PlannedModel(planned.name, planned.model, weights, planned.source)], ALIGNMENT)
+    return out
+
+
+def read(path):
+    content = path.read_bytes()
+    return schema.ModelT.InitFromPackedBuf(content, 0), content
+
+
+def weighted(model):
+    """(operation, output's name, weight tensor, graph) of everything that has a matrix of the checkpoint."""
+    for part in model.subgraphs:
+        for op in part.operators:
+            if operator(model, op) in OPERATIONS and weight_name(part.tensors[op.inputs[1]]):
+                yield operator(model, op), part.tensors[op.outputs[0]].name.decode(), op.inputs[1], part
+
+
+def stored(path):
+    """Of every stored matrix: shape, type, codes, scales."""
+    model, content = read(path)
+    found = []
+
+    def data(index):
+        buffer = model.buffers[index]
+        return bytes(buffer.data) if buffer.data is not None else content[buffer.offset : buffer.offset + buffer.size]
+
+    for _, _, index, part in weighted(model):
+        tensor = part.tensors[index]
+        quantization = tensor.quantization
+        scales = b""
+        if quantization is not None and quantization.details is not None:
+            scales = data(part.tensors[quantization.details.scales].buffer)
+        elif quantization is not None and quantization.scale is not None:
+            scales = np.asarray(quantization.scale, np.float32).tobytes()
+        found.append((tuple(tensor.shape), tensor.type, data(tensor.buffer), scales))
+    return found
+
+
+def quantized(plain, out, storage):
+    """The float model at `plain` by ai-edge-quantizer, the same matrices of it."""
+    tool, (model, _) = quantizer.Quantizer(str(plain)), read(plain)
+    for kind, name, index, part in weighted(model):
+        if not storage.block or part.tensors[index].shape[-1] % storage.block == 0:
+            operation = qtyping.TFLOperationName(kind)
+            tool.add_dynamic_config(f"^{re.escape(name)};?$", operation, storage.bits, BLOCKS[storage.block])
+    tool.quantize().export_model(str(out), overwrite=True)
+    return out
+
+
+def outputs(path):
+    """Of every signature, over random inputs."""
+    interpreter, found = Interpreter(model_path=str(path), num_threads=1), {}
+    for signature in interpreter.get_signature_list():
+        runner, draw = interpreter.get_signature_runner(signature), np.random.default_rng(0)
+        inputs = {}
+        for name, detail in runner.get_input_details().items():
+            shape = detail["shape"]
+            inputs[name] = draw.standard_normal(shape).astype(np.float32) * (name != "mask")
+            if detail["dtype"] == np.int32:
+                inputs[name] = np.arange(7, 7 + np.prod(shape), dtype=np.int32).reshape(shape)
+        found |= {f"{signature}/{name}": value for name, value in runner(**inputs).items()}
+    return found
+
+
+@pytest.mark.parametrize("storage", [Storage(8), Storage(4), Storage(4, 32)], ids=["int8", "int4", "int4 block 32"])
+@pytest.mark.parametrize("name", ["main", "drafter", "embedder", "per_layer_embedder"])
+def test_codes_scales_and_outputs_are_the_quantizers(name, storage, models, tmp_path):
+    ours = streamed(models()[name], tmp_path / "ours.tflite", storage)
+    plain = streamed(models()[name], tmp_path / "float.tflite", Storage(32))
+    theirs = quantized(plain, tmp_path / "theirs.tflite", storage)
+    assert stored(ours) == stored(theirs) != stored(plain)
+    found, expected = outputs(ours), outputs(theirs)
+    assert found.keys() == expected.keys()
+    for key in expected:
+        np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
