@@ -1,6 +1,9 @@
-"""The export's stages in order: plan, lower, quantize, record, seal, render, report."""
+"""The export's stages in order: lower, quantize, check, record, bench, seal, finish.
 
-import json
+Each stage's result is stored in the work folder with what it was made from, so that a run that was ended goes on where
+it was. Where the bundle stands, everything before it is done: it is put in place last.
+"""
+
 import mmap
 import resource
 import shutil
@@ -8,128 +11,324 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from export.android.render import Rendered, render
-from export.bundle.writer import BundleWriter
-from export.chat.pieces import engine_template, turn_pieces
-from export.chat.template import read_chat_template
-from export.choices.device import unknown_choice
+from export.android.render import render
+from export.bundle.writer import BundleWriter, WrittenModels
 from export.errors import OutputError
-from export.evidence.against_float import check, checked_tokens
-from export.evidence.golden_traces import golden_traces
-from export.evidence.speed import figures
+from export.evidence.against_float import Acceptance, FloatCheck, checked_tokens, compare_with_float, recipe_failed
+from export.evidence.encoder import Encoder
+from export.evidence.golden_traces import golden_traces, write_traces
+from export.evidence.speed import Speed, short_bench
+from export.files import file_sha256, write_atomically
+from export.forecast import check_machine, forecast
+from export.graphs.jobs import jobs, lower_all
+from export.origin import evidence_origin, models_origin
+from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
 from export.plan import Plan
 from export.processes import run_apart
-from runtime_spec.bundle.manifest import ChatPieces, Manifest, SharedWeights
+from export.report import PeakMemory, Report, Skipped
+from export.work import WorkFolder, open_work, refuse_finished
+from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.litert.runtime import MODELS, Models
 
-BUNDLE = "model.litertlm"
-STAGES = ("lower", "quantize", "record", "report")
-Progress = Callable[[str, str], None]
+STAGES = ("lower", "quantize", "check", "record", "bench", "report")
+"""What --from names. `report` puts together again what the others have found."""
+_RESULTS = {"check": "against_float", "record": "traces", "bench": "speed", "report": "sealed"}
 
 
-def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progress) -> dict:
-    """Exports into `out`; returns the report. `start` is the first stage to run again, None the first that is missing.
+class Progress(Protocol):
+    """Told of an export as it goes."""
 
-    Raises SlipstreamError; an existing bundle is left alone unless `force` or `start` is given."""
-    if start is not None and start not in STAGES:
-        raise unknown_choice("from", start, list(STAGES))
-    bundle = out / BUNDLE
-    if bundle.exists() and not (force or start):
-        raise OutputError(
-            f"Output exists: {bundle}",
-            expected="a folder without a bundle",
-            found="model.litertlm",
-            where=str(out),
-            action="Name another folder with --out, or overwrite it with --force.",
+    def stage(self, name: str, what: str) -> None:
+        """A stage begins, or says how it went."""
+
+    def advance(self, name: str, done: int, total: int) -> None:
+        """Bytes of a stage's work, as often as they change."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. `start` is the first stage to run again, None the first that is missing.
+
+    `accept_loss`: a recipe outside its tolerances is sealed all the same, and said to be. `bench`: measure speed."""
+
+    start: str | None = None
+    force: bool = False
+    accept_loss: bool = False
+    bench: bool = True
+
+
+def run(plan: Plan, out: Path, options: Options, progress: Progress) -> Report:
+    """Exports into `out`. Raises SlipstreamError.
+
+    A finished bundle is left alone unless `force` or `start` is given; an unfinished one is gone on with."""
+    refuse_finished(out, options.force, options.start)
+    with open_work(out) as work:
+        return _Run(plan, out, work, options, progress).run()
+
+
+def is_lowered(plan: Plan, out: Path) -> bool:
+    """Whether every graph that `plan` needs lies in the work folder of `out`."""
+    folder = WorkFolder(out / "work").graphs
+    return all((folder / f"{job.key()}.tflite").exists() for job in jobs(plan))
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What was found out about the stored models, before they are sealed."""
+
+    against_float: FloatCheck
+    traces: dict[str, bytes]
+    speed: dict[str, Speed]
+
+    def to_json(self) -> dict:
+        speed = {name: asdict(row) for name, row in self.speed.items()}
+        return {"against_float": asdict(self.against_float), "traces": _texts(self.traces), "speed": speed}
+
+    @classmethod
+    def from_json(cls, values: dict) -> "_Evidence":
+        check = values["against_float"]
+        acceptance = {name: Acceptance(**row) for name, row in check["acceptance"].items()}
+        speed = {name: Speed(**row | {"spread": tuple(row["spread"])}) for name, row in values["speed"].items()}
+        traces = {name: text.encode() for name, text in values["traces"].items()}
+        return cls(FloatCheck(**check | {"acceptance": acceptance}), traces, speed)
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """A bundle that is whole but not in place yet: its SHA-256, and what the report says of it."""
+
+    sha256: str
+    evidence: _Evidence
+    accepted_loss: tuple[str, ...]
+    seconds: Mapping[str, float]
+    peak: PeakMemory
+
+
+class _Run:
+    """One export into a locked folder."""
+
+    def __init__(self, plan: Plan, out: Path, work: WorkFolder, options: Options, progress: Progress):
+        self.plan, self.out, self.work, self.options, self.progress = plan, out, work, options, progress
+        self.clock = _Clock(progress, work.log)
+        self.origin, self.evidence_origin = models_origin(plan), evidence_origin(plan)
+        self.encoder = Encoder(plan.target.tokenizer, plan.chat and plan.chat.pieces)
+        self.forecast = forecast(plan, is_lowered(plan, out))
+        self.writer = BundleWriter(out / BUNDLE, self.forecast.bundle_bytes)
+
+    def run(self) -> Report:
+        self._start_over()
+        check_machine(self.forecast, self.out, _size(self.writer.partial))
+        sealed = self._sealed_before()
+        if sealed is None:
+            manifest = self._models()
+            evidence = self._evidence()
+            sealed = self._seal(manifest, evidence, self._judge(evidence.against_float))
+        return self._finish(sealed)
+
+    def _start_over(self) -> None:
+        """Drops the results of the stages that are to run again."""
+        start = self.options.start
+        if start in ("lower", "quantize") or (start is None and self.options.force and not self._is_unfinished()):
+            self.work.forget("models")
+        elif start is not None:
+            self.work.require("models", self.origin, "Make the models anew with --from quantize.")
+            self.work.forget(_RESULTS[start])
+
+    def _is_unfinished(self) -> bool:
+        return self.writer.partial.exists() or self.work.has("sealed")
+
+    def _sealed_before(self) -> _Sealed | None:
+        """What an earlier run sealed and did not put in place, if it is there byte for byte."""
+        found = self.work.stored("sealed", self._sealed_origin())
+        source = self.writer.partial if self.writer.partial.exists() else self.writer.path
+        if found is None or not source.exists() or file_sha256(source) != found["sha256"]:
+            return None
+        evidence, peak = _Evidence.from_json(found["evidence"]), PeakMemory(**found["peak"])
+        return _Sealed(found["sha256"], evidence, tuple(found["accepted_loss"]), found["seconds"], peak)
+
+    def _models(self) -> Manifest:
+        """The models in the unfinished bundle: an earlier run's, or written now, with float's own answers beside."""
+        stored = self.work.stored("models", self.origin)
+        if stored is not None:
+            try:
+                self.writer.reopen(WrittenModels.from_json(stored["written"]))
+                self.progress.stage("quantize", "the models of an earlier run")
+                return Manifest.from_json(stored["manifest"].encode())
+            except OutputError:
+                if self.options.start is not None:
+                    raise
+        self.work.forget("models")
+        graphs, tokens = self._lower(), self._checked_tokens()
+        with (
+            self.clock.stage("quantize", f"recipe {self.plan.recipe.name}; beside it, what float says"),
+            self._watched("quantize", lambda: _size(self.writer.partial), self.forecast.bundle_bytes),
+        ):
+            (written, manifest), _ = run_apart(
+                (_quantize, self.plan, graphs, self.writer),
+                (_write_float_logits, self.plan, tokens, self.work.float_logits),
+            )
+        self.writer.written = written
+        result = {"written": written.to_json(), "manifest": manifest.to_json().decode()}
+        self.work.store("models", self.origin, result)
+        self.work.store("float_logits", self.evidence_origin, len(tokens))
+        return manifest
+
+    def _lower(self) -> dict[str, Path]:
+        wanted, graphs = jobs(self.plan), {}
+        if self.options.start == "lower":
+            for job in wanted:
+                (self.work.graphs / f"{job.key()}.tflite").unlink(missing_ok=True)
+        with self.clock.stage("lower", f"{len(wanted)} graphs"):
+            for job, path, cached in lower_all(wanted, self.work.graphs):
+                graphs[job.kind] = path
+                how = "cached" if cached else "lowered"
+                self.progress.stage("lower", f"{job.kind} {how}, {len(graphs)} of {len(wanted)}")
+        return graphs
+
+    def _checked_tokens(self) -> list[int]:
+        return checked_tokens(self.plan.target, self.plan.capacity, self.plan.prompts, self.encoder)
+
+    def _evidence(self) -> _Evidence:
+        """Check, golden traces and speed: stored ones, or made now over the running models."""
+        stages = {"against_float": self._check, "traces": self._record}
+        if self.options.bench:
+            stages["speed"] = self._bench
+        found = {name: self.work.stored(name, self.evidence_origin) for name in stages}
+        missing = [name for name in stages if found[name] is None]
+        if missing:
+            with self._opened() as models:
+                for name in missing:
+                    found[name] = stages[name](models)
+                    self.work.store(name, self.evidence_origin, found[name])
+                    if name == "against_float":
+                        # Before minutes are spent on what will not be sealed.
+                        self._judge(_Evidence.from_json({"traces": {}, "speed": {}} | found).against_float)
+        return _Evidence.from_json({"speed": {}} | found)
+
+    def _check(self, models: Models) -> dict:
+        with self.clock.stage("check", "against float"):
+            tokens, exact = self._checked_tokens(), self._float_logits()
+            return asdict(compare_with_float(self.plan, models, self.plan.prompts, self.encoder, tokens, exact))
+
+    def _float_logits(self) -> np.ndarray:
+        """float32[T, V] over the checked tokens; made now where other prompts were checked when the models were."""
+        path = self.work.float_logits
+        if self.work.stored("float_logits", self.evidence_origin) is None or not path.exists():
+            tokens = self._checked_tokens()
+            run_apart((_write_float_logits, self.plan, tokens, path))
+            self.work.store("float_logits", self.evidence_origin, len(tokens))
+        return np.load(path, mmap_mode="r")
+
+    def _record(self, models: Models) -> dict:
+        with self.clock.stage("record", "golden traces"):
+            return _texts(golden_traces(self.plan, models, self.plan.prompts, self.encoder))
+
+    def _bench(self, models: Models) -> dict:
+        with self.clock.stage("bench", "plain against drafted, one thread"):
+            rows = short_bench(models, self.plan.draft_tokens, self.plan.prompts, self.encoder)
+            return {name: asdict(row) for name, row in rows.items()}
+
+    def _judge(self, found: FloatCheck) -> tuple[str, ...]:
+        """What is outside the recipe's tolerances and was accepted. Raises CheckFailedError unless it was."""
+        failures = found.failures(self.plan.recipe.tolerances)
+        if failures and not self.options.accept_loss:
+            raise recipe_failed(self.plan.recipe.name, self.plan.target.id, failures)
+        return tuple(f"{failure.found}; the recipe asks for {failure.expected}" for failure in failures)
+
+    def _sealed_origin(self) -> dict[str, str]:
+        return self.evidence_origin | {"accept_loss": str(self.options.accept_loss), "bench": str(self.options.bench)}
+
+    def _seal(self, manifest: Manifest, evidence: _Evidence, accepted_loss: tuple[str, ...]) -> _Sealed:
+        with self.clock.stage("seal", "digests of every byte"):
+            digest = self.writer.seal(evidence.traces, manifest, lambda *done: self.progress.advance("seal", *done))
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        peak = PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, children * 1024)
+        sealed = _Sealed(digest, evidence, accepted_loss, self.clock.seconds, peak)
+        values = asdict(sealed) | {"evidence": evidence.to_json()}
+        self.work.store("sealed", self._sealed_origin(), values)
+        return sealed
+
+    def _finish(self, sealed: _Sealed) -> Report:
+        """Everything around the bundle, then the bundle itself: each step can be done again."""
+        source = self.writer.partial if self.writer.partial.exists() else self.writer.path
+        clear_stale(self.out)
+        if source != self.writer.path:
+            # The earlier bundle goes first: beside the new report it would seem to be what that speaks of.
+            self.writer.path.unlink(missing_ok=True)
+        with self.clock.stage("render", "the Android project"):
+            rendered = render(source, self.out)
+        write_traces(self.out / TRACES, sealed.evidence.traces)
+        plan = self.plan
+        report = Report(
+            target=plan.target.id,
+            drafter=plan.drafter.id if plan.drafter else None,
+            device=plan.device.id,
+            recipe=plan.recipe.name,
+            context_length=plan.capacity,
+            draft_tokens=plan.draft_tokens,
+            sha256=sealed.sha256,
+            bytes=_size(source),
+            skipped=tuple(Skipped(tower.name, tower.count, tower.nbytes) for tower in plan.target.skipped),
+            seconds={**sealed.seconds, **self.clock.seconds},
+            peak_resident_bytes=sealed.peak,
+            measured=sealed.evidence.speed,
+            check=sealed.evidence.against_float,
+            android=rendered,
+            accepted_loss=sealed.accepted_loss,
+            prompts=plan.prompts.source,
+            fingerprints={key: self.origin[key] for key in ("target", "drafter")},
         )
-    work = out / "work"
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            "Output folder can't be made",
-            expected="a folder that can be written to",
-            found=str(error),
-            where=str(out),
-            action="Choose another folder with --out.",
-        ) from error
-    clock = _Clock(progress)
-    with clock.stage("plan", "chat template"):
-        template = read_chat_template(plan.target.folder)
-        chat = turn_pieces(template) if template else None
-    graphs = _lower(plan, work, clock, fresh=start == "lower")
-    encode = _encoder(plan)
-    tokens, exact = checked_tokens(plan, encode), work / "float_logits.npy"
-    with clock.stage("quantize", f"recipe {plan.recipe.name}; beside it, what float says"):
-        reuse = start in ("record", "report")
-        (writer, manifest), _ = run_apart(
-            (_quantize, plan, graphs, out, chat, template, reuse), (_write_float_logits, plan, tokens, exact)
-        )
-    try:
-        with clock.stage("record", "check against float, golden traces, speed"), _opened(writer, work) as models:
-            checked = check(plan, models, encode, chat, tokens, np.load(exact, mmap_mode="r"))
-            traces = golden_traces(plan, models, encode, chat)
-            bos = plan.target.tokenizer.bos
-            measured = figures(models.target, models.drafter, plan.device.draft_tokens, encode, bos)
-        with clock.stage("seal", "hashes"):
-            digest = writer.finish(traces, manifest)
-    except Exception:
-        writer.discard()
-        raise
-    exact.unlink()
-    with clock.stage("render", "the Android project"):
-        rendered = render(bundle, out)
-    return _report(plan, out, traces, digest, clock.seconds, measured, checked, rendered)
+        report.write(self.out / REPORT)
+        self.writer.place(sealed.sha256)
+        self.work.forget("sealed")
+        self.work.float_logits.unlink(missing_ok=True)
+        return report
+
+    @contextmanager
+    def _opened(self) -> Iterator[Models]:
+        """The models, running. XNNPACK's packed weights stand in the work folder as long as this takes: in memory there
+        would be one copy of them a signature."""
+        packed, sections = self.work.packed, self.writer.written.sections
+        shutil.rmtree(packed, ignore_errors=True)
+        packed.mkdir()
+        with self.writer.partial.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+            view = memoryview(mapped)
+            parts = {name: view[slice(*sections[name])] for name in MODELS if name in sections}
+            expected = sum(len(parts[name]) for name in ("main", "drafter") if name in parts)
+            # Packed, then opened again: the one that packs keeps a buffer of the largest weight.
+            with (
+                self.clock.stage("pack", "weights laid out for this processor"),
+                self._watched("pack", lambda: sum(map(_size, packed.iterdir())), expected),
+                _forgetting(mapped),
+            ):
+                Models(parts, threads=1, weight_cache=packed).close()
+            models = Models(parts, threads=1, weight_cache=packed)
+            try:
+                yield models
+            finally:
+                models.close()
+                shutil.rmtree(packed, ignore_errors=True)
+
+    @contextmanager
+    def _watched(self, stage: str, done: Callable[[], int], total: int) -> Iterator[None]:
+        """Tells of bytes as another process, or a library, writes them."""
+        with _repeating(lambda: self.progress.advance(stage, min(done(), total), total), every=0.25):
+            yield
 
 
-def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
-    from export.graphs.jobs import jobs, lower_all
-
-    folder, graphs = work / "graphs", {}
-    wanted = jobs(plan)
-    if fresh:
-        for job in wanted:
-            (folder / f"{job.key()}.tflite").unlink(missing_ok=True)
-    with clock.stage("lower", f"{len(wanted)} graphs in 2 processes"):
-        for job, path, cached in lower_all(wanted, folder):
-            graphs[job.kind] = path
-            clock.progress("lower", f"{job.kind} {'cached' if cached else 'lowered'}")
-    return graphs
-
-
-def _quantize(
-    plan: Plan, graphs: dict[str, Path], out: Path, chat: ChatPieces | None, template: str | None, reuse: bool
-) -> tuple[BundleWriter, Manifest]:
-    """Writes the models into the unfinished bundle, or takes those that an earlier run has written."""
+def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tuple[WrittenModels, Manifest]:
+    """Writes the models into the unfinished bundle."""
     from export.bundle.assemble import manifest, planned_models, write_models
 
-    models, noted = planned_models(plan, graphs), out / "work" / "shared_weights.json"
-    if reuse:
-        writer = BundleWriter.resume(out / BUNDLE)
-        writer.shared_weights = tuple(SharedWeights(**{**s, "sections": tuple(s["sections"])}) for s in _json(noted))
-    else:
-        writer = BundleWriter(out / BUNDLE)
-        write_models(writer, plan, models, chat, engine_template(template) if template else None)
-        noted.write_text(json.dumps([asdict(shared) for shared in writer.shared_weights]))
-    return writer, manifest(plan, models, chat)
-
-
-def _json(path: Path) -> list:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            "No export to resume",
-            expected=f"{path.name}, as an earlier run left it",
-            found=str(error),
-            where=str(path.parent),
-            action="Run the stage before it again: --from quantize.",
-        ) from error
+    models = planned_models(plan, graphs)
+    return write_models(writer, plan, models), manifest(plan, models)
 
 
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
@@ -141,102 +340,65 @@ def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
     write_float_logits(plan.target, tokens, out)
 
 
-def _encoder(plan: Plan) -> Callable[[str], list[int]]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_buffer(plan.target.tokenizer.content())
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
-
-
-@contextmanager
-def _opened(writer: BundleWriter, work: Path) -> Iterator[Models]:
-    """The finished models, running. XNNPACK's packed weights stand in the work folder as long as this takes: in memory
-    there would be one copy of them a signature."""
-    packed = work / "packed"
-    shutil.rmtree(packed, ignore_errors=True)
-    packed.mkdir()
-    with writer.partial.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-        view = memoryview(mapped)
-        sections = {n: view[slice(*writer.sections[n])] for n in MODELS if n in writer.sections}
-        # Packed, then opened again: the one that packs keeps a buffer of the largest weight.
-        with _forgetting(mapped):
-            Models(sections, threads=1, weight_cache=packed).close()
-        models = Models(sections, threads=1, weight_cache=packed)
-        try:
-            yield models
-        finally:
-            models.close()
-            shutil.rmtree(packed, ignore_errors=True)
-
-
-@contextmanager
 def _forgetting(mapped: mmap.mmap):
     """Gives mapped pages back while weights are packed from them: each is needed once, and counts as resident."""
+    return _repeating(lambda: mapped.madvise(mmap.MADV_DONTNEED), every=0.05)
+
+
+@contextmanager
+def _repeating(action: Callable[[], None], every: float) -> Iterator[None]:
+    """Does `action` again and again, in a thread of its own, and once at the end."""
     done = threading.Event()
 
-    def forget() -> None:
-        while not done.wait(0.05):
-            mapped.madvise(mmap.MADV_DONTNEED)
+    def repeat() -> None:
+        while not done.wait(every):
+            action()
 
-    thread = threading.Thread(target=forget, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
-        mapped.madvise(mmap.MADV_DONTNEED)
+        action()
 
 
-def _report(
-    plan: Plan,
-    out: Path,
-    traces: Mapping[str, bytes],
-    digest: str,
-    seconds: dict,
-    figures: dict,
-    checked: dict,
-    rendered: Rendered,
-) -> dict:
-    folder = out / "traces"
-    folder.mkdir(exist_ok=True)
-    for name, text in traces.items():
-        (folder / f"{name}.jsonl").write_bytes(text)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    report = {
-        "target": plan.target.id,
-        "drafter": plan.drafter.id if plan.drafter else None,
-        "device": plan.device.id,
-        "recipe": plan.recipe.name,
-        "context_length": plan.capacity,
-        "draft_tokens": plan.device.draft_tokens,
-        "sha256": digest,
-        "bytes": (out / BUNDLE).stat().st_size,
-        "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "peak_resident_bytes": {
-            "export": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "largest_lowering_process": children * 1024,
-        },
-        "measured": figures,
-        "check": checked,
-        "android": {"files": rendered.files, "has_asset": rendered.has_asset, "kept": list(rendered.kept)},
-    }
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    return report
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _texts(traces: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: text.decode() for name, text in traces.items()}
 
 
 class _Clock:
-    """Times stages and tells of them."""
+    """Times stages, tells of them, and logs them."""
 
-    def __init__(self, progress: Progress):
-        self.progress, self.seconds = progress, {}
+    def __init__(self, progress: Progress, folder: Path):
+        self.progress, self.seconds, self._lines = progress, {}, []
+        self._path = folder / "export.log"
 
     @contextmanager
-    def stage(self, name: str, what: str):
-        self.progress(name, what)
+    def stage(self, name: str, what: str) -> Iterator[None]:
+        self._tell(name, what)
         begin = time.monotonic()
-        yield
+        try:
+            yield
+        except BaseException as error:
+            self._log(name, f"ended by {type(error).__name__}: {error}")
+            raise
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
-        self.progress(name, f"done in {self.seconds[name]:.1f} s")
+        self._tell(name, f"done in {self.seconds[name]:.1f} s")
+
+    def _tell(self, name: str, what: str) -> None:
+        self.progress.stage(name, what)
+        self._log(name, what)
+
+    def _log(self, name: str, what: str) -> None:
+        self._lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {name}: {what}")
+        write_atomically(self._path, ("\n".join(self._lines) + "\n").encode())

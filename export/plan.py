@@ -1,13 +1,19 @@
 """Everything that follows from checkpoints, device and recipe, before any work: shapes, graphs and names."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from export.chat.pieces import engine_template, turn_pieces
+from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.pairing import check_pairing
 from export.choices.device import Device
+from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.errors import UsageError
+from runtime_spec.bundle.manifest import ChatPieces
 
 SENTINELS = (61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127)
 
@@ -23,18 +29,49 @@ class Width:
 
 
 @dataclass(frozen=True)
+class Chat:
+    """What the bundle holds of the chat template: `pieces` for our runtimes, `engine_template` (Jinja) for LiteRT-LM
+    where it can run it. `source` is the file it came from."""
+
+    pieces: ChatPieces
+    engine_template: str | None
+    source: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What will be exported. `device` carries the user's context length and draft length already."""
+    """What will be exported. `device` carries the user's context length and draft length already.
+
+    `wanted_context` is the context that device or user asked for, before the model's own maximum cut it."""
 
     target: Checkpoint
     drafter: Checkpoint | None
     device: Device
     recipe: Recipe
+    prompts: Prompts
+    chat: Chat | None
+    wanted_context: int
     sentinel: int
 
     @property
     def capacity(self) -> int:
         return self.device.context_length
+
+    @property
+    def draft_tokens(self) -> int:
+        """Drafts a round; 0 without a drafter."""
+        return self.device.draft_tokens if self.drafter else 0
+
+    @property
+    def verify_widths(self) -> tuple[int, ...]:
+        """Widths of the verify passes that the bundle will have, ascending, decode's 1 not among them."""
+        return tuple(w for w in self.device.all_verify_widths if w <= self.capacity) if self.drafter else ()
+
+    @property
+    def num_parameters(self) -> int:
+        """Of the target, towers included."""
+        tensors = self.target.tensors
+        return sum(math.prod(tensors.info(name).shape) for name in tensors.names())
 
     def width(self, tokens: int) -> Width:
         return Width(tokens, self.target.config.window_slots(tokens, self.capacity), self.capacity)
@@ -43,19 +80,76 @@ class Plan:
         """The name of the graph that scores `width` tokens; LiteRT-LM knows `decode` and `verify`."""
         if width == 1:
             return "decode"
-        return "verify" if width == self.device.draft_tokens + 1 else f"verify_{width}"
+        return "verify" if width == self.draft_tokens + 1 else f"verify_{width}"
 
 
-def make_plan(target: str, drafter: str | None, device: Device, recipe: Recipe) -> Plan:
-    """Opens and checks both checkpoints. Raises CheckpointError, PairingError or UsageError."""
-    opened = Checkpoint.open(target, "target")
-    assistant = Checkpoint.open(drafter, "drafter") if drafter else None
-    if assistant:
-        check_pairing(opened, assistant)
-    capacity = min(device.context_length, opened.config.max_position_embeddings)
+@dataclass(frozen=True)
+class Choices:
+    """What a user asked for. `context` and `draft_tokens` are None where the device's own hold; `drafter` None is none.
+
+    `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
+
+    target: str
+    drafter: str | None
+    device: Device
+    recipe: Recipe
+    prompts: Prompts = field(default_factory=Prompts.load)
+    context: int | None = None
+    draft_tokens: int | None = None
+    chat_template: Path | None = None
+    use_chat: bool = True
+
+
+def make_plan(choices: Choices) -> Plan:
+    """Opens and checks both checkpoints, renders the chat template. Raises CheckpointError, PairingError,
+    ChatTemplateError or UsageError."""
+    device = _chosen_device(choices)
+    target = Checkpoint.open(choices.target, "target")
+    drafter = Checkpoint.open(choices.drafter, "drafter") if choices.drafter else None
+    if drafter:
+        check_pairing(target, drafter)
+    capacity = _capacity(choices, device, target)
     lengths = tuple(n for n in device.prefill_lengths if n <= capacity)
-    device = replace(device, context_length=capacity, prefill_lengths=lengths)
-    return Plan(opened, assistant, device, recipe, _sentinel(opened.config, assistant and assistant.config, capacity))
+    sized = replace(device, context_length=capacity, prefill_lengths=lengths)
+    sentinel = _sentinel(target.config, drafter and drafter.config, capacity)
+    chat = _chat(choices, target)
+    return Plan(target, drafter, sized, choices.recipe, choices.prompts, chat, device.context_length, sentinel)
+
+
+def _chosen_device(choices: Choices) -> Device:
+    if choices.draft_tokens is not None and choices.drafter is None:
+        raise UsageError(
+            "Draft tokens without a drafter",
+            expected="--drafter, or no --draft-tokens",
+            found=f"--draft-tokens {choices.draft_tokens} and a target alone",
+            where="--draft-tokens",
+            action="Name the target's drafter, or leave the option out: a target alone decodes plainly.",
+        )
+    changes = {"draft_tokens": choices.draft_tokens, "context_length": choices.context}
+    return replace(choices.device, **{key: value for key, value in changes.items() if value is not None})
+
+
+def _capacity(choices: Choices, device: Device, target: Checkpoint) -> int:
+    """The cache's slots: the device's, at most the model's. A context that the user named is never cut."""
+    most = target.config.max_position_embeddings
+    if choices.context is not None and choices.context > most:
+        raise UsageError(
+            f"The model's context is shorter than {choices.context}",
+            expected=f"at most {most}, the model's max_position_embeddings",
+            found=str(choices.context),
+            where="--context",
+            action=f"Name a context of up to {most}, or leave the option out.",
+        )
+    return min(device.context_length, most)
+
+
+def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
+    if not choices.use_chat:
+        return None
+    template = read_chat_template(target.folder, choices.chat_template)
+    if template is None:
+        return None
+    return Chat(turn_pieces(template), engine_template(template), template.source)
 
 
 def _sentinel(config: TextConfig, drafter: DrafterConfig | None, capacity: int) -> int:

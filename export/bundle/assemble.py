@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Group, Part, pack_tokenizer
-from export.bundle.writer import BundleWriter
+from export.bundle.writer import BundleWriter, WrittenModels
 from export.graphs.flatbuffer import load
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
@@ -16,7 +16,6 @@ from export.weights.plan import Weight, plan_weights
 from export.weights.stream import CheckpointSource, PlannedModel, write_group
 from runtime_spec.bundle.manifest import (
     ALIGNMENT,
-    ChatPieces,
     Config,
     Manifest,
     Model,
@@ -32,9 +31,9 @@ DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT32: "int32"
 def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedModel]:
     """Every model of the bundle by section name, its weights planned but not read."""
     widths = [(f"prefill_{n}", "prefill", n) for n in plan.device.prefill_lengths]
-    scored = [1, plan.device.draft_tokens + 1]
-    scored += [w for w in plan.device.all_verify_widths if w not in scored]
-    widths += [(plan.signature(w), "verify", w) for w in scored if w <= plan.capacity]
+    # LiteRT-LM's own two first.
+    scored = [1, *sorted(plan.verify_widths, key=lambda w: w != plan.draft_tokens + 1)]
+    widths += [(plan.signature(w), "verify", w) for w in scored]
     lowered = plan.width(plan.sentinel)
     signatures = [(name, tidy(with_width(graphs[kind], lowered, plan.width(tokens)))) for name, kind, tokens in widths]
     source = CheckpointSource(plan.target)
@@ -58,16 +57,11 @@ def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Pl
     return PlannedModel(name, model, weights, source)
 
 
-def write_models(
-    writer: BundleWriter,
-    plan: Plan,
-    models: dict[str, PlannedModel],
-    chat: ChatPieces | None,
-    template: str | None,
-) -> None:
-    """Phase one of the bundle: metadata, tokenizer and models, streamed. `template` is Jinja that LiteRT-LM can run."""
+def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedModel]) -> WrittenModels:
+    """Metadata, tokenizer and models, streamed into the unfinished bundle."""
+    chat = plan.chat
     files = plan.target.tokenizer
-    metadata = llm_metadata(tokens(plan), plan.capacity, chat, template)
+    metadata = llm_metadata(tokens(plan), plan.capacity, chat and chat.pieces, chat and chat.engine_template)
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))
@@ -78,7 +72,7 @@ def write_models(
         grouped("embedder", "main"),
     ]
     parts += [grouped(name) for name in ("per_layer_embedder", "drafter") if name in models]
-    writer.write_models(parts)
+    return writer.write_models(parts)
 
 
 def tokens(plan: Plan) -> Tokens:
@@ -86,7 +80,7 @@ def tokens(plan: Plan) -> Tokens:
     return Tokens(files.bos, files.pad, tuple(files.stop))
 
 
-def manifest(plan: Plan, models: dict[str, PlannedModel], chat: ChatPieces | None) -> Manifest:
+def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
     """The manifest without what is only known once the bundle is written."""
     text, drafter = plan.target.config, plan.drafter
     kv = text.kv_layers
@@ -112,12 +106,12 @@ def manifest(plan: Plan, models: dict[str, PlannedModel], chat: ChatPieces | Non
         drafter=Model(drafter.id, drafter.model_type) if drafter else None,
         config=config,
         context_length=plan.capacity,
-        draft_tokens=plan.device.draft_tokens,
+        draft_tokens=plan.draft_tokens,
         prefill_lengths=plan.device.prefill_lengths,
-        verify_widths=tuple(w for w in plan.device.all_verify_widths if w <= plan.capacity),
+        verify_widths=plan.verify_widths,
         signatures={name: _signatures(model.model) for name, model in models.items()},
         tokens=tokens(plan),
-        chat=chat,
+        chat=plan.chat and plan.chat.pieces,
         recipe=Recipe(plan.recipe.name, stored),
         skipped=tuple(tower.name for tower in plan.target.skipped),
     )

@@ -42,8 +42,9 @@ class Rendered:
     message: str = ""
 
 
-def read_chat_template(folder: Path) -> ChatTemplate | None:
-    """The template of a Hugging Face checkpoint folder: chat_template.jinja, else tokenizer_config.json's; or None.
+def read_chat_template(folder: Path, named: Path | None = None) -> ChatTemplate | None:
+    """The template of a Hugging Face checkpoint folder: `named`, a Jinja file in its place, else chat_template.jinja,
+    else tokenizer_config.json's; or None.
 
     ChatTemplateError when a file can't be read as what it should be.
     """
@@ -52,6 +53,8 @@ def read_chat_template(folder: Path) -> ChatTemplate | None:
     config = _read_json(config_file)
     tokens = {name: _token_text(config.get(name)) for name in SPECIAL_TOKENS}
     special = {name: text for name, text in tokens.items() if text is not None}
+    if named is not None:
+        return ChatTemplate(_read_text(named), special, str(named))
     if jinja_file.exists():
         return ChatTemplate(_read_text(jinja_file), special, str(jinja_file))
     text = config.get("chat_template")

@@ -61,7 +61,7 @@ def test_litert_lms_own_reader_agrees(tmp_path: Path):
 
 def test_models_can_be_read_before_the_bundle_is_finished(tmp_path: Path):
     writer = BundleWriter(tmp_path / "model.litertlm")
-    sections = writer.write_models(parts())
+    sections = writer.write_models(parts()).sections
     assert names_in(tmp_path) == [".model.litertlm.partial"]
     assert peeked(writer.partial)[1] == list(sections.values())
     begin, end = sections["drafter"]
@@ -95,7 +95,7 @@ def test_a_section_may_seek_back_and_end_in_zeros(tmp_path: Path):
         stream.seek(300)
 
     writer = BundleWriter(tmp_path / "model.litertlm")
-    begin, end = writer.write_models([Part("main", root_last)])["main"]
+    begin, end = writer.write_models([Part("main", root_last)]).sections["main"]
     writer.finish({}, manifest())
     with Bundle.open(writer.path) as bundle:
         expected = b"root".ljust(100, b"\0") + b"weights".ljust(200, b"\0")
@@ -105,12 +105,12 @@ def test_a_section_may_seek_back_and_end_in_zeros(tmp_path: Path):
 
 def test_a_groups_ranges_count_from_its_begin(tmp_path: Path):
     writer = BundleWriter(tmp_path / "model.litertlm")
-    sections = writer.write_models(parts())
-    (shared,) = writer.shared_weights
+    written = writer.write_models(parts())
+    sections, (shared,) = written.sections, written.shared_weights
     assert sections["main"][0] - sections["embedder"][0] == ALIGNMENT
     assert sections["main"][1] == sections["embedder"][1] == shared.end
-    written = writer.partial.read_bytes()[shared.begin : shared.end]
-    assert written == section_bytes("embed_tokens", 40_000)
+    stored = writer.partial.read_bytes()[shared.begin : shared.end]
+    assert stored == section_bytes("embed_tokens", 40_000)
 
 
 def test_a_section_written_twice_is_a_bug_not_a_bundle(tmp_path: Path):
@@ -139,6 +139,11 @@ def test_disk_full_while_finishing(tmp_path: Path):
         with file_size_limit(limit), pytest.raises(OutputError, match="Disk is full") as caught:
             writer.finish(TRACES, manifest())
         assert int(caught.value.expected.split()[4]) > limit
+        assert path.read_bytes() == before
+        assert names_in(tmp_path) == sorted([writer.partial.name, *listed])
+        again = BundleWriter(path)
+        again.reopen(writer.written)
+        assert again.finish(TRACES, manifest()) == hashlib.sha256(before).hexdigest()
         assert path.read_bytes() == before and names_in(tmp_path) == listed
 
 
@@ -167,12 +172,12 @@ def test_finishing_can_be_resumed(tmp_path: Path):
     path = tmp_path / "model.litertlm"
     first = BundleWriter(path)
     first.write_models(parts())
-    shared = manifest(shared_weights=first.shared_weights)
+    shared = manifest(shared_weights=first.written.shared_weights)
     models = first.partial.read_bytes()
     for left in (models, models + b"half of a finish" * 9999, whole):
         first.partial.write_bytes(left)
         again = BundleWriter.resume(path)
-        assert again.sections == first.sections
+        assert again.written.sections == first.written.sections
         again.finish(TRACES, shared)
         assert path.read_bytes() == whole
 

@@ -1,0 +1,80 @@
+"""What an export says before it works: what it reads, what it will write, what that needs here and on the phone."""
+
+import json
+from dataclasses import asdict
+
+from export.forecast import Forecast, available_memory
+from export.plan import Plan
+
+
+def plan_json(plan: Plan, found: Forecast) -> str:
+    """The plan as one JSON object; sizes in bytes, `seconds` an estimate."""
+    return json.dumps({**_facts(plan), "forecast": asdict(found)})
+
+
+def _facts(plan: Plan) -> dict:
+    files, device = plan.target.tokenizer, plan.device
+    return {
+        "target": plan.target.id,
+        "drafter": plan.drafter.id if plan.drafter else None,
+        "device": device.id,
+        "recipe": plan.recipe.name,
+        "parameters": plan.num_parameters,
+        "context_length": plan.capacity,
+        "wanted_context": plan.wanted_context,
+        "prefill_lengths": list(device.prefill_lengths),
+        "draft_tokens": plan.draft_tokens,
+        "verify_widths": list(plan.verify_widths),
+        "stop_tokens": list(files.stop),
+        "chat_template": plan.chat.source if plan.chat else None,
+        "prompts": plan.prompts.source,
+        "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
+    }
+
+
+def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
+    """The same for people: (what, value) rows; an empty name goes on from the row above."""
+    skipped = ", ".join(f"{tower.name} {size(tower.nbytes)}" for tower in plan.target.skipped)
+    rows = [
+        ("target", f"{plan.target.id}, {plan.num_parameters / 1e6:,.1f} M parameters"),
+        ("drafter", plan.drafter.id if plan.drafter else "none: it will decode plainly"),
+        ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
+        ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
+        ("context", _context(plan)),
+        ("passes", f"prefill of {_list(plan.device.prefill_lengths)}, verify of {_list((1, *plan.verify_widths))}"),
+        ("chat", f"template of {plan.chat.source}" if plan.chat else "none: plain prompts only"),
+        ("stops at", f"tokens {_list(plan.target.tokenizer.stop)}"),
+        ("prompts", f"{plan.prompts.source}: {len(plan.prompts.plain)} plain, {len(plan.prompts.chats)} chats"),
+    ]
+    rows += [(f"  {name}", f"about {size(nbytes)}") for name, nbytes in found.sections.items()]
+    memory = available_memory()
+    there = f" of {size(memory)} available" if memory is not None else ""
+    rows += [
+        ("bundle", f"about {size(found.bundle_bytes)}, shared weights once"),
+        ("here", f"{size(found.disk_bytes)} of disk, {size(found.memory_bytes)} of memory{there}"),
+        ("phone", f"{size(found.device_memory_bytes)} of memory, {size(found.cache_bytes)} of it keys and values"),
+        ("time", f"about {duration(found.seconds)} on two cores"),
+    ]
+    return rows
+
+
+def size(nbytes: int) -> str:
+    """In decimal units, three digits."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if nbytes >= scale:
+            return f"{nbytes / scale:.{2 if nbytes < 10 * scale else 1}f} {unit}"
+    return f"{nbytes / 1e3:.1f} kB"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _context(plan: Plan) -> str:
+    if plan.capacity < plan.wanted_context:
+        return f"{plan.capacity} tokens, the model's maximum (the device's is {plan.wanted_context})"
+    return f"{plan.capacity} tokens"
+
+
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))

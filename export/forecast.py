@@ -1,0 +1,199 @@
+"""What an export will take and give, from shapes alone: sizes, disk, memory, time. Known before any work.
+
+Bytes of weights follow from config and recipe exactly; graphs are counted by what one layer of one signature takes
+(measured on the demo: 1.06 MB of graph in 3 prefill and 4 scoring signatures of 14 layers).
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.bundle.sections import round_up
+from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.config import DrafterConfig, TextConfig
+from export.checkpoint.tensors import expected_tensors
+from export.choices.recipe import Storage
+from export.errors import MachineError, OutputError
+from export.plan import Plan
+from runtime_spec.bundle.manifest import ALIGNMENT, MAX_BLOCKS, MIN_BLOCK
+
+SCORING_LAYER_BYTES, PREFILL_LAYER_BYTES, DRAFTER_LAYER_BYTES = 13_000, 8_000, 8_000
+SPREAD_TABLE_LIMIT = 1 << 18
+BLOCK_TEXT_BYTES = 45
+"""Of the manifest's JSON, for each block of a section."""
+PADDING = 64
+"""Most bytes that alignment adds to a tensor."""
+LOWERING_MEMORY = int(2.4e9)
+"""Two processes that lower a graph each; 1.2 GB is the larger of the demo's, and E2B's is no larger."""
+BASE_MEMORY, MEMORY_A_BUNDLE_BYTE = int(0.9e9), 0.4
+"""Of the stages after it: 2.62 GiB at E2B's size (tests/scale/e2b.json)."""
+SMALL_PAIR = 50_000_000
+"""Parameters up to which the float pair decodes beside the stored one."""
+LOWER_SECONDS, LOWER_SECONDS_A_LAYER = 18.0, 0.6
+CHECKPOINT_BYTES_A_SECOND, HASHED_BYTES_A_SECOND, EVIDENCE_BYTES_A_SECOND = 150e6, 375e6, 180e6
+"""Measured on two cores at E2B's size (tests/scale/e2b.json); each stage has a start of some seconds."""
+STAGE_SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Bytes, and seconds on a machine of two cores.
+
+    `sections` of the bundle by name; two that share weights count them both, `bundle_bytes` once. `disk_bytes` and
+    `memory_bytes` are what this machine needs, `cache_bytes` and `device_memory_bytes` what the phone does: keys and
+    values, and those with packed weights beside them. `read_bytes` of the checkpoints; `skipped_bytes` are not read."""
+
+    sections: dict[str, int]
+    bundle_bytes: int
+    read_bytes: int
+    skipped_bytes: int
+    disk_bytes: int
+    memory_bytes: int
+    cache_bytes: int
+    device_memory_bytes: int
+    seconds: float
+
+
+def forecast(plan: Plan, lowered: bool) -> Forecast:
+    """`lowered`: whether the graphs are there already."""
+    sections = _sections(plan)
+    shared = _stored_bytes(*_storage(plan, plan.target, _table(plan.target)))
+    bundle = sum(round_up(nbytes, ALIGNMENT) for nbytes in sections.values()) + ALIGNMENT - shared
+    read, skipped = _checkpoint_bytes(plan)
+    cache = cache_bytes(plan.target.config, plan.capacity)
+    packed = sections["main"] + sections.get("drafter", 0)
+    logits = 4 * plan.target.config.vocab_size * 384
+    float_pair = 8 * plan.num_parameters if plan.drafter and plan.num_parameters <= SMALL_PAIR else 0
+    working = BASE_MEMORY + int(MEMORY_A_BUNDLE_BYTE * bundle) + float_pair
+    seconds = (0 if lowered else LOWER_SECONDS + LOWER_SECONDS_A_LAYER * plan.target.config.num_layers) + (
+        STAGE_SECONDS * 2
+        + read / CHECKPOINT_BYTES_A_SECOND
+        + bundle / EVIDENCE_BYTES_A_SECOND
+        + bundle / HASHED_BYTES_A_SECOND
+    )
+    return Forecast(
+        sections=sections,
+        bundle_bytes=bundle,
+        read_bytes=read,
+        skipped_bytes=skipped,
+        disk_bytes=bundle + int(1.1 * packed) + logits + min(bundle, 100_000_000) + 16_000_000,
+        memory_bytes=max(0 if lowered else LOWERING_MEMORY, working),
+        cache_bytes=cache,
+        device_memory_bytes=cache + int(1.1 * packed) + sections["embedder"] // 100,
+        seconds=seconds,
+    )
+
+
+def check_machine(found: Forecast, out: Path, present_bytes: int) -> None:
+    """Raises OutputError when the disk, MachineError when the memory can't hold the export. `present_bytes` of what
+    `disk_bytes` counts stand there already."""
+    folder = next(path for path in [out.absolute(), *out.absolute().parents] if path.exists())
+    free, needed = shutil.disk_usage(folder).free, found.disk_bytes - present_bytes
+    if free < needed:
+        raise OutputError(
+            "The disk can't hold the export",
+            expected=f"{needed / 1e9:.2f} GB free: the bundle, and packed weights while it is checked",
+            found=f"{free / 1e9:.2f} GB",
+            where=str(folder),
+            action="Free some space, choose another folder with --out, or a recipe with fewer bits.",
+        )
+    memory = available_memory()
+    if memory is not None and memory < found.memory_bytes:
+        raise MachineError(
+            "The machine's memory can't hold the export",
+            expected=f"{found.memory_bytes / 1e9:.2f} GB available",
+            found=f"{memory / 1e9:.2f} GB, swap counted",
+            where="/proc/meminfo",
+            action="Close other programs, or export on a larger machine.",
+        )
+
+
+def available_memory() -> int | None:
+    """Bytes that programs may still take, swap counted; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        values = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+        return 1024 * (values["MemAvailable"] + values["SwapFree"])
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def cache_bytes(config: TextConfig, capacity: int) -> int:
+    """Of keys and values in float32: every layer that owns a cache, all slots."""
+    return sum(2 * 4 * config.kv_heads[i] * config.head_dims[i] * capacity for i in config.kv_layers)
+
+
+def _sections(plan: Plan) -> dict[str, int]:
+    target, layers = plan.target, plan.target.config.num_layers
+    tables = {"embedder": [_table(target)]}
+    if target.config.per_layer_size:
+        tables["per_layer_embedder"] = [f"{target.prefix}embed_tokens_per_layer.weight"]
+    in_tables = {name for names in tables.values() for name in names}
+    expected = expected_tensors(target.config, target.prefix)
+    main = [name for name in expected if name not in in_tables]
+    if target.config.tie_word_embeddings:
+        main.append(_table(target))
+    signatures = SCORING_LAYER_BYTES * (1 + len(plan.verify_widths)) + PREFILL_LAYER_BYTES * len(
+        plan.device.prefill_lengths
+    )
+    found = {
+        "llm_metadata": 300 + (len(plan.chat.engine_template or "") if plan.chat else 0),
+        "tokenizer": os.stat(target.tokenizer.path).st_size // 4,
+    }
+    found |= {name: _weights(plan, target, names) for name, names in tables.items()}
+    found["main"] = signatures * layers + _weights(plan, target, main)
+    if plan.drafter:
+        names = [n for n in expected_tensors(plan.drafter.config, "model.") if not n.endswith("token_ordering")]
+        graph = DRAFTER_LAYER_BYTES * plan.drafter.text.num_layers + _sparse_head(plan.drafter.config)
+        found["drafter"] = graph + _weights(plan, plan.drafter, names)
+    blocks = sum(min(MAX_BLOCKS, nbytes // MIN_BLOCK + 1) for nbytes in found.values())
+    found["manifest"] = 32_000 + BLOCK_TEXT_BYTES * blocks
+    return found
+
+
+def _sparse_head(config: DrafterConfig) -> int:
+    """Bytes of the tables that say which token is of which cluster, and of the one that spreads a small choice."""
+    if not config.use_ordered_embeddings:
+        return 0
+    members = config.text.vocab_size * config.num_centroids
+    return 4 * config.text.vocab_size + (members if members <= SPREAD_TABLE_LIMIT else 0)
+
+
+def _weights(plan: Plan, checkpoint: Checkpoint, names: list[str]) -> int:
+    """Codes, scales and zero points of these tensors as one model stores them."""
+    storages = {name: _storage(plan, checkpoint, name) for name in names}
+    total = sum(_stored_bytes(*stored) for stored in storages.values())
+    counts = {s.num_scales(shape) for s, shape in storages.values() if s.bits < 32 and not s.block}
+    return total + 8 * sum(counts)
+
+
+def _storage(plan: Plan, checkpoint: Checkpoint, name: str) -> tuple[Storage, tuple[int, ...]]:
+    shape = checkpoint.tensors.info(name).shape
+    parameter = "head.weight" if name == "lm_head.weight" else name.removeprefix(checkpoint.prefix)
+    return plan.recipe.storage(("drafter." if checkpoint.role == "drafter" else "") + parameter, shape), shape
+
+
+def _stored_bytes(storage: Storage, shape: tuple[int, ...]) -> int:
+    return storage.nbytes(shape) + (2 if storage.block else 4) * storage.num_scales(shape) + PADDING // 2
+
+
+def _table(target: Checkpoint) -> str:
+    return f"{target.prefix}embed_tokens.weight"
+
+
+def _checkpoint_bytes(plan: Plan) -> tuple[int, int]:
+    """(read, skipped) bytes of both checkpoints' tensors."""
+    read = total = 0
+    for checkpoint in filter(None, (plan.target, plan.drafter)):
+        expected = expected_tensors(checkpoint.config, checkpoint.prefix)
+        sizes = dict(_tensor_bytes(checkpoint))
+        read += sum(sizes[name] for name in expected)
+        total += sum(sizes.values())
+    return read, total - read
+
+
+def _tensor_bytes(checkpoint: Checkpoint) -> Iterator[tuple[str, int]]:
+    for name in checkpoint.tensors.names():
+        yield name, checkpoint.tensors.info(name).nbytes
