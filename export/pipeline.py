@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,8 +24,8 @@ from export.evidence.against_float import Acceptance, FloatCheck, checked_tokens
 from export.evidence.encoder import Encoder
 from export.evidence.golden_traces import golden_traces, write_traces
 from export.evidence.speed import Speed, short_bench
-from export.files import file_sha256, write_atomically
-from export.forecast import check_machine, forecast
+from export.files import file_sha256, output_errors
+from export.forecast import SMALL_PAIR, check_machine, forecast
 from export.graphs.jobs import jobs, lower_all
 from export.origin import evidence_origin, models_origin
 from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
@@ -38,6 +38,7 @@ from runtime_spec.litert.runtime import MODELS, Models
 
 STAGES = ("lower", "quantize", "check", "record", "bench", "report")
 """What --from names. `report` puts together again what the others have found."""
+LOG_LIMIT = 1_000_000
 _RESULTS = {"check": "against_float", "record": "traces", "bench": "speed", "report": "sealed"}
 
 
@@ -92,11 +93,14 @@ class _Evidence:
 
     @classmethod
     def from_json(cls, values: dict) -> "_Evidence":
-        check = values["against_float"]
-        acceptance = {name: Acceptance(**row) for name, row in check["acceptance"].items()}
         speed = {name: Speed(**row | {"spread": tuple(row["spread"])}) for name, row in values["speed"].items()}
         traces = {name: text.encode() for name, text in values["traces"].items()}
-        return cls(FloatCheck(**check | {"acceptance": acceptance}), traces, speed)
+        return cls(_float_check(values["against_float"]), traces, speed)
+
+
+def _float_check(values: dict) -> FloatCheck:
+    acceptance = {name: Acceptance(**row) for name, row in values["acceptance"].items()}
+    return FloatCheck(**values | {"acceptance": acceptance})
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class _Run:
             self.clock.stage("quantize", f"recipe {self.plan.recipe.name}; beside it, what float says"),
             self._watched("quantize", lambda: _size(self.writer.partial), self.forecast.bundle_bytes),
         ):
-            (written, manifest), _ = run_apart(
+            (written, manifest), _ = self._apart(
                 (_quantize, self.plan, graphs, self.writer),
                 (_write_float_logits, self.plan, tokens, self.work.float_logits),
             )
@@ -208,20 +212,22 @@ class _Run:
                     self.work.store(name, self.evidence_origin, found[name])
                     if name == "against_float":
                         # Before minutes are spent on what will not be sealed.
-                        self._judge(_Evidence.from_json({"traces": {}, "speed": {}} | found).against_float)
+                        self._judge(_float_check(found[name]))
         return _Evidence.from_json({"speed": {}} | found)
 
     def _check(self, models: Models) -> dict:
         with self.clock.stage("check", "against float"):
             tokens, exact = self._checked_tokens(), self._float_logits()
-            return asdict(compare_with_float(self.plan, models, self.plan.prompts, self.encoder, tokens, exact))
+            with _one_torch_thread():
+                found = compare_with_float(self.plan, models, self.plan.prompts, self.encoder, tokens, exact)
+            return asdict(found)
 
     def _float_logits(self) -> np.ndarray:
         """float32[T, V] over the checked tokens; made now where other prompts were checked when the models were."""
         path = self.work.float_logits
         if self.work.stored("float_logits", self.evidence_origin) is None or not path.exists():
             tokens = self._checked_tokens()
-            run_apart((_write_float_logits, self.plan, tokens, path))
+            self._apart((_write_float_logits, self.plan, tokens, path))
             self.work.store("float_logits", self.evidence_origin, len(tokens))
         return np.load(path, mmap_mode="r")
 
@@ -316,6 +322,14 @@ class _Run:
                 models.close()
                 shutil.rmtree(packed, ignore_errors=True)
 
+    def _apart(self, *calls: tuple) -> list:
+        """Results of (function, *arguments), side by side in processes whose memory is given back whole. A small pair's
+        fits here, where no process has to start first."""
+        if self.plan.num_parameters <= SMALL_PAIR:
+            with _one_torch_thread():
+                return [function(*arguments) for function, *arguments in calls]
+        return run_apart(*calls)
+
     @contextmanager
     def _watched(self, stage: str, done: Callable[[], int], total: int) -> Iterator[None]:
         """Tells of bytes as another process, or a library, writes them."""
@@ -332,12 +346,23 @@ def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tupl
 
 
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
-    import torch
-
     from export.evidence.float_logits import write_float_logits
 
-    torch.set_num_threads(1)  # the other core quantises
     write_float_logits(plan.target, tokens, out)
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """For small models and single tokens: a second thread gains nothing there, and waits for the first by spinning,
+    which on a busy machine made a check of 8 s take 137."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _forgetting(mapped: mmap.mmap):
@@ -377,11 +402,15 @@ def _texts(traces: Mapping[str, bytes]) -> dict[str, str]:
 
 
 class _Clock:
-    """Times stages, tells of them, and logs them."""
+    """Times stages, tells of them, and adds them to the log."""
 
     def __init__(self, progress: Progress, folder: Path):
-        self.progress, self.seconds, self._lines = progress, {}, []
+        self.progress, self.seconds = progress, {}
         self._path = folder / "export.log"
+        with output_errors(self._path):
+            folder.mkdir(exist_ok=True)
+            if _size(self._path) > LOG_LIMIT:
+                self._path.unlink()
 
     @contextmanager
     def stage(self, name: str, what: str) -> Iterator[None]:
@@ -390,7 +419,8 @@ class _Clock:
         try:
             yield
         except BaseException as error:
-            self._log(name, f"ended by {type(error).__name__}: {error}")
+            with suppress(OutputError):
+                self._log(name, f"ended by {type(error).__name__}: {error}")
             raise
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
         self._tell(name, f"done in {self.seconds[name]:.1f} s")
@@ -400,5 +430,5 @@ class _Clock:
         self._log(name, what)
 
     def _log(self, name: str, what: str) -> None:
-        self._lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {name}: {what}")
-        write_atomically(self._path, ("\n".join(self._lines) + "\n").encode())
+        with output_errors(self._path), self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {name}: {what}\n")
