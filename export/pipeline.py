@@ -6,33 +6,36 @@ import resource
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from export.android.render import Rendered, render
+from export.android.render import render
 from export.bundle.writer import BundleWriter
 from export.chat.pieces import engine_template, turn_pieces
 from export.chat.template import read_chat_template
 from export.choices.device import unknown_choice
+from export.choices.prompts import Prompts
 from export.errors import OutputError
-from export.evidence.against_float import check, checked_tokens
-from export.evidence.golden_traces import golden_traces
-from export.evidence.speed import figures
+from export.evidence.against_float import checked_tokens, compare_with_float, recipe_failed
+from export.evidence.encoder import Encoder
+from export.evidence.golden_traces import golden_traces, write_traces
+from export.evidence.speed import short_bench
+from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
 from export.plan import Plan
 from export.processes import run_apart
+from export.report import PeakMemory, Report, Skipped
 from runtime_spec.bundle.manifest import ChatPieces, Manifest, SharedWeights
 from runtime_spec.litert.runtime import MODELS, Models
 
-BUNDLE = "model.litertlm"
 STAGES = ("lower", "quantize", "record", "report")
 Progress = Callable[[str, str], None]
 
 
-def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progress) -> dict:
+def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progress) -> Report:
     """Exports into `out`; returns the report. `start` is the first stage to run again, None the first that is missing.
 
     Raises SlipstreamError; an existing bundle is left alone unless `force` or `start` is given."""
@@ -63,8 +66,8 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         template = read_chat_template(plan.target.folder)
         chat = turn_pieces(template) if template else None
     graphs = _lower(plan, work, clock, fresh=start == "lower")
-    encode = _encoder(plan)
-    tokens, exact = checked_tokens(plan, encode), work / "float_logits.npy"
+    prompts, encoder = Prompts.load(), Encoder(plan.target.tokenizer, chat)
+    tokens, exact = checked_tokens(plan.target, plan.capacity, prompts, encoder), work / "float_logits.npy"
     with clock.stage("quantize", f"recipe {plan.recipe.name}; beside it, what float says"):
         reuse = start in ("record", "report")
         (writer, manifest), _ = run_apart(
@@ -72,11 +75,13 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
         )
     try:
         with clock.stage("record", "check against float, golden traces, speed"), _opened(writer, work) as models:
-            checked = check(plan, models, encode, chat, tokens, np.load(exact, mmap_mode="r"))
-            traces = golden_traces(plan, models, encode, chat)
-            bos = plan.target.tokenizer.bos
-            measured = figures(models.target, models.drafter, plan.device.draft_tokens, encode, bos)
+            checked = compare_with_float(plan, models, prompts, encoder, tokens, np.load(exact, mmap_mode="r"))
+            if failures := checked.failures(plan.recipe.tolerances):
+                raise recipe_failed(plan.recipe.name, plan.target.id, failures)
+            traces = golden_traces(plan, models, prompts, encoder)
+            measured = short_bench(models, plan.device.draft_tokens, prompts, encoder)
         with clock.stage("seal", "hashes"):
+            clear_stale(out)
             digest = writer.finish(traces, manifest)
     except Exception:
         writer.discard()
@@ -84,7 +89,26 @@ def run(plan: Plan, out: Path, start: str | None, force: bool, progress: Progres
     exact.unlink()
     with clock.stage("render", "the Android project"):
         rendered = render(bundle, out)
-    return _report(plan, out, traces, digest, clock.seconds, measured, checked, rendered)
+    write_traces(out / TRACES, traces)
+    report = Report(
+        target=plan.target.id,
+        drafter=plan.drafter.id if plan.drafter else None,
+        device=plan.device.id,
+        recipe=plan.recipe.name,
+        context_length=plan.capacity,
+        draft_tokens=plan.device.draft_tokens,
+        sha256=digest,
+        bytes=bundle.stat().st_size,
+        skipped=tuple(Skipped(tower.name, tower.count, tower.nbytes) for tower in plan.target.skipped),
+        seconds=clock.seconds,
+        peak_resident_bytes=_peak_memory(),
+        measured=measured,
+        check=checked,
+        android=rendered,
+        prompts=prompts.source,
+    )
+    report.write(out / REPORT)
+    return report
 
 
 def _lower(plan: Plan, work: Path, clock: "_Clock", fresh: bool) -> dict[str, Path]:
@@ -141,13 +165,6 @@ def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
     write_float_logits(plan.target, tokens, out)
 
 
-def _encoder(plan: Plan) -> Callable[[str], list[int]]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_buffer(plan.target.tokenizer.content())
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
-
-
 @contextmanager
 def _opened(writer: BundleWriter, work: Path) -> Iterator[Models]:
     """The finished models, running. XNNPACK's packed weights stand in the work folder as long as this takes: in memory
@@ -189,42 +206,9 @@ def _forgetting(mapped: mmap.mmap):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _report(
-    plan: Plan,
-    out: Path,
-    traces: Mapping[str, bytes],
-    digest: str,
-    seconds: dict,
-    figures: dict,
-    checked: dict,
-    rendered: Rendered,
-) -> dict:
-    folder = out / "traces"
-    folder.mkdir(exist_ok=True)
-    for name, text in traces.items():
-        (folder / f"{name}.jsonl").write_bytes(text)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    report = {
-        "target": plan.target.id,
-        "drafter": plan.drafter.id if plan.drafter else None,
-        "device": plan.device.id,
-        "recipe": plan.recipe.name,
-        "context_length": plan.capacity,
-        "draft_tokens": plan.device.draft_tokens,
-        "sha256": digest,
-        "bytes": (out / BUNDLE).stat().st_size,
-        "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "peak_resident_bytes": {
-            "export": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "largest_lowering_process": children * 1024,
-        },
-        "measured": figures,
-        "check": checked,
-        "android": {"files": rendered.files, "has_asset": rendered.has_asset, "kept": list(rendered.kept)},
-    }
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    return report
+def _peak_memory() -> PeakMemory:
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return PeakMemory(export=own * 1024, largest_lowering_process=children * 1024)
 
 
 class _Clock:
