@@ -1,12 +1,12 @@
 """An Android project around one bundle: gradle_template/ and android_app's sources copied, one file of constants made.
 
 Data only: no source is changed on its way, and a template's path is its path in the output. What the user changes in
-the output stays: a file that is neither as an earlier export left it nor as this one would write it is kept.
+the output stays: a file that is neither as an earlier export left it nor as this one would write it is kept. Only what
+follows from the bundle is no user's to change: the constants, the golden traces and the bundle itself.
 """
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.android.phone.reference import Reference
-from export.errors import OutputError
+from export.files import file_sha256, output_errors, replacing, write_atomically
+from export.outputs import PROJECT
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.bundle.reader import Bundle
 
@@ -25,6 +26,7 @@ SOURCES = ("decode/src/main", "litert/src/main", "app/src/main", "app/proguard.p
 CHECK = (
     "export/__init__.py",
     "export/errors.py",
+    "export/files.py",
     "export/android/__init__.py",
     "export/android/phone",
     "runtime_spec/__init__.py",
@@ -33,7 +35,12 @@ CHECK = (
 )
 """What `python3 -m export.android.phone` needs."""
 BINDINGS = "app/src/bindings/kotlin/dev/slipstream/app/ModelBindings.kt"
+REFERENCE = "check/reference.json"
 ASSET = "model.litertlm"
+ASSET_PATH = f"app/src/main/assets/{ASSET}"
+OF_THE_BUNDLE = (BINDINGS, REFERENCE, ASSET_PATH)
+"""Written, or removed, whatever lies there."""
+NOTE = ".slipstream.json"
 LARGEST_ASSET = 100_000_000
 
 
@@ -48,30 +55,30 @@ class Rendered:
 
 
 def render(bundle: Path, out: Path) -> Rendered:
-    """Renders `out`/android for the finished bundle. Raises OutputError, BundleError."""
-    folder, noted = out / "android", out / "work" / "android.json"
+    """Renders `out`/android for the finished bundle. Raises OutputError, BundleError.
+
+    NOTE in that folder has, by path, the digests that a file of ours may have. It is written before the first file and
+    after the last: in between both the old digests and the new count, so that an export that is cut off leaves nothing
+    that the next one would take for the user's."""
+    folder = out / PROJECT
     has_asset = bundle.stat().st_size <= LARGEST_ASSET
-    known = _known(noted)
-    wanted: dict[str, str] = {}
-    kept = []
-    try:
-        for path, content in _files(bundle, has_asset):
-            wanted[path], written = _place(folder / path, content, known.get(path))
-            if not written:
+    with output_errors(folder, "The Android project can't be written"):
+        contents = dict(_files(bundle, has_asset))
+        wanted = {path: _content_sha256(content) for path, content in contents.items()}
+        known = _read_note(folder)
+        either = {path: set(digests) for path, digests in known.items()}
+        for path, digest in wanted.items():
+            either.setdefault(path, set()).add(digest)
+        _write_note(folder, either)
+        kept = []
+        for path, content in contents.items():
+            may_go = path in OF_THE_BUNDLE or _digest_of(folder / path) in (None, *known.get(path, ()))
+            if not _place(folder / path, content, wanted[path], may_go):
                 kept.append(path)
-        for path in known.keys() - wanted.keys():
-            if _digest_of(folder / path) == known[path]:
-                (folder / path).unlink()
-        noted.parent.mkdir(parents=True, exist_ok=True)
-        noted.write_text(json.dumps(wanted, indent=0) + "\n")
-    except OSError as error:
-        raise OutputError(
-            "The Android project can't be written",
-            expected="a folder that can be written to",
-            found=str(error),
-            where=str(folder),
-            action="Choose another folder with --out, or mend its permissions.",
-        ) from error
+        for path in {*known, *OF_THE_BUNDLE} - wanted.keys():
+            if path in OF_THE_BUNDLE or _digest_of(folder / path) in known[path]:
+                (folder / path).unlink(missing_ok=True)
+        _write_note(folder, {path: {digest} for path, digest in wanted.items()})
     return Rendered(folder, len(wanted), has_asset, tuple(kept))
 
 
@@ -132,9 +139,9 @@ def _files(bundle: Path, has_asset: bool) -> Iterator[tuple[str, bytes | Path]]:
     with Bundle.open(bundle) as opened:
         text = bindings(opened.manifest, bundle.stat().st_size, ASSET if has_asset else None)
     yield BINDINGS, text.encode()
-    yield "check/reference.json", Reference.of_bundle(bundle).to_json().encode()
+    yield REFERENCE, Reference.of_bundle(bundle).to_json().encode()
     if has_asset:
-        yield f"app/src/main/assets/{ASSET}", bundle
+        yield ASSET_PATH, bundle
 
 
 def _below(path: Path) -> list[Path]:
@@ -143,37 +150,51 @@ def _below(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
-def _place(target: Path, content: bytes | Path, known: str | None) -> tuple[str, bool]:
-    """Writes a file unless it is there already, or the user's; returns the digest it should have, and if it has."""
-    wanted = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else _digest_of(content)
-    found = _digest_of(target)
-    if found != wanted and (found in (None, known) or isinstance(content, bytes)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        with suppress(FileNotFoundError):
-            partial.unlink()
-        if isinstance(content, bytes):
-            partial.write_bytes(content)
-        else:
-            shutil.copyfile(content, partial)
-            shutil.copymode(content, partial)
-        os.replace(partial, target)
-        found = wanted
-    return wanted, found == wanted
+def _place(target: Path, content: bytes | Path, wanted: str, may_go: bool) -> bool:
+    """Writes a file, whose digest is `wanted`, unless it is there already or what is there may not go; returns whether
+    it is there."""
+    if _digest_of(target) == wanted:
+        return True
+    if not may_go:
+        return False
+    if isinstance(content, bytes):
+        write_atomically(target, content)
+        return True
+    with replacing(target) as partial:
+        shutil.copyfile(content, partial)
+        shutil.copymode(content, partial)
+    return True
+
+
+def _content_sha256(content: bytes | Path) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
 
 
 def _digest_of(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError:
         return None
 
 
-def _known(noted: Path) -> dict[str, str]:
-    """Digests by path, as the last export left the project; empty if there was none."""
-    with suppress(OSError, ValueError):
-        values = json.loads(noted.read_text())
-        if isinstance(values, dict):
-            return values
+def _write_note(folder: Path, digests: dict[str, set[str]]) -> None:
+    values = {path: sorted(found) for path, found in sorted(digests.items())}
+    write_atomically(folder / NOTE, (json.dumps(values, indent=0) + "\n").encode())
+
+
+def _read_note(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Digests by path; empty if there is no note, or not one that was written here."""
+    with suppress(OSError, ValueError, RecursionError):
+        values = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        if isinstance(values, dict) and all(map(_is_inside, values)) and all(map(_is_digests, values.values())):
+            return {path: tuple(digests) for path, digests in values.items()}
     return {}
+
+
+def _is_inside(path: str) -> bool:
+    """Files that are no longer rendered are removed: a note may be anybody's."""
+    return not Path(path).is_absolute() and ".." not in Path(path).parts
+
+
+def _is_digests(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(digest, str) for digest in value)

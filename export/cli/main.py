@@ -172,23 +172,23 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from export.choices.prompts import prompts
-    from export.evidence.speed import table
+    from dataclasses import asdict
+
+    from export.choices.prompts import Prompts
+    from export.evidence.speed import measure_speeds
     from runtime_spec.litert.runtime import Runtime
 
     with Runtime(options.bundle, options.threads) as runtime:
-        encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in prompts()[0]]
+        encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in Prompts.load().plain]
         widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
-        result = table(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
+        result = measure_speeds(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
     if options.json:
-        print(json.dumps(result))
+        print(json.dumps({name: asdict(row) for name, row in result.items()}))
         return
     for name, row in result.items():
-        low, high = row["spread"]
-        line = (
-            f"{name:>11}  {row['tokens_per_second']:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row['ratio_to_plain']:.2f}"
-        )
-        print(line + (f"  acceptance {row['acceptance_rate']:.3f}" if row["acceptance_rate"] is not None else ""))
+        low, high = row.spread
+        line = f"{name:>11}  {row.tokens_per_second:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row.ratio_to_plain:.2f}"
+        print(line + (f"  acceptance {row.acceptance_rate:.3f}" if row.acceptance_rate is not None else ""))
 
 
 def _apk(options: argparse.Namespace) -> None:

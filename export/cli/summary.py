@@ -1,46 +1,64 @@
 """What the export prints last: files, sizes, speed here, acceptance, the check, what to do next."""
 
+import shlex
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from export.android.apk.build import Built, tell
+from export.evidence.speed import Speed
+from export.outputs import APK, BUNDLE, BUNDLE_SUM, PROJECT, REPORT, TRACES
+from export.report import Report
 
 
-def show(report: dict, out: Path, console: Console, built: Built | None = None) -> None:
+def show(report: Report, out: Path, console: Console, built: Built | None = None) -> None:
     """`built` is the APK, where one was asked for."""
-    table = Table(title=f"{report['target']} for {report['device']}, recipe {report['recipe']}", show_header=False)
-    names = ["model.litertlm", "model.litertlm.sha256", "report.json", "traces", "android", *["app.apk"] * bool(built)]
-    for path in map(out.joinpath, names):
-        table.add_row(path.name, _size(path))
-    table.add_row("work", f"{_size(out / 'work')}, only to resume from")
-    table.add_section()
-    for name, row in report["measured"].items():
-        table.add_row(name.replace("_", " "), _speed(row))
-    check = report["check"]
-    table.add_row("against float", f"top-1 agreement {check['top1_agreement']:.3f}, KL {check['mean_kl']:.4f}")
-    for name, row in check.get("acceptance", {}).items():
-        table.add_row("", f"acceptance on {name} prompts {row['rate']:.2f}, the float pair's {row['float_rate']:.2f}")
-    console.print(table)
-    if kept := report["android"]["kept"]:
-        console.print(f"kept as you changed them: {', '.join(kept)}", soft_wrap=True)
-    bundle = out / "model.litertlm"
-    console.print(f"in {out}, sha256 {report['sha256']}", soft_wrap=True)
-    console.print(f"next: python -m export generate {bundle} --prompt 'def main():'", soft_wrap=True)
-    console.print(f"      python -m export bench {bundle}", soft_wrap=True)
+
+    def say(text: str) -> None:
+        # A path may hold what Rich takes for markup, or for an emoji.
+        console.print(text, soft_wrap=True, markup=False, emoji=False)
+
+    console.print(_table(report, out, built is not None))
+    for loss in report.accepted_loss:
+        say(f"accepted outside the recipe's tolerances: {loss}")
+    if report.android.kept:
+        say(f"kept as you changed them: {', '.join(report.android.kept)}")
+    bundle = shlex.quote(str(out / BUNDLE))
+    say(f"in {out}, sha256 {report.sha256}")
+    say(f"next: python -m export generate {bundle} --prompt 'def main():'")
+    say(f"      python -m export bench {bundle}")
     if built:
-        tell(built, lambda text: console.print(text, soft_wrap=True))
+        tell(built, say)
     else:
-        console.print(f"      python -m export apk {out}", soft_wrap=True)
-    console.print(f"      open {out / 'android'} in Android Studio, or run gradlew installDebug there", soft_wrap=True)
+        say(f"      python -m export apk {shlex.quote(str(out))}")
+    say(f"      open {out / PROJECT} in Android Studio, or run gradlew installDebug there")
 
 
-def _speed(row: dict) -> str:
-    text = f"{row['tokens_per_second']:.0f} tokens/s here, one thread"
-    if row["acceptance_rate"] is None:
+def _table(report: Report, out: Path, has_apk: bool) -> Table:
+    rows = [(name, _size(out / name)) for name in (BUNDLE, BUNDLE_SUM, REPORT, TRACES, PROJECT, *[APK] * has_apk)]
+    rows.append(("work", f"{_size(out / 'work')}, only to resume from"))
+    checked = report.check
+    figures = [(name.replace("_", " "), _speed(row)) for name, row in report.measured.items()]
+    figures.append(("against float", f"top-1 agreement {checked.top1_agreement:.3f}, KL {checked.mean_kl:.4f}"))
+    for name, row in checked.acceptance.items():
+        figures.append(("", f"acceptance on {name} prompts {row.rate:.2f}, the float pair's {row.float_rate:.2f}"))
+    # Text is taken as it is: an id may hold what Rich takes for markup.
+    title = Text(f"{report.target} for {report.device}, recipe {report.recipe}", "table.title")
+    table = Table(title=title, show_header=False)
+    for part in (rows, figures):
+        for cells in part:
+            table.add_row(*map(Text, cells))
+        table.add_section()
+    return table
+
+
+def _speed(row: Speed) -> str:
+    text = f"{row.tokens_per_second:.0f} tokens/s here, one thread"
+    if row.acceptance_rate is None:
         return text
-    return f"{text}, {row['ratio_to_plain']:.2f} times plain, acceptance {row['acceptance_rate']:.2f}"
+    return f"{text}, {row.ratio_to_plain:.2f} times plain, acceptance {row.acceptance_rate:.2f}"
 
 
 def _size(path: Path) -> str:

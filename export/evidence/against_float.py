@@ -3,16 +3,21 @@ left of the pair's acceptance."""
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from export.choices.prompts import prompts
+from export.checkpoint.checkpoint import Checkpoint
+from export.choices.prompts import Prompts
+from export.choices.recipe import Tolerances
 from export.errors import CheckFailedError
-from export.evidence.golden_traces import num_parameters
+from export.evidence.encoder import Encoder
+from export.evidence.size import num_parameters
 from export.plan import Plan
-from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.litert.runtime import Models
+from runtime_spec.litert.target import LiteRtTarget
 from runtime_spec.reference.ports import Drafter, Target
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
@@ -23,52 +28,126 @@ PAIR_PARAMETERS = 50_000_000
 TEXT_TOKENS, TEXT_TOKENS_LARGE = 384, 64
 DRAFTED_TOKENS = 48
 NEAR_TIE = 0.05
-"""Difference of probability up to which another choice is no worse: an untrained model has hardly any other."""
+"""Difference of probability up to which another choice is no worse: where float itself hardly prefers one."""
 
 
-def checked_tokens(plan: Plan, encode: Callable[[str], list[int]]) -> list[int]:
-    """The text that logits are compared over: every prompt, one after the other."""
-    plain, chats = prompts()
-    length = TEXT_TOKENS if num_parameters(plan) <= PAIR_PARAMETERS else TEXT_TOKENS_LARGE
-    return [plan.target.tokenizer.bos, *encode("\n".join(plain + chats))][: min(length, plan.capacity)]
+class Failure(NamedTuple):
+    """A figure outside a recipe's tolerances, in words."""
+
+    expected: str
+    found: str
 
 
-def check(
-    plan: Plan,
-    models: Models,
-    encode: Callable[[str], list[int]],
-    chat: ChatPieces | None,
-    tokens: Sequence[int],
-    float_logits: np.ndarray,
-) -> dict:
-    """Figures over `tokens`, whose float logits are float32[T, V], and acceptance by class of prompt.
+@dataclass(frozen=True)
+class Acceptance:
+    """One class of prompts: the stored pair's acceptance rate, the float pair's over its `drafted` drafts, and the
+    standard error of their difference between texts."""
 
-    Raises CheckFailedError with the numbers when they are outside the recipe's tolerances."""
-    found = compare_logits(models, tokens, float_logits)
-    if models.drafter and num_parameters(plan) <= PAIR_PARAMETERS:
-        found["acceptance"] = _acceptance_by_class(plan, models, encode, chat)
-    hold(plan, found)
+    rate: float
+    float_rate: float
+    drafted: int
+    standard_error: float
+
+    def is_lost(self, ratio: float) -> bool:
+        """Whether `rate` fell below `ratio` of float's by more than two standard errors: those between texts, and at
+        least those of that many drafts."""
+        least = ratio * self.float_rate
+        error = math.sqrt(least * (1 - least) / self.drafted) if self.drafted else 0.0
+        return self.rate < least - 2 * max(error, self.standard_error)
+
+
+@dataclass(frozen=True)
+class FloatCheck:
+    """Shares of `positions` with float's own choice and with one that float finds nearly as likely, mean
+    KL(float || stored) in nats a position, and acceptance by class of prompt where it was counted."""
+
+    top1_agreement: float
+    near_ties: float
+    mean_kl: float
+    positions: int
+    acceptance: Mapping[str, Acceptance] = field(default_factory=dict)
+
+    def failures(self, tolerances: Tolerances) -> list[Failure]:
+        """What is outside `tolerances`, most telling first; a figure that is no number is outside."""
+        found = []
+        if not self.top1_agreement + self.near_ties >= tolerances.min_top1_agreement:
+            expected = f"top-1 agreement of at least {tolerances.min_top1_agreement} but for near ties"
+            agreed = f"{self.top1_agreement} and {self.near_ties} near ties"
+            found.append(Failure(expected, f"{agreed}, over {self.positions} positions"))
+        if not self.mean_kl <= tolerances.max_mean_kl:
+            expected = f"mean KL of at most {tolerances.max_mean_kl}"
+            found.append(Failure(expected, f"KL {self.mean_kl}, over {self.positions} positions"))
+        for name, row in self.acceptance.items():
+            if row.is_lost(tolerances.min_acceptance_ratio):
+                expected = f"at least {tolerances.min_acceptance_ratio} of the float pair's acceptance"
+                rates = f"{row.rate:.4f} of {row.float_rate:.4f} over {row.drafted} drafts on {name} prompts"
+                found.append(Failure(expected, f"{rates}, with a standard error of {row.standard_error:.4f}"))
+        return found
+
+
+def recipe_failed(recipe: str, target: str, failures: Sequence[Failure]) -> CheckFailedError:
+    """The error for a recipe (by name) that changes `target` (by id) so much that there are `failures`."""
+    return CheckFailedError(
+        f"Recipe {recipe} changes the model too much",
+        expected="; ".join(failure.expected for failure in failures),
+        found="; ".join(failure.found for failure in failures),
+        where=target,
+        action="Choose a recipe with more bits.",
+    )
+
+
+def checked_tokens(target: Checkpoint, capacity: int, prompts: Prompts, encoder: Encoder) -> list[int]:
+    """The text that logits are compared over: every prompt, one after the other. Where those are few, the prompts that
+    come with the export follow: of a handful of positions each would weigh more than a tolerance."""
+    length = TEXT_TOKENS if num_parameters(target) <= PAIR_PARAMETERS else TEXT_TOKENS_LARGE
+    own, texts = Prompts.load(), [*prompts.plain, *prompts.chats]
+    tokens = encoder.prompt("\n".join(texts))
+    if len(tokens) < length and prompts != own:
+        tokens = encoder.prompt("\n".join([*texts, *own.plain, *own.chats]))
+    return tokens[: min(length, capacity)]
+
+
+def compare_with_float(
+    plan: Plan, models: Models, prompts: Prompts, encoder: Encoder, tokens: Sequence[int], float_logits: np.ndarray
+) -> FloatCheck:
+    """Figures over `tokens` (int[T], of `checked_tokens`), whose float logits are float32[T, V], and acceptance by
+    class of prompt where float fits in memory."""
+    found = compare_logits(models.target, tokens, float_logits)
+    if models.drafter and num_parameters(plan.target) <= PAIR_PARAMETERS:
+        found = replace(found, acceptance=_acceptance_by_class(plan, models, prompts, encoder))
     return found
 
 
-def compare_logits(models: Models, tokens: Sequence[int], exact: np.ndarray) -> dict:
-    """Share of positions with float's own choice, share with another that float gives nearly the same probability, and
-    mean KL(float || stored) in nats; teacher-forced, through the widest verify graph."""
-    width, agreed, near, divergence = models.target.verify_widths[-1], 0, 0, 0.0
-    for begin in range(0, len(tokens), width):
+def compare_logits(target: LiteRtTarget, tokens: Sequence[int], exact: np.ndarray) -> FloatCheck:
+    """Teacher-forced: what `target` says after each of `tokens`, in passes as wide as its graphs and its cache allow,
+    against `exact`, float32[T, V]."""
+    agreed, near, divergence = 0, 0, 0.0
+    for begin, width in _passes(len(tokens), target.verify_widths, target.capacity):
         part = list(tokens[begin : begin + width])
-        begin_width = min(w for w in models.target.verify_widths if w >= len(part))
-        models.target.verify(part, begin, begin_width)
-        for ours, theirs in zip(models.target.logits(), exact[begin:], strict=False):
+        target.verify(part, begin, width)
+        for ours, theirs in zip(target.logits(), exact[begin : begin + len(part)], strict=True):
             choice, own = int(ours.argmax()), int(theirs.argmax())
             agreed += choice == own
             ours, theirs = _log_softmax(ours), _log_softmax(theirs)
             probabilities = np.exp(theirs)
             near += choice != own and bool(probabilities[own] - probabilities[choice] <= NEAR_TIE)
-            divergence += float(np.sum(probabilities * (theirs - ours)))
+            # Where float's probability is 0, so is the term, whatever is stored.
+            terms = np.where(probabilities == 0, 0.0, probabilities * (theirs - ours))
+            divergence += float(terms.sum())
     count = len(tokens)
-    shares = {"top1_agreement": round(agreed / count, 4), "near_ties": round(near / count, 4)}
-    return shares | {"mean_kl": round(divergence / count, 6), "positions": count}
+    shares = round(agreed / count, 4), round(near / count, 4)
+    return FloatCheck(*shares, round(divergence / count, 6), count)
+
+
+def _passes(count: int, widths: Sequence[int], capacity: int) -> Iterator[tuple[int, int]]:
+    """(first slot, width) of passes over `count` tokens: the narrowest graph that takes what is left, else the widest,
+    of those that end within the cache. One that ends past it would write over slots before its own."""
+    begin = 0
+    while begin < count:
+        fitting = [width for width in widths if begin + width <= capacity]
+        width = next((width for width in fitting if width >= count - begin), fitting[-1])
+        yield begin, width
+        begin += width
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -76,27 +155,24 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - math.log(np.exp(shifted).sum())
 
 
-def _acceptance_by_class(
-    plan: Plan, models: Models, encode: Callable[[str], list[int]], chat: ChatPieces | None
-) -> dict:
+def _acceptance_by_class(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder) -> dict[str, Acceptance]:
     """Classes of prompts differ much, so each is counted alone."""
     from export.evidence.float_ports import FloatDrafter, FloatTarget
 
-    plain, chats = prompts()
-    classes = {"plain": [[plan.target.tokenizer.bos, *encode(text)] for text in plain]}
-    if chat:
-        classes["chat"] = [encode(chat.prompt([("user", text)])) for text in chats]
+    classes = {"plain": [encoder.prompt(text) for text in prompts.plain]}
+    if encoder.chat is not None:
+        classes["chat"] = [encoder.first_turn(text) for text in prompts.chats]
     exact, count = FloatTarget(plan), plan.device.draft_tokens
     float_drafter, found = FloatDrafter(plan, exact), {}
     for name, texts in classes.items():
         texts = [text for text in texts if len(text) + 2 < plan.capacity]
-        ours = acceptance(models.target, models.drafter, texts, count)
-        float_pair = acceptance(exact, float_drafter, texts, count)
-        found[name] = compare_acceptance(ours, float_pair)
+        if texts:
+            ours = count_acceptance(models.target, models.drafter, texts, count)
+            found[name] = compare_acceptance(ours, count_acceptance(exact, float_drafter, texts, count))
     return found
 
 
-def acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_tokens: int) -> list[DecodeStats]:
+def count_acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_tokens: int) -> list[DecodeStats]:
     """What the loop counts over each of `texts` and its greedy continuation, without stop tokens."""
     counted = []
     for tokens in texts:
@@ -106,55 +182,11 @@ def acceptance(target: Target, drafter: Drafter, texts: list[list[int]], draft_t
     return counted
 
 
-def compare_acceptance(ours: Sequence[DecodeStats], exact: Sequence[DecodeStats]) -> dict:
+def compare_acceptance(ours: Sequence[DecodeStats], exact: Sequence[DecodeStats]) -> Acceptance:
     """Acceptance over all texts, float's, and the standard error of their difference. Where quantising changes one
     token the rest of a text is another one, so drafts are no independent trials and texts are what is counted."""
     rates = [sum(s.accepted for s in stats) / max(1, sum(s.drafted for s in stats)) for stats in (ours, exact)]
     differences = [a.acceptance_rate - b.acceptance_rate for a, b in zip(ours, exact, strict=True)]
     error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
-    return {
-        "rate": round(rates[0], 4),
-        "float_rate": round(rates[1], 4),
-        "drafted": sum(s.drafted for s in exact),
-        "standard_error": round(error, 4),
-    }
-
-
-def hold(plan: Plan, found: dict) -> None:
-    """Raises CheckFailedError when a figure is outside the recipe's tolerances."""
-    wanted = plan.recipe.tolerances
-    kept = found["top1_agreement"] + found["near_ties"]
-    if kept < wanted.min_top1_agreement or found["mean_kl"] > wanted.max_mean_kl:
-        raise _failed(
-            plan,
-            f"top-1 agreement of at least {wanted.min_top1_agreement} but for near ties, "
-            f"mean KL of at most {wanted.max_mean_kl}",
-            f"{found['top1_agreement']} and {found['near_ties']} near ties, KL {found['mean_kl']}, "
-            f"over {found['positions']} positions",
-        )
-    for name, row in found.get("acceptance", {}).items():
-        if _acceptance_lost(row, wanted.min_acceptance_ratio):
-            raise _failed(
-                plan,
-                f"at least {wanted.min_acceptance_ratio} of the float pair's acceptance",
-                f"{row['rate']:.4f} of {row['float_rate']:.4f} over {row['drafted']} drafts on {name} prompts, "
-                f"with a standard error of {row['standard_error']:.4f}",
-            )
-
-
-def _acceptance_lost(row: dict, ratio: float) -> bool:
-    """Whether acceptance fell below its share by more than two standard errors: those between texts, and at least those
-    of that many drafts."""
-    least, drafts = ratio * row["float_rate"], row["drafted"]
-    error = math.sqrt(least * (1 - least) / drafts) if drafts else 0.0
-    return row["rate"] < least - 2 * max(error, row["standard_error"])
-
-
-def _failed(plan: Plan, expected: str, found: str) -> CheckFailedError:
-    return CheckFailedError(
-        f"Recipe {plan.recipe.name} changes the model too much",
-        expected=expected,
-        found=found,
-        where=plan.target.id,
-        action="Choose a recipe with more bits.",
-    )
+    drafted = sum(s.drafted for s in exact)
+    return Acceptance(round(rates[0], 4), round(rates[1], 4), drafted, round(error, 4))

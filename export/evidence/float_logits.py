@@ -9,6 +9,7 @@ from torch import nn
 
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.names import TIED_HEAD, tensor_name
+from export.files import replacing
 from export.modules.fill import empty_weight
 from export.modules.layers import HIDDEN
 from export.modules.target import Target
@@ -17,8 +18,10 @@ HEAD_ROWS = 16384
 
 
 def write_float_logits(target: Checkpoint, tokens: Sequence[int], out: Path) -> None:
-    """Saves float32[T, V], the logits after each of `tokens`, as .npy."""
-    np.save(out, float_logits(target, tokens).numpy())
+    """Saves float32[T, V], the logits after each of `tokens`, as .npy. Raises OutputError."""
+    logits = float_logits(target, tokens).numpy()
+    with replacing(out) as partial, partial.open("wb") as file:
+        np.save(file, logits)
 
 
 @torch.no_grad()
@@ -47,11 +50,17 @@ class _StreamedTarget(Target):
     def __init__(self, target: Checkpoint, capacity: int):
         super().__init__(target.config, capacity, True, empty_weight)
         self._target = target
-        # The list is no submodule any more: what is left of the module is loaded here and now.
-        self.__dict__["layers"] = _LayersInTurn(self._modules.pop("layers"), target)
-        head = self._modules.pop("head")
-        _load(self, "", target)
-        self._modules["head"] = head
+        for name, parameter in self.named_parameters():
+            if name != "head" and not name.startswith("layers."):
+                _load(parameter, name, target)
+
+    def _layers_in_turn(self) -> Iterator[nn.Module]:
+        for i, layer in enumerate(self.layers):
+            for name, parameter in layer.named_parameters():
+                _load(parameter, f"layers.{i}.{name}", self._target)
+            yield layer
+            for parameter in layer.parameters():
+                parameter.data = torch.empty(0)
 
     def _head(self, hidden: torch.Tensor) -> torch.Tensor:
         name = tensor_name(self._target, TIED_HEAD)
@@ -61,25 +70,8 @@ class _StreamedTarget(Target):
         return torch.cat([torch.matmul(hidden, block.T) for block in blocks], -1)
 
 
-class _LayersInTurn:
-    def __init__(self, layers: nn.ModuleList, target: Checkpoint):
-        self._layers, self._target = layers, target
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-    def __iter__(self) -> Iterator[nn.Module]:
-        for i, layer in enumerate(self._layers):
-            _load(layer, f"layers.{i}.", self._target)
-            yield layer
-            for parameter in layer.parameters():
-                parameter.data = torch.empty(0)
-
-
-def _load(module: nn.Module, prefix: str, target: Checkpoint) -> None:
-    for name, parameter in module.named_parameters():
-        values = torch.from_numpy(target.tensors.read(tensor_name(target, prefix + name)))
-        parameter.data = values.reshape(parameter.shape)
+def _load(parameter: nn.Parameter, name: str, target: Checkpoint) -> None:
+    parameter.data = torch.from_numpy(target.tensors.read(tensor_name(target, name))).reshape(parameter.shape)
 
 
 def _rows(target: Checkpoint, name: str, tokens: Sequence[int]) -> torch.Tensor:

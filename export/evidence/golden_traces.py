@@ -1,65 +1,93 @@
 """Golden traces: what the reference loop does over the finished models, recorded into the bundle."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
+from export.evidence.encoder import Encoder
+from export.evidence.size import num_parameters
+from export.files import write_atomically
 from export.plan import Plan
-from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.litert.runtime import Models
-from runtime_spec.reference.record import record_with_margins
+from runtime_spec.reference.record import new_session, play_turn
+from runtime_spec.reference.state import NO_TOKEN
 from runtime_spec.reference.trace import Header, Trace, Turn, trace_text
 
 NEW_TOKENS, NEW_TOKENS_LARGE = 48, 8
 LARGE_PARAMETERS = 500_000_000
+"""From here on fewer tokens are recorded: a few a second are decoded."""
+GivenTurn = Callable[[int], list[int]]
+"""A turn's prompt tokens behind the conversation's last token (NO_TOKEN at its start)."""
 
 
-def golden_traces(
-    plan: Plan, models: Models, encode: Callable[[str], list[int]], chat: ChatPieces | None
-) -> dict[str, bytes]:
-    """Trace files by name: a plain prompt drafted and undrafted, and a chat of two turns."""
-    plain, chats = prompts()
+def golden_traces(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder) -> dict[str, bytes]:
+    """Trace files by name: a plain prompt drafted, another undrafted, and with a template a chat of two turns.
+
+    A plain prompt is cut to half the context. Of a chat that does not fit only the first turn is recorded, or none."""
     count = plan.device.draft_tokens if models.drafter else 0
-    stops = tuple(plan.target.tokenizer.stop)
-    first = [plan.target.tokenizer.bos, *encode(plain[0])]
-    wanted = {"drafted": (count, [first]), "plain": (0, [[plan.target.tokenizer.bos, *encode(plain[1])]])}
-    if chat is not None:
-        follow_up = encode(chat.model_suffix + chat.turn("user", chats[2]) + chat.model_prefix)
-        wanted["chat"] = (count, [encode(chat.prompt([("user", chats[1])])), follow_up])
+    plain = [encoder.prompt(text)[: plan.capacity // 2] for text in _two(prompts.plain, 0)]
+    wanted: dict[str, tuple[int, list[GivenTurn]]] = {
+        "drafted": (count, [lambda _: plain[0]]),
+        "plain": (0, [lambda _: plain[1]]),
+    }
+    if encoder.chat is not None:
+        first, second = _two(prompts.chats, 1)
+        turns = [lambda _: encoder.first_turn(first), lambda last: encoder.follow_up(second, last)]
+        wanted["chat"] = (count, turns)
     traces = {}
     for name, (drafts, turns) in wanted.items():
-        # Of a short context only the first turn, or none.
         while turns and _room(plan, turns) < 1:
             turns = turns[:-1]
-        if not turns:
-            continue
-        budget = min(_new_tokens(plan), _room(plan, turns))
-        header = Header(
-            name=name,
-            capacity=plan.capacity,
-            verify_widths=models.target.verify_widths,
-            num_draft_tokens=drafts,
-            stop_tokens=stops,
-            exact_drafts=False,
-            tolerance=plan.recipe.tolerances.near_tie_margin,
-            turns=tuple(Turn(tuple(turn), budget) for turn in turns),
-        )
-        rounds = record_with_margins(header, models.target, models.drafter if drafts else None)
-        traces[name] = trace_text(Trace(header, rounds)).encode()
-    return traces
+        if turns:
+            header = _header(plan, models, name, drafts)
+            traces[name] = trace_text(_recorded(header, turns, min(_new_tokens(plan), _room(plan, turns)), models))
+    return {name: text.encode() for name, text in traces.items()}
 
 
-def _room(plan: Plan, turns: list[list[int]]) -> int:
-    """New tokens that each turn may have."""
-    return (plan.capacity - 1 - sum(map(len, turns))) // len(turns) - 1
+def write_traces(folder: Path, traces: Mapping[str, bytes]) -> None:
+    """Writes `traces` to `folder`/NAME.jsonl. Raises OutputError."""
+    for name, text in traces.items():
+        write_atomically(folder / f"{name}.jsonl", text)
+
+
+def _header(plan: Plan, models: Models, name: str, drafts: int) -> Header:
+    return Header(
+        name=name,
+        capacity=plan.capacity,
+        verify_widths=models.target.verify_widths,
+        num_draft_tokens=drafts,
+        stop_tokens=tuple(plan.target.tokenizer.stop),
+        exact_drafts=False,
+        tolerance=plan.recipe.tolerances.near_tie_margin,
+        turns=(),
+    )
+
+
+def _recorded(header: Header, given: list[GivenTurn], budget: int, models: Models) -> Trace:
+    """`header` with the turns that were played, and their rounds with the margin of every target token.
+
+    What a follow-up turn is given depends on the token that the turn before ended with."""
+    session = new_session(header, models.target, models.drafter if header.num_draft_tokens else None)
+    turns, rounds, last = [], [], NO_TOKEN
+    for tokens_after in given:
+        turns.append(Turn(tuple(tokens_after(last)), budget))
+        for one in play_turn(session, turns[-1]):
+            one.margins = models.target.margins() if one.target_tokens else []
+            rounds.append(one)
+        last = session.state.bonus_token
+    return Trace(replace(header, turns=tuple(turns)), rounds)
+
+
+def _two(texts: tuple[str, ...], first: int) -> Iterator[str]:
+    """Two neighbours of `texts`, from index `first` on; the same one twice where there is no other."""
+    return (texts[(first + i) % len(texts)] for i in range(2))
+
+
+def _room(plan: Plan, turns: list[GivenTurn]) -> int:
+    """New tokens that each turn may have, however the turn before it ends."""
+    return (plan.capacity - 1 - sum(len(turn(NO_TOKEN)) for turn in turns)) // len(turns) - 1
 
 
 def _new_tokens(plan: Plan) -> int:
-    """Fewer for a large model: it is recorded at a few tokens a second."""
-    return NEW_TOKENS_LARGE if num_parameters(plan) > LARGE_PARAMETERS else NEW_TOKENS
-
-
-def num_parameters(plan: Plan) -> int:
-    """Of the target, towers included."""
-    tensors = plan.target.tensors
-    return sum(math.prod(tensors.info(name).shape) for name in tensors.names())
+    return NEW_TOKENS_LARGE if num_parameters(plan.target) > LARGE_PARAMETERS else NEW_TOKENS

@@ -1,5 +1,7 @@
 """The target's graphs: `prefill` fills the cache, `verify` (and `decode`, its T = 1) also scores."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -45,7 +47,7 @@ class Target(nn.Module):
         per_layer = self._per_layer_inputs(embeddings, per_layer_embeddings)
         written: dict[str, torch.Tensor] = {}
         visible_slots: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers_in_turn()):
             (cos, sin), (query_cos, query_sin), visible = tables[config.layer_types[i], config.kv_heads[i]]
             attended = layer.attention_input(x)
             if i in config.kv_layers:
@@ -62,6 +64,10 @@ class Target(nn.Module):
             x = layer.after_attention(x, attended, per_layer[i] if per_layer else None)
         hidden = ops.rms_norm(x, self.norm, config.rms_norm_eps)
         return written | {"logits": self._logits(hidden), "activations": hidden}
+
+    def _layers_in_turn(self) -> Iterable[DecoderLayer]:
+        """For one that holds no layer before its turn."""
+        return self.layers
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """cap * tanh(head / cap). Divided before the head: after it, the converter would fold 1 / cap into the table,

@@ -130,6 +130,10 @@ class ChatPieces:
         """The text of (role, content) turns from the start of a conversation, up to where the model answers."""
         return self.start + "".join(self.turn(role, content) for role, content in turns) + self.model_prefix
 
+    def follow_up(self, content: str) -> str:
+        """What goes behind the model's last answer when the user says `content`, up to where it answers again."""
+        return self.model_suffix + self.turn("user", content) + self.model_prefix
+
 
 @dataclass(frozen=True)
 class Recipe:

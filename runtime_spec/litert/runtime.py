@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer
+from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.quiet import held_log
+from runtime_spec.reference.follow_up import without_pending
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 
@@ -84,12 +87,32 @@ class Runtime:
         self.tokenizer = Tokenizer.from_str(self.bundle.tokenizer_json().decode())
 
     def encode(self, prompt: str, chat: bool = False) -> list[int]:
-        """The beginning-of-sequence token and the text; with `chat` one user turn of the chat template."""
+        """The beginning-of-sequence token and the text; with `chat` one user turn of the chat template.
+
+        Raises UsageError for a chat where the bundle has no template."""
         bos = self.manifest.tokens.bos
         if not chat:
             return [bos, *self.tokenizer.encode(prompt, add_special_tokens=False).ids]
-        pieces = self.manifest.chat
-        return self.tokenizer.encode(pieces.prompt([("user", prompt)]), add_special_tokens=False).ids
+        return self.tokenizer.encode(self._chat().prompt([("user", prompt)]), add_special_tokens=False).ids
+
+    def encode_follow_up(self, content: str, last_token: int) -> list[int]:
+        """`content` as a further user turn of the chat template, behind `last_token`, the last of the conversation so
+        far (a session's `state.bonus_token`). Where that is the token that closes a turn it is not said twice.
+
+        Raises UsageError where the bundle has no chat template."""
+        tokens = self.tokenizer.encode(self._chat().follow_up(content), add_special_tokens=False).ids
+        return without_pending(tokens, last_token, self.manifest.tokens.stop)
+
+    def _chat(self) -> ChatPieces:
+        if self.manifest.chat is None:
+            raise UsageError(
+                "There is no chat in this bundle",
+                expected="a bundle with a chat template",
+                found="none",
+                where=str(self.bundle.path),
+                action="Give a plain prompt, or export a checkpoint that has a chat template.",
+            )
+        return self.manifest.chat
 
     def decode(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=False)

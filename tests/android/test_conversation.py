@@ -2,11 +2,11 @@
 
 import pytest
 
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import run_driver
 
-CHATS = prompts()[1]
+CHATS = Prompts.load().chats
 
 
 def converse(bundle, count, *contents):

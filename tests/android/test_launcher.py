@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from export.bundle.writer import BundleWriter
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
 from export.cli.main import main
 from runtime_spec.bundle.digests import seal
 from runtime_spec.bundle.reader import Bundle
@@ -16,7 +16,7 @@ from tests.android.launcher import run, run_json
 from tests.bundles import write_bundle
 
 TIMES = ("prefill_seconds", "decode_seconds", "tokens_per_second")
-PLAIN, CHATS = prompts()
+PLAIN, CHATS = Prompts.load().plain, Prompts.load().chats
 
 
 def python_json(capsys, verb, *arguments):

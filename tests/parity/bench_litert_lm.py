@@ -25,7 +25,7 @@ import litert_lm
 
 from export.choices.device import MAX_DRAFT_TOKENS
 from export.demo.evaluate import held_out_prompts
-from export.evidence.speed import NEW_TOKENS, measure
+from export.evidence.speed import NEW_TOKENS, decode_timed
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import SLIPSTREAM
 from tests.scale.run import machine
@@ -66,7 +66,7 @@ def choose_prompts(runtime: Runtime) -> list[Prompt]:
 
     def prompts(kind: str, drawn: list[list[int]]) -> Iterator[Prompt]:
         for tokens in drawn:
-            reply = measure(runtime.target, None, tokens, 0, NEW_TOKENS + MAX_DRAFT_TOKENS, stops)["tokens"]
+            reply = decode_timed(runtime.target, None, tokens, 0, NEW_TOKENS + MAX_DRAFT_TOKENS, stops).tokens
             if len(reply) >= SHORTEST:
                 # The engine adds the beginning-of-sequence token itself.
                 yield Prompt(kind, tokens, runtime.decode(tokens[1:] if tokens[0] == bos else tokens), reply)
@@ -150,9 +150,9 @@ def one_pass(bundle: Path, prompts: list[Prompt], found: Found) -> None:
             kotlin.reply(prompts[i % 4], i % 2 * usual)
         for prompt in prompts:
             for name, drafts in (("plain", 0), ("drafted", usual), (f"drafted {longest}", longest)):
-                ours = measure(target, drafter, prompt.tokens, drafts, NEW_TOKENS, stops)
+                ours = decode_timed(target, drafter, prompt.tokens, drafts, NEW_TOKENS, stops)
                 replies = {
-                    "reference": Measured(ours["speed"], ours["tokens"] == prompt.reply[:NEW_TOKENS]),
+                    "reference": Measured(ours.speed, ours.tokens == prompt.reply[:NEW_TOKENS]),
                     "Kotlin": kotlin.reply(prompt, drafts),
                 }
                 if name in engines:

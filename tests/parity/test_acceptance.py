@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from export.choices.device import Device
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.cli.main import DEMO
 from export.evidence.float_ports import FloatDrafter, FloatTarget
@@ -37,7 +37,7 @@ def counts(rounds, budget):
 
 @pytest.mark.parametrize("recipe", ["float_out", "int8_out"])
 def test_the_engine_counts_what_the_reference_counts(recipe, request):
-    bundle, texts = request.getfixturevalue(recipe) / "model.litertlm", prompts()[0]
+    bundle, texts = request.getfixturevalue(recipe) / "model.litertlm", Prompts.load().plain
     command = [sys.executable, "-m", "tests.parity.engine_acceptance", str(bundle), str(NEW_TOKENS)]
     logged = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True).stderr
     (theirs,) = re.findall(r"Success rate: ([0-9.]+)", logged)
@@ -54,7 +54,7 @@ def test_the_float_bundle_drafts_and_accepts_what_torch_does(float_out):
     target = FloatTarget(plan)
     drafter, stops = FloatDrafter(plan, target), frozenset(plan.target.tokenizer.stop)
     with Runtime(float_out / "model.litertlm") as runtime:
-        for text in prompts()[0][:6]:
+        for text in Prompts.load().plain[:6]:
             tokens = runtime.encode(text)
             ours = list(runtime.session().turn(tokens, NEW_TOKENS))
             torch_loop = list(Session(target, drafter, DecodeConfig(4, stops)).turn(tokens, NEW_TOKENS))

@@ -4,7 +4,7 @@ reference loop says, on plain prompts and through the chat template."""
 import litert_lm
 import pytest
 
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
 from runtime_spec.litert.runtime import Runtime
 
 NEW_TOKENS = 96
@@ -17,11 +17,10 @@ def bundle(request):
 
 def reference(bundle, draft_tokens):
     """(prompt text for the engine, reply) for eight plain prompts and four chats."""
-    plain, chats = prompts()
-    found = []
+    prompts, found = Prompts.load(), []
     with Runtime(bundle) as runtime:
         pieces, stops = runtime.manifest.chat, runtime.manifest.tokens.stop
-        for text, chat in [(p, False) for p in plain[:8]] + [(c, True) for c in chats]:
+        for text, chat in [(p, False) for p in prompts.plain[:8]] + [(c, True) for c in prompts.chats]:
             session = runtime.session(draft_tokens)
             turn = session.turn(runtime.encode(text, chat), NEW_TOKENS)
             tokens = [token for one in turn for token in one.emitted_tokens if token not in stops]

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
 from export.checkpoint.checkpoint import Checkpoint
-from export.choices.prompts import prompts
+from export.choices.prompts import Prompts
 from export.cli.main import DEMO
 from export.modules.drafter import Drafter
 from export.modules.fill import empty_weight, fill
@@ -110,9 +110,9 @@ def close(found, expected):
 @torch.no_grad()
 def test_greedy_tokens_of_the_float_bundle_are_transformers(float_out):
     theirs = load(DEMO / "target")
-    plain, chats = prompts()
+    prompts = Prompts.load()
     with Runtime(float_out / "model.litertlm") as runtime:
-        for text, chat in [(p, False) for p in plain] + [(c, True) for c in chats]:
+        for text, chat in [(p, False) for p in prompts.plain] + [(c, True) for c in prompts.chats]:
             prompt = runtime.encode(text, chat)
             turn = runtime.session().turn(prompt, 64)
             ours = [token for one in turn for token in one.emitted_tokens]

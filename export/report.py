@@ -1,0 +1,81 @@
+"""What an export says of itself: report.json, and what the command line shows of it."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+from export.android.render import Rendered
+from export.evidence.against_float import FloatCheck
+from export.evidence.speed import Speed
+from export.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A part of the checkpoint that is not exported, such as a vision tower: how many tensors, how many bytes."""
+
+    name: str
+    tensors: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class PeakMemory:
+    """Largest resident sizes in bytes: this process, and the largest that it started."""
+
+    export: int
+    largest_lowering_process: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One export. Field names are the keys of report.json.
+
+    `seconds` by stage, in order; `measured` by number of drafts (`plain`, `drafted_4`); `accepted_loss` says which
+    figures are outside the recipe's tolerances and were accepted all the same; `prompts` names the file that `check`
+    and `measured` are about.
+    """
+
+    target: str
+    drafter: str | None
+    device: str
+    recipe: str
+    context_length: int
+    draft_tokens: int
+    sha256: str
+    bytes: int
+    skipped: tuple[Skipped, ...]
+    seconds: Mapping[str, float]
+    peak_resident_bytes: PeakMemory
+    measured: Mapping[str, Speed]
+    check: FloatCheck
+    android: Rendered
+    prompts: str
+    accepted_loss: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """report.json's text: the fields in order, seconds to two digits, null for a figure that is no number."""
+        values = _plain(self)
+        values["seconds"] = {name: round(value, 2) for name, value in self.seconds.items()}
+        if not self.check.acceptance:
+            del values["check"]["acceptance"]
+        android = self.android
+        values["android"] = {"files": android.files, "has_asset": android.has_asset, "kept": list(android.kept)}
+        return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Raises OutputError."""
+        write_atomically(path, self.to_json().encode())
+
+
+def _plain(value: object) -> object:
+    """As JSON has it: dataclasses and mappings as objects, tuples as lists."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
