@@ -7,21 +7,19 @@ from pathlib import Path
 from export.chat.pieces import engine_template, turn_pieces
 from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
-from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.pairing import check_pairing
 from export.choices.device import Device
 from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.errors import UsageError
+from export.modules.reads import drafter_reads
 from runtime_spec.bundle.manifest import ChatPieces
-
-SENTINELS = (61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127)
 
 
 @dataclass(frozen=True)
 class Width:
-    """The sizes of a graph that follow from its number of tokens: `slots` is what its sliding layers see of the
-    `capacity` slots of the cache."""
+    """The sizes of a graph that no checkpoint sets: `slots` is what its sliding layers read of the `capacity` slots of
+    the cache."""
 
     tokens: int
     slots: int
@@ -51,7 +49,6 @@ class Plan:
     prompts: Prompts
     chat: Chat | None
     wanted_context: int
-    sentinel: int
 
     @property
     def capacity(self) -> int:
@@ -74,7 +71,13 @@ class Plan:
         return sum(math.prod(tensors.info(name).shape) for name in tensors.names())
 
     def width(self, tokens: int) -> Width:
+        """The sizes of the target's graph over `tokens` tokens."""
         return Width(tokens, self.target.config.window_slots(tokens, self.capacity), self.capacity)
+
+    @property
+    def drafter_width(self) -> Width:
+        """The sizes of the drafter's graph."""
+        return Width(1, drafter_reads(self.drafter.config, self.capacity).window or self.capacity, self.capacity)
 
     def signature(self, width: int) -> str:
         """The name of the graph that scores `width` tokens; LiteRT-LM knows `decode` and `verify`."""
@@ -111,9 +114,8 @@ def make_plan(choices: Choices) -> Plan:
     capacity = _capacity(choices, device, target)
     lengths = tuple(n for n in device.prefill_lengths if n <= capacity)
     sized = replace(device, context_length=capacity, prefill_lengths=lengths)
-    sentinel = _sentinel(target.config, drafter and drafter.config, capacity)
     chat = _chat(choices, target)
-    return Plan(target, drafter, sized, choices.recipe, choices.prompts, chat, device.context_length, sentinel)
+    return Plan(target, drafter, sized, choices.recipe, choices.prompts, chat, device.context_length)
 
 
 def _chosen_device(choices: Choices) -> Device:
@@ -150,24 +152,3 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
     if template is None:
         return None
     return Chat(turn_pieces(template), engine_template(template), template.source)
-
-
-def _sentinel(config: TextConfig, drafter: DrafterConfig | None, capacity: int) -> int:
-    """A number of tokens that can't be mistaken for another size in the graph: a prime that divides none of them, and
-    whose window is none of them."""
-    sizes = {capacity, config.vocab_size, config.hidden_size, config.num_layers, config.num_heads}
-    sizes |= {*config.intermediate_sizes, *config.kv_heads, *config.head_dims}
-    sizes |= {config.num_layers * config.per_layer_size, config.per_layer_size}
-    for prime in SENTINELS:
-        window = config.window_slots(prime, capacity)
-        derived = {window, capacity - window} - {capacity, 0}
-        divides = any(size % prime == 0 for size in sizes | derived if size)
-        if config.num_layers < prime <= capacity and not divides and not derived & sizes:
-            return prime
-    raise UsageError(
-        f"No traced width fits a context of {capacity}",
-        expected=f"a context of at least {SENTINELS[0]} and fewer than {SENTINELS[-1]} layers",
-        found=f"context {capacity}, {config.num_layers} layers",
-        where="--context",
-        action="Choose a longer context.",
-    )

@@ -34,22 +34,21 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
     # LiteRT-LM's own two first.
     scored = [1, *sorted(plan.verify_widths, key=lambda w: w != plan.draft_tokens + 1)]
     widths += [(plan.signature(w), "verify", w) for w in scored]
-    lowered = plan.width(plan.sentinel)
-    signatures = [(name, tidy(with_width(graphs[kind], lowered, plan.width(tokens)))) for name, kind, tokens in widths]
+    signatures = [(name, tidy(with_width(graphs[kind], plan.width(tokens)))) for name, kind, tokens in widths]
     source = CheckpointSource(plan.target)
-    models = {"embedder": _planned("embedder", _single("embedder", graphs["embedder"]), source, plan)}
+    models = {"embedder": _planned("embedder", _single("embedder", load(graphs["embedder"])), source, plan)}
     models["main"] = _planned("main", merge(signatures), source, plan)
     if "per_layer_embedder" in graphs:
         name = "per_layer_embedder"
-        models[name] = _planned(name, _single(name, graphs[name]), source, plan)
+        models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
-        model = _single("mtp_drafter", graphs["drafter"])
+        model = _single("mtp_drafter", with_width(graphs["drafter"], plan.drafter_width))
         models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter), plan, "drafter.")
     return models
 
 
-def _single(signature: str, path: Path) -> schema.ModelT:
-    return merge([(signature, tidy(load(path)))])
+def _single(signature: str, model: schema.ModelT) -> schema.ModelT:
+    return merge([(signature, tidy(model))])
 
 
 def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan, prefix: str = "") -> PlannedModel:

@@ -1,58 +1,79 @@
 """Lowering jobs: which graphs an export needs, run in parallel processes and cached by what they depend on."""
 
 import hashlib
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from export.checkpoint.config import DrafterConfig, TextConfig
-from export.plan import Plan
+from export.errors import GraphError, SlipstreamError
+from export.graphs.flatbuffer import load
+from export.graphs.widths import MARKERS, conflicts, mistakable
+from export.modules.reads import Reads, drafter_reads, target_reads
+from export.plan import Plan, Width
+from export.processes import Call, log_tail, run_each
 
 EMBEDDER_ROWS = 64
+PROCESSES = 2
 TOOLS = ("torch", "litert-torch", "litert-converter")
-SOURCES = ("graphs/lower.py", "graphs/jobs.py", "modules")
+SOURCES = ("graphs/lower.py", "graphs/upstream.py", "graphs/jobs.py", "graphs/widths.py", "modules")
+# Table order in lowered graphs depends on it.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
 @dataclass(frozen=True)
 class GraphJob:
-    """One graph to lower; everything its bytes depend on but the tools and this code."""
+    """One graph to lower; everything its bytes depend on but the tools and this code. `windowed` and `prefixed`: which
+    parts of the caches it reads, as in Reads; how many slots there are is no part of it."""
 
     kind: str
     config: TextConfig
-    drafter: DrafterConfig | None
-    capacity: int
-    tokens: int
+    drafter: DrafterConfig | None = None
+    windowed: bool = False
+    prefixed: bool = False
     token_ordering: bytes = b""
 
     def key(self) -> str:
         ordering = hashlib.sha256(self.token_ordering).hexdigest()
-        text = f"{self.kind} {self.config} {self.drafter} {self.capacity} {self.tokens} {ordering} {_tools()}"
+        text = f"{self.kind} {self.config} {self.drafter} {self.windowed} {self.prefixed} {ordering} {_tools()}"
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+    def sizes(self) -> set[int]:
+        """Every integer of the configs."""
+        return {*_integers(asdict(self.config)), *(_integers(asdict(self.drafter)) if self.drafter else ())}
 
 
 def jobs(plan: Plan) -> list[GraphJob]:
     """The largest first: they bound the wall time."""
-    config, capacity, tokens = plan.target.config, plan.capacity, plan.sentinel
-    found = [GraphJob(kind, config, None, capacity, tokens) for kind in ("verify", "prefill")]
+    config = plan.target.config
+    # One graph serves every width: with a window where the narrowest has one.
+    reads = target_reads(config, 1, plan.capacity)
+    parts = reads.window is not None, reads.prefix
+    found = [GraphJob(kind, config, None, *parts) for kind in ("verify", "prefill")]
     if plan.drafter:
         ordering = b""
         if plan.drafter.config.use_ordered_embeddings:
             ordering = plan.drafter.tensors.read("masked_embedding.token_ordering").astype(np.int64).tobytes()
-        found.append(GraphJob("drafter", config, plan.drafter.config, capacity, 1, ordering))
-    found.append(GraphJob("embedder", config, None, capacity, 1))
+        reads = drafter_reads(plan.drafter.config, plan.capacity)
+        parts = reads.window is not None, reads.prefix
+        found.append(GraphJob("drafter", config, plan.drafter.config, *parts, ordering))
+    found.append(GraphJob("embedder", config))
     if config.per_layer_size:
-        found.append(GraphJob("per_layer_embedder", config, None, capacity, 1))
+        found.append(GraphJob("per_layer_embedder", config))
     return found
 
 
-def lower_all(wanted: list[GraphJob], folder: Path, processes: int = 2) -> Iterator[tuple[GraphJob, Path, bool]]:
-    """Yields (job, graph file, whether it was cached) as each is ready."""
+def lower_all(
+    wanted: list[GraphJob], folder: Path, processes: int = PROCESSES, logs: Path | None = None
+) -> Iterator[tuple[GraphJob, Path, bool]]:
+    """Yields (job, graph file, whether it was cached) as each is ready. What the converter prints goes to
+    lower-KIND.log in `logs`, which is `log` beside `folder` if it is not given.
+
+    Raises GraphError when a graph can't be lowered, RuntimeLibraryError when a process is killed."""
+    logs = logs or folder.parent / "log"
     folder.mkdir(parents=True, exist_ok=True)
     missing = []
     for job in wanted:
@@ -61,33 +82,57 @@ def lower_all(wanted: list[GraphJob], folder: Path, processes: int = 2) -> Itera
             yield job, path, True
         else:
             missing.append((job, path))
-    if not missing:
-        return
-    # Table order in lowered graphs depends on it.
-    os.environ["PYTHONHASHSEED"] = "0"
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(missing)), mp_context=context, initializer=_quiet) as pool:
-        futures = {pool.submit(run, job, path): (job, path) for job, path in missing}
-        for future in as_completed(futures):
-            future.result()
-            yield *futures[future], False
+    calls = [Call(run, pair, logs / f"lower-{pair[0].kind}.log") for pair in missing]
+    try:
+        for index, _ in run_each(calls, processes, ENVIRONMENT):
+            yield *missing[index], False
+    except SlipstreamError:
+        raise
+    except Exception as error:
+        raise _failed(error) from error
+    finally:
+        for _, path in missing:
+            _unfinished(path).unlink(missing_ok=True)
 
 
 def run(job: GraphJob, out: Path) -> None:
-    """Lowers one graph, in whatever process this is."""
+    """Lowers one graph, in whatever process this is, at the first of MARKERS that its own sizes leave alone.
+
+    Raises GraphError when there is none."""
+    unfinished, found = _unfinished(out), []
+    for width in MARKERS:
+        found = [f"size {size}" for size in mistakable(job.sizes(), width)]
+        if not found:
+            lower_at(job, width, unfinished)
+            found = conflicts(load(unfinished), width)
+        if not found:
+            unfinished.replace(out)
+            return
+    raise GraphError(
+        f"No traced sizes fit the {job.kind} graph",
+        expected=f"a graph whose own sizes have none of these factors: {MARKERS}",
+        found="; ".join(found[:10]),
+        where=f"{job.kind}, lowered at {MARKERS[-1]}",
+        action="Report the checkpoint's config.json.",
+    )
+
+
+def lower_at(job: GraphJob, width: Width, out: Path) -> None:
+    """Lowers one graph at sizes `width`."""
     from export.graphs import lower
 
-    BUILDERS[job.kind](job, lower, out)
+    BUILDERS[job.kind](job, width, lower, out)
 
 
-def _target(job: GraphJob, lower, out: Path) -> None:
+def _target(job: GraphJob, width: Width, lower, out: Path) -> None:
     from export.modules.target import Target, target_inputs
 
-    module = Target(job.config, job.capacity, job.kind == "verify", lower.placeholder_weight)
-    lower.lower(job.kind, module, target_inputs(job.config, job.capacity, job.tokens, lower.placeholder), out)
+    reads = Reads(width.slots if job.windowed else None, job.prefixed)
+    module = Target(job.config, width.capacity, job.kind == "verify", lower.placeholder_weight, reads)
+    lower.lower(job.kind, module, target_inputs(job.config, width.capacity, width.tokens, lower.placeholder), out)
 
 
-def _drafter(job: GraphJob, lower, out: Path) -> None:
+def _drafter(job: GraphJob, width: Width, lower, out: Path) -> None:
     import torch
 
     from export.modules.drafter import Drafter
@@ -95,18 +140,19 @@ def _drafter(job: GraphJob, lower, out: Path) -> None:
 
     ordering = torch.from_numpy(np.frombuffer(job.token_ordering, np.int64).copy())
     sources = {kind: job.config.drafter_kv_layers[kind] for kind in job.drafter.text.kinds}
-    module = Drafter(job.drafter, sources, job.capacity, ordering, lower.placeholder_weight)
+    reads = Reads(width.slots if job.windowed else None, job.prefixed)
+    module = Drafter(job.drafter, sources, width.capacity, ordering, lower.placeholder_weight, reads)
     inputs = {
         "activations": lower.placeholder((1, 1, 2 * job.drafter.backbone_hidden_size), torch.float32),
         "input_pos": lower.placeholder((1,), torch.int32),
-        "mask": lower.placeholder((1, 1, 1, job.capacity), torch.float32),
+        "mask": lower.placeholder((1, 1, 1, width.capacity), torch.float32),
     }
     for layer in sources.values():
-        inputs |= cache_inputs(job.config, job.capacity, layer, lower.placeholder)
+        inputs |= cache_inputs(job.config, width.capacity, layer, lower.placeholder)
     lower.lower("mtp_drafter", module, inputs, out)
 
 
-def _embedder(job: GraphJob, lower, out: Path) -> None:
+def _embedder(job: GraphJob, width: Width, lower, out: Path) -> None:
     import torch
 
     from export.modules.embedder import Embedder
@@ -130,6 +176,32 @@ BUILDERS: dict[str, Callable] = {
 }
 
 
+def _integers(values: object) -> Iterator[int]:
+    """All integers of nested dicts and sequences."""
+    if isinstance(values, dict):
+        values = tuple(values.values())
+    if isinstance(values, tuple | list):
+        for value in values:
+            yield from _integers(value)
+    elif type(values) is int:
+        yield values
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".unfinished")
+
+
+def _failed(error: Exception) -> GraphError:
+    log = error.call.log
+    return GraphError(
+        f"Graph {log.stem.removeprefix('lower-')} can't be lowered",
+        expected="a graph that litert-torch and its converter take",
+        found=f"{type(error).__name__}; the log ends\n{log_tail(log)}",
+        where=str(log),
+        action="Report the checkpoint's config.json and the log.",
+    )
+
+
 def _tools() -> str:
     digest = hashlib.sha256()
     for name in SOURCES:
@@ -137,10 +209,3 @@ def _tools() -> str:
         for path in sorted(root.glob("*.py")) if root.is_dir() else [root]:
             digest.update(path.read_bytes())
     return " ".join(f"{tool} {version(tool)}" for tool in TOOLS) + digest.hexdigest()
-
-
-def _quiet() -> None:
-    """The converter logs to stdout and stderr of its process; a worker's are nobody's."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)

@@ -8,27 +8,23 @@ A graph depends on configs alone: fine-tunes of one model share it.
 
 import math
 import mmap
-import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from litert_converter.mlir import ir, passmanager
-from litert_converter.mlir._mlir_libs import converter_api_ext
+from litert_converter.mlir import ir
 from litert_converter.mlir.dialects import stablehlo
-from litert_torch import backend
-from litert_torch._convert import core, litert_converter, signature
-from litert_torch.backend import inline_consts, lowerings
+from litert_torch.backend import lowerings
 from litert_torch.backend.lowerings import utils as lowering_utils
 
+from export.graphs import upstream
+from export.graphs.flatbuffer import WEIGHT_PREFIX
 from export.modules import (
     cache,
     selection,  # noqa: F401  (register the operations that are lowered below)
 )
 
 MAP_NORESERVE = 0x4000
-WEIGHT_PREFIX = "weight/"
 RESOURCE = re.compile(r'dense_resource<"?(W@[^">]+)"?>')
 
 
@@ -53,7 +49,7 @@ def _lower_named_weight(context, name: str, tensor: torch.Tensor):
     element = lowering_utils.torch_dtype_to_ir_element_type(tensor.dtype)
     kind = ir.RankedTensorType.get(tensor.shape, element)
     view = memoryview(tensor.detach().numpy())
-    return inline_consts._build_const(ir.DenseResourceElementsAttr.get_from_buffer(view, f"W@{name}", kind), kind)
+    return upstream.resource_constant(view, f"W@{name}", kind)
 
 
 @lowerings.lower(torch.ops.slipstream.update_cache)
@@ -100,48 +96,12 @@ def _lower_spread_mask(context, mask: ir.Value, group_of: ir.Value):
     return stablehlo.custom_call([kind], [mask, group_of], "slipstream.spread_mask.0")
 
 
-def inline_named(program: torch.export.ExportedProgram) -> None:
-    """litert_torch.backend.inline_consts.inline_consts, but parameters become `named_weight` nodes."""
-    user, _ = program._get_flat_args_with_check(*program.example_inputs)
-    flat = program._graph_module_flat_inputs(*program.example_inputs)
-    constants = flat[: -len(user)] if user else flat
-    parameters = program.graph_signature.inputs_to_parameters
-    for tensor, node in zip(constants, list(program.graph.nodes)[: len(constants)], strict=True):
-        name = parameters.get(node.name)
-        node.op = "call_function"
-        node.target = named_weight if name else inline_consts.tensor_lowering_placeholder
-        node.args = (name, tensor) if name else (tensor,)
-    program.graph_signature.input_specs = program.graph_signature.input_specs[len(constants) :]
-
-
 def lower(name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], out: Path) -> None:
     """Lowers `module` as signature `name` and writes the weightless flatbuffer to `out`."""
-    inline_consts.inline_consts = inline_named
-    wanted = signature.Signature(name, module.eval(), None, inputs)
-    with torch.no_grad():
-        program = core.export_torch_signature(wanted, run_decompositions=False)
-        program = core._run_convert_passes(program)
-    context = backend.export_utils.create_ir_context()
-    constants = inline_consts.InlineConstsContext(enable_resource_constants=True)
-    lowered = backend.export.exported_program_to_mlir(program, ir_context=context, lowering_context_plugins=[constants])
-    converter_api_ext.set_signature(
-        lowered.module.operation,
-        signature_name=name,
-        input_names=wanted.flat_arg_names,
-        output_names=litert_converter._get_output_names(program, lowered),
-    )
-    merged = converter_api_ext.merge_modules([lowered.module])
-    config = converter_api_ext.ConvertToTFLConfig()
-    config.model_origin_framework = "PYTORCH"
-    config.unsafe_fuse_dynamic_shaped_broadcast = True
-    config.canonicalizing_inf_as_min_max_float = False
-    config.enable_x64 = False
+    context, lowered = upstream.to_mlir(name, module, inputs, named_weight)
     with context:
-        converter_api_ext.run_convert_to_tfl_passes(merged, passmanager.PassManager(), config)
-        externalize(merged)
-    temporary = out.with_suffix(f".{os.getpid()}")
-    litert_converter.LazyModelExporter(module=merged).to_file(str(temporary))
-    temporary.replace(out)
+        externalize(lowered)
+    upstream.write(lowered, out)
 
 
 def externalize(module) -> None:
@@ -176,6 +136,3 @@ def _named_constants(operation):
         for block in region.blocks:
             for child in block.operations:
                 yield from _named_constants(child.operation)
-
-
-NewWeight = Callable[..., torch.nn.Parameter]

@@ -5,8 +5,7 @@ A graph must write first and read the updated cache: the runtime binds one buffe
 
 import torch
 
-PREFIX_STEP = 128
-"""Slots by which the part of the cache that full layers read grows. Each growth makes XNNPACK plan anew, once."""
+from export.modules.reads import PREFIX_STEP
 
 
 @torch.library.custom_op("slipstream::update_cache", mutates_args=())

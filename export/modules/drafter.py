@@ -6,9 +6,10 @@ from torch.nn import functional as F
 
 from export.checkpoint.config import FULL, SLIDING, DrafterConfig
 from export.modules import layers as ops
-from export.modules.cache import PREFIX_STEP, Prefix, Window
+from export.modules.cache import Prefix, Window
 from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
+from export.modules.reads import Reads, drafter_reads
 from export.modules.selection import hide_unchosen
 
 DENSE_HEAD_LIMIT = 4 << 20
@@ -34,14 +35,22 @@ class MaskedEmbedding(nn.Module):
 class Drafter(nn.Module):
     """Inputs: activations [1, 1, 2H] (scaled embedding of the last token, last hidden state), input_pos int32[1] (the
     position before the one drafted for, as LiteRT-LM passes it), mask [1, 1, 1, S], and the caches of the target's
-    last sliding and last full layer that own one. Outputs: logits [1, 1, V], projected_activations [1, 1, H]."""
+    last sliding and last full layer that own one. Outputs: logits [1, 1, V], projected_activations [1, 1, H].
+    `reads` is what the layers read of the caches; None for what S asks for."""
 
     def __init__(
-        self, config: DrafterConfig, sources: dict[str, int], capacity: int, token_ordering, new_weight: NewWeight
+        self,
+        config: DrafterConfig,
+        sources: dict[str, int],
+        capacity: int,
+        token_ordering,
+        new_weight: NewWeight,
+        reads: Reads | None = None,
     ):
         super().__init__()
         text = config.text
         self.config, self.sources, self.capacity = config, sources, capacity
+        self.reads = reads or drafter_reads(config, capacity)
         self.layers = nn.ModuleList(DecoderLayer(text, i, new_weight) for i in range(text.num_layers))
         self.rotary = nn.ModuleDict(
             {kind: Rotary(text.rope[kind], text.head_dims[text.layer_types.index(kind)]) for kind in text.rope}
@@ -80,11 +89,10 @@ class Drafter(nn.Module):
     def _cache_parts(self, newest: torch.Tensor) -> dict[str, Window | Prefix]:
         """What the layers of each type read of the caches; absent where that is all of it."""
         parts, text = {}, self.config.text
-        if FULL in text.rope and self.capacity > PREFIX_STEP:
+        if FULL in text.rope and self.reads.prefix:
             parts[FULL] = Prefix(newest, self.capacity)
-        # Inclusive and counted back from the newest cached row: one slot more than the target's own window.
-        if SLIDING in text.rope and text.sliding_window + 1 < self.capacity:
-            parts[SLIDING] = Window(newest - text.sliding_window, text.sliding_window + 1)
+        if SLIDING in text.rope and self.reads.window is not None:
+            parts[SLIDING] = Window(newest - text.sliding_window, self.reads.window)
         return parts
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:

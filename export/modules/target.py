@@ -7,9 +7,10 @@ from torch import nn
 
 from export.checkpoint.config import FULL, SLIDING, TextConfig
 from export.modules import layers as ops
-from export.modules.cache import PREFIX_STEP, Prefix, Window, update_cache
+from export.modules.cache import Prefix, Window, update_cache
 from export.modules.layer import DecoderLayer
 from export.modules.layers import NewWeight, Rotary, Weight
+from export.modules.reads import Reads, target_reads
 
 
 class Target(nn.Module):
@@ -18,12 +19,15 @@ class Target(nn.Module):
     Inputs: embeddings [1, T, H] (scaled), per_layer_embeddings [1, T, L, P] where the model has them, input_pos
     int32[T] (consecutive), mask [1, 1, T, S] (0 visible, large negative hidden), kv_cache_k_i [1, K, S, D] and
     kv_cache_v_i [1, K, D, S] of every layer i that owns a cache. Outputs: the same caches; with `scores` also
-    logits [1, T, V] and activations [1, T, H], the hidden states after the final norm.
+    logits [1, T, V] and activations [1, T, H], the hidden states after the final norm. `reads` is what the layers
+    read of the caches; None for what T and S ask for.
     """
 
-    def __init__(self, config: TextConfig, capacity: int, scores: bool, new_weight: NewWeight):
+    def __init__(
+        self, config: TextConfig, capacity: int, scores: bool, new_weight: NewWeight, reads: Reads | None = None
+    ):
         super().__init__()
-        self.config, self.capacity, self.scores = config, capacity, scores
+        self.config, self.capacity, self.scores, self.reads = config, capacity, scores, reads
         # Prefill ends with the last cache that is written: layers past it (all share K/V) are never run.
         count = config.num_layers if scores else config.kv_layers[-1] + 1
         self.layers = nn.ModuleList(DecoderLayer(config, i, new_weight) for i in range(count))
@@ -83,11 +87,11 @@ class Target(nn.Module):
     def _cache_parts(self, input_pos: torch.Tensor, tokens: int) -> dict[str, Window | Prefix]:
         """What the layers of each type read of the cache; absent where that is all of it."""
         parts, config = {}, self.config
-        if FULL in config.rope and self.capacity > PREFIX_STEP:
+        reads = self.reads or target_reads(config, tokens, self.capacity)
+        if FULL in config.rope and reads.prefix:
             parts[FULL] = Prefix(torch.amax(input_pos), self.capacity)
-        slots = config.window_slots(tokens, self.capacity)
-        if SLIDING in config.rope and slots < self.capacity:
-            parts[SLIDING] = Window(input_pos[0] - (config.sliding_window - 1), slots)
+        if SLIDING in config.rope and reads.window is not None:
+            parts[SLIDING] = Window(input_pos[0] - (config.sliding_window - 1), reads.window)
         return parts
 
     def _tables(self, positions: torch.Tensor, mask: torch.Tensor, parts: dict[str, Window | Prefix]) -> dict:
