@@ -15,7 +15,7 @@ from export.errors import CheckpointError
 
 # The format allows 100 MB; E2B's header takes a quarter of one, and parsing takes ten times the header's size.
 MAX_HEADER_BYTES = 32 << 20
-MAX_TENSORS, MAX_SHARDS, MAX_NAME = 200_000, 500, 1000
+MAX_TENSORS, MAX_METADATA, MAX_SHARDS, MAX_NAME = 200_000, 10_000, 500, 1000
 # Bytes per element.
 DTYPES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
@@ -92,10 +92,11 @@ class TensorFile:
             raise _error("Tensor file header is too long", self.path, expected, f"{length:,} bytes")
         try:
             raw = os.pread(self.file.fileno(), length, 8)
-            # Counted before anything is built of them: each tensor is an object.
-            if raw.count(b"{") > MAX_TENSORS + 2:
+            # Counted before anything is built of them: each tensor is an object with a dozen values at most.
+            objects = raw.count(b"{")
+            if objects > MAX_TENSORS + 2:
                 raise ValueError(f"more than {MAX_TENSORS:,} tensors")
-            return length, parse_json(raw, pairs_hook=_distinct)
+            return length, parse_json(raw, 12 * objects + MAX_METADATA, _distinct)
         except ValueError as error:
             raise _error("Tensor file header is not valid", self.path, "a JSON object", str(error)) from error
 

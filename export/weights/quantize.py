@@ -1,9 +1,9 @@
 """Rows of a checkpoint to stored bytes, equal bit for bit to ai-edge-quantizer's.
 
 int8: scale = max|row| / 127. int4: max / 7, per row or per block of columns; block scales pass through bf16 to fp16.
-A block whose scale fp16 takes for zero gets the smallest one there is (the quantizer divides by zero there, and XNNPACK
-refuses the result); one of zeros so has codes of zero. Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are reused: fresh 8 MB chunks
-raised resident memory to 8.5 GB at E2B's size.
+A block whose scale fp16 takes for zero gets the smallest one there is: the quantizer divides by zero there, and
+XNNPACK refuses such a scale. Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are
+reused: fresh 8 MB chunks raised resident memory to 8.5 GB at E2B's size.
 """
 
 import torch
