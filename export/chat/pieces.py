@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from export.chat.template import ChatTemplate, Rendered, Turns, describe, render, render_error, template_error
+from export.chat.template import (
+    BudgetError,
+    ChatTemplate,
+    Rendered,
+    Turns,
+    describe,
+    render,
+    render_error,
+    template_error,
+)
 from export.errors import ChatTemplateError
 from runtime_spec.bundle.manifest import ChatPieces
 
@@ -13,11 +22,14 @@ def engine_template(template: ChatTemplate) -> str | None:
     """The template's text if LiteRT-LM can use it, else None: it then makes its own from the turn pieces.
 
     LiteRT-LM's conversations hand every content over as a list of parts (seen in 0.18.1). Many templates concatenate
-    it with text and fail, or trim it and print the list.
+    it with text and fail, or trim it and print the list. Raises BudgetError when the template's time is used up: the
+    bundle's bytes must not depend on how busy the machine is.
     """
     conversations = _sentinel_conversations()
     try:
         plain, parts = render(template, conversations), render(template, conversations, as_parts=True)
+    except BudgetError:
+        raise
     except ChatTemplateError:
         return None
     return template.text if plain == parts else None

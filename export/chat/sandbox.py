@@ -91,7 +91,7 @@ def _render(template, variables, conversation, max_characters):
         pieces.append(piece)
         length += len(piece)
         if length > max_characters:
-            raise ValueError(f"more than {max_characters} characters of output")
+            raise ValueError(f"more characters of output than are left: {max_characters}")
     return "".join(pieces)
 
 
@@ -102,7 +102,8 @@ def _error(error):
         kind = "raised"
     else:
         kind = "syntax" if isinstance(error, jinja2.TemplateSyntaxError) else "failed"
-    return {"kind": kind, "message": f"{type(error).__name__}: {error}"[:500]}
+    message = f"{type(error).__name__}: {error}"[:500]
+    return {"kind": kind, "message": message.encode("utf-8", "backslashreplace").decode()}
 
 
 def _limit():
@@ -112,6 +113,7 @@ def _limit():
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 def _answer(request):
@@ -119,10 +121,11 @@ def _answer(request):
         template = _environment().from_string(request["template"])
     except Exception as error:
         return {"error": _error(error)}
-    renders = []
+    renders, left = [], request["max_characters"]
     for conversation in request["renders"]:
         try:
-            text = _render(template, request["variables"], conversation, request["max_characters"])
+            text = _render(template, request["variables"], conversation, left)
+            left -= len(text)
             renders.append({"text": text})
         except Exception as error:  # whatever a template can raise is an answer, not a crash
             renders.append({"error": _error(error)})

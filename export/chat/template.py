@@ -1,6 +1,6 @@
 """A checkpoint's chat template as constant turn pieces, proven by rendering.
 
-A runtime on a phone has no Jinja. So the template is rendered here, in a sandboxed process (`chat_sandbox.py`), the
+A runtime on a phone has no Jinja. So the template is rendered here, in a sandboxed process (`sandbox.py`), the
 text around each turn is read off with sentinel contents, and conversations of one to four turns prove that the pieces
 say the same as the template. A template that they can't express is an error, never an approximation.
 """
@@ -8,29 +8,57 @@ say the same as the template. A template that they can't express is an error, ne
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from export.chat.sandbox import DATE_MARK
-from export.errors import ChatTemplateError
+from export.checkpoint.files import is_there, printable, read_file, read_json
+from export.errors import ChatTemplateError, CheckpointError
 
-TIME_LIMIT = 10.0  # seconds for all renders together
-MAX_TEMPLATE, MAX_CHARACTERS = 2**20, 2**20
+TIME_LIMIT, PROCESSES = 10.0, 3  # seconds and processes for all renders of a template together
+MAX_TEMPLATE, MAX_CHARACTERS = 2**20, 2**22  # bytes of Jinja; characters of all renders of one process
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 _ROLES = {"model": "assistant"}  # our role → Transformers'
 
 Turns = tuple[tuple[str, str], ...]
 
 
+class BudgetError(ChatTemplateError):
+    """A template that used up its time: it might have an answer, so that nobody may take this for one."""
+
+
+@dataclass
+class Budget:
+    """What all renders of one template may take together, wherever they run: it travels with the template."""
+
+    seconds: float = TIME_LIMIT
+    processes: int = PROCESSES
+
+    @contextmanager
+    def spend(self) -> Iterator[float]:
+        """One process: the seconds it has. Raises TimeoutError when time or processes are used up."""
+        if self.processes < 1 or self.seconds <= 0:
+            raise TimeoutError
+        self.processes -= 1
+        begun = time.monotonic()
+        try:
+            yield self.seconds
+        finally:
+            self.seconds -= time.monotonic() - begun
+
+
 @dataclass(frozen=True)
 class ChatTemplate:
-    """Jinja text, the special tokens it may name, and the file it came from."""
+    """Jinja text, the special tokens it may name, the file it came from, and what its renders may take."""
 
     text: str
     special_tokens: dict[str, str]
     source: str
+    budget: Budget = field(default_factory=Budget, compare=False)
 
 
 @dataclass(frozen=True)
@@ -46,49 +74,37 @@ def read_chat_template(folder: Path, named: Path | None = None) -> ChatTemplate 
     """The template of a Hugging Face checkpoint folder: `named`, a Jinja file in its place, else chat_template.jinja,
     else tokenizer_config.json's; or None.
 
-    ChatTemplateError when a file can't be read as what it should be.
+    Of several named ones it is the one named "default", as in Transformers. ChatTemplateError when a file can't be read
+    as what it should be, or is no file of the folder.
     """
     folder = Path(folder)
-    config_file, jinja_file = folder / "tokenizer_config.json", folder / "chat_template.jinja"
-    config = _read_json(config_file)
+    config_file = folder / "tokenizer_config.json"
+    jinja_file = folder / "chat_template.jinja" if named is None else named.resolve()
+    try:
+        config = read_json(config_file) if is_there(config_file) else {}
+        jinja = read_file(jinja_file, MAX_TEMPLATE).decode("utf-8") if named or is_there(jinja_file) else None
+    except CheckpointError as error:
+        parts = {"expected": error.expected, "found": error.found, "where": error.where, "action": error.action}
+        raise ChatTemplateError(error.title, **parts) from None
+    except UnicodeDecodeError as error:
+        raise template_error("Chat template can't be read", "text in UTF-8", error.reason, str(jinja_file)) from None
     tokens = {name: _token_text(config.get(name)) for name in SPECIAL_TOKENS}
     special = {name: text for name, text in tokens.items() if text is not None}
-    if named is not None:
-        return ChatTemplate(_read_text(named), special, str(named))
-    if jinja_file.exists():
-        return ChatTemplate(_read_text(jinja_file), special, str(jinja_file))
+    if jinja is not None:
+        return ChatTemplate(jinja, special, printable(jinja_file))
     text = config.get("chat_template")
     if isinstance(text, list):
-        named = {item.get("name"): item.get("template") for item in text if isinstance(item, dict)}
-        text = named.get("default")
+        named = [one.get("template") for one in text if isinstance(one, dict) and one.get("name") == "default"]
+        text = named[-1] if named else None
     if text is None:
         return None
+    where = printable(config_file)
     if not isinstance(text, str):
-        raise template_error("Chat template is not text", "Jinja text", type(text).__name__, str(config_file))
-    return ChatTemplate(text, special, str(config_file))
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    try:
-        value = json.loads(_read_text(file, limit=64 * 2**20))
-    except (ValueError, RecursionError) as error:
-        raise template_error("Tokenizer configuration can't be read", "a JSON object", str(error), str(file)) from None
-    if not isinstance(value, dict):
-        raise template_error("Tokenizer configuration can't be read", "a JSON object", type(value).__name__, str(file))
-    return value
-
-
-def _read_text(file: Path, limit: int = MAX_TEMPLATE) -> str:
-    try:
-        if file.stat().st_size > limit:
-            raise template_error(
-                "Chat template is too large", f"at most {limit} bytes", f"{file.stat().st_size}", str(file)
-            )
-        return file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise template_error("Chat template can't be read", "UTF-8 text", str(error), str(file)) from None
+        raise template_error("Chat template is not text", "Jinja text", type(text).__name__, where)
+    if len(text.encode()) > MAX_TEMPLATE:
+        found = f"{len(text.encode()):,} bytes"
+        raise template_error("Chat template is too large", f"at most {MAX_TEMPLATE:,} bytes", found, where)
+    return ChatTemplate(text, special, where)
 
 
 def _token_text(value: Any) -> str | None:
@@ -98,16 +114,14 @@ def _token_text(value: Any) -> str | None:
 
 
 def render(
-    template: ChatTemplate,
-    conversations: Sequence[tuple[Turns, bool]],
-    time_limit: float = TIME_LIMIT,
-    as_parts: bool = False,
+    template: ChatTemplate, conversations: Sequence[tuple[Turns, bool]], as_parts: bool = False
 ) -> list[Rendered]:
-    """Renders (turns, add_generation_prompt) pairs in one sandboxed process.
+    """Renders (turns, add_generation_prompt) pairs in one sandboxed process, paid from the template's budget.
 
     `as_parts` hands each content over as a list of one text part instead of as text.
     Errors of single renders come back as `Rendered.kind`; "raised" is the template's own raise_exception.
-    ChatTemplateError when the template does not parse, tries to escape, fails, or exceeds time, memory or size.
+    ChatTemplateError when the template does not parse, tries to escape, fails, writes what is no Unicode, or exceeds
+    memory or size; BudgetError, a kind of it, when it exceeds time.
     """
     variables = {"tools": None, "documents": None, **template.special_tokens}
     renders = [
@@ -119,19 +133,26 @@ def render(
         "renders": renders,
         "max_characters": MAX_CHARACTERS,
     }
-    reply = _ask(request, template.source, time_limit)
+    reply = _ask(request, template.source, template.budget)
     if "error" in reply:
         raise render_error(reply["error"]["kind"], reply["error"]["message"], template.source)
-    answers = [Rendered(r.get("text", ""), *r.get("error", {}).values()) for r in reply["renders"]]
+    answers = [_rendered(**one) for one in reply["renders"]]
     for (turns, _), answer in zip(conversations, answers, strict=False):
         if answer.kind in ("refused", "failed"):
             raise render_error(answer.kind, answer.message, f"{template.source}, {describe(turns)}")
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in answer.text):
+            found = "half of a surrogate pair"
+            raise template_error("Chat template writes what is no text", "Unicode text", found, template.source)
         if DATE_MARK in answer.text:
             found = "the date of the day (strftime_now)"
             raise template_error(
                 "Chat template can't be expressed as turn pieces", "constant text", found, template.source
             )
     return answers
+
+
+def _rendered(text: str = "", error: dict[str, str] | None = None) -> Rendered:
+    return Rendered(text, error["kind"], error["message"]) if error else Rendered(text)
 
 
 def _messages(turns: Turns, as_parts: bool) -> list[dict[str, Any]]:
@@ -141,15 +162,20 @@ def _messages(turns: Turns, as_parts: bool) -> list[dict[str, Any]]:
     return [{"role": _ROLES.get(role, role), "content": form(content)} for role, content in turns]
 
 
-def _ask(request: dict[str, Any], source: str, time_limit: float) -> dict[str, Any]:
+def _ask(request: dict[str, Any], source: str, budget: Budget) -> dict[str, Any]:
     program = [sys.executable, "-I", str(Path(__file__).with_name("sandbox.py"))]
+    raw = json.dumps(request).encode()
     try:
-        done = subprocess.run(
-            program, input=json.dumps(request).encode(), capture_output=True, timeout=time_limit, env={}, check=False
-        )
-    except subprocess.TimeoutExpired:
-        expected = f"an answer within {time_limit:g} seconds"
-        raise template_error("Chat template does not end", expected, "a template still running", source) from None
+        with budget.spend() as seconds:
+            done = subprocess.run(program, input=raw, capture_output=True, timeout=seconds, env={}, check=False)
+    except (subprocess.TimeoutExpired, TimeoutError):
+        raise BudgetError(
+            "Chat template does not end",
+            expected=f"all answers within {TIME_LIMIT:g} seconds and {PROCESSES} processes",
+            found="a template still running",
+            where=source,
+            action="Use the checkpoint's own chat template; on a busy machine, try again.",
+        ) from None
     if done.returncode != 0:
         found = f"a renderer that ended with {done.returncode}: {done.stderr[-200:].decode(errors='replace').strip()}"
         raise template_error("Chat template could not be rendered", "rendered text", found, source)

@@ -1,12 +1,10 @@
 """A Hugging Face folder or hub id → a checked checkpoint: config, tokenizer files, and tensors ready to be streamed.
 
-Everything is checked before any work: dialect, names, shapes and sizes of the tensors. Imports neither torch nor
-transformers. Its parts are model_config.py, model_tensors.py, safetensors_file.py and tokenizer_files.py; stages
-import their names from here.
+Everything is checked before any work: dialect, names, shapes and sizes of the tensors, the tokenizer. Imports neither
+torch nor transformers.
 """
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,10 @@ from export.checkpoint.config import (
     parse_drafter,
     parse_target,
 )
+from export.checkpoint.files import MAX_TOKENIZER, is_there, printable, read_file, read_json
 from export.checkpoint.hub import checkpoint_folder
 from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
-from export.checkpoint.tensors import SkippedTower, check_tensors, skipped_towers
+from export.checkpoint.tensors import SkippedTower, check_ordering, check_tensors, skipped_towers
 from export.checkpoint.tokenizer import TokenizerFiles
 from export.errors import CheckpointError
 
@@ -32,7 +31,7 @@ SMALL_FILES = (
 )  # fmt: skip
 # Below this the fingerprint covers every byte; above it, sizes, times and samples.
 FULL_HASH_BYTES = 256 << 20
-SAMPLE_BYTES, SAMPLES = 1 << 20, 16
+SAMPLE_BYTES, SAMPLES = 1 << 20, 128
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,9 @@ class Checkpoint:
         `role` ("target" or "drafter") is what it is wanted for, None when either will do. A target needs a tokenizer.
         Raises CheckpointError.
         """
+        if str(folder_or_hub_id) != printable(folder_or_hub_id):
+            found = printable(folder_or_hub_id)
+            raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", found, folder_or_hub_id)
         folder = checkpoint_folder(folder_or_hub_id)
         _refuse_pickles(folder)
         values = _config(folder)
@@ -69,8 +71,10 @@ class Checkpoint:
         prefix = TARGET_PREFIXES.get(model_type, "model.")
         tensors = TensorIndex.open(folder)
         check_tensors(tensors, config, prefix, folder)
+        if found_role == "drafter" and config.use_ordered_embeddings:
+            check_ordering(tensors)
         tokenizer = None
-        if found_role == "target" or (folder / "tokenizer.json").exists():
+        if found_role == "target" or is_there(folder / "tokenizer.json"):
             tokenizer = TokenizerFiles.read(folder, values, text.vocab_size)
         name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
         return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped_towers(tensors))
@@ -81,24 +85,27 @@ class Checkpoint:
         return self.config.text if isinstance(self.config, DrafterConfig) else self.config
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) that changes when the checkpoint does: the key of a work folder.
+        """SHA-256 (hex) that changes when anything does that an export reads: the identity of a work folder.
 
-        Small files and tensor headers count whole; tensors too up to FULL_HASH_BYTES, beyond that by size, time of
-        change and samples. So it may differ between copies of one large checkpoint: it has no place in a bundle.
+        The role, the configs, the tokenizer's files, the chat template, the index and every tensor file's name, size
+        and header count whole. Tensors count whole up to FULL_HASH_BYTES in all, beyond that by the file's time of
+        change and about SAMPLES samples: two seconds at most, and a copy of a large checkpoint may have another
+        fingerprint. It has no place in a bundle. Raises CheckpointError when a file can't be read.
         """
         digest = hashlib.sha256(f"{self.role}\n{self.config!r}\n".encode())
         for path in (self.folder / name for name in SMALL_FILES):
-            if path.exists():
-                digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-        whole = sum(file.size for file in self.tensors.files) <= FULL_HASH_BYTES
+            if is_there(path):
+                digest.update(f"{path.name} {hashlib.sha256(read_file(path, MAX_TOKENIZER)).hexdigest()}\n".encode())
+        total = sum(file.size for file in self.tensors.files)
+        step = SAMPLE_BYTES if total <= FULL_HASH_BYTES else max(SAMPLE_BYTES, total // SAMPLES)
         for file in self.tensors.files:
             digest.update(f"{file.path.name} {file.size}\n".encode())
-            _hash_file(digest, file, whole)
+            _hash_file(digest, file, step)
         return digest.hexdigest()
 
 
 def _refuse_pickles(folder: Path) -> None:
-    if (folder / INDEX_NAME).exists() or (folder / SINGLE_NAME).exists():
+    if is_there(folder / INDEX_NAME) or is_there(folder / SINGLE_NAME):
         return
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     found = f"{pickles[0]}, a pickle: reading it can run code" if pickles else "neither of them"
@@ -111,11 +118,8 @@ def _refuse_pickles(folder: Path) -> None:
 
 def _config(folder: Path) -> dict:
     path = folder / "config.json"
-    try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise _error("config.json can't be read", "a JSON object", str(error), path) from error
-    model_type = values.get("model_type") if isinstance(values, dict) else None
+    values = read_json(path)
+    model_type = values.get("model_type")
     supported = [*TARGET_PREFIXES, DRAFTER_TYPE]
     if not isinstance(model_type, str) or model_type not in supported:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
@@ -123,17 +127,16 @@ def _config(folder: Path) -> dict:
     return values
 
 
-def _hash_file(digest, file: TensorFile, whole: bool) -> None:
-    if whole:
-        step = SAMPLE_BYTES
-    else:
-        digest.update(f"{os.stat(file.path).st_mtime_ns}\n".encode())
-        digest.update(os.pread(file.file.fileno(), 8 + file.header_bytes, 0))
-        step = max(SAMPLE_BYTES, file.size // SAMPLES)
+def _hash_file(digest, file: TensorFile, step: int) -> None:
+    """The file's header and a sample of its bytes every `step` bytes; its time of change where those are not all."""
+    descriptor = file.file.fileno()
+    if step > SAMPLE_BYTES:
+        digest.update(f"{os.fstat(descriptor).st_mtime_ns}\n".encode())
+        digest.update(os.pread(descriptor, 8 + file.header_bytes, 0))
     for begin in range(0, file.size, step):
-        digest.update(os.pread(file.file.fileno(), SAMPLE_BYTES, begin))
+        digest.update(os.pread(descriptor, SAMPLE_BYTES, begin))
 
 
-def _error(title: str, expected: str, found: str, where: Path) -> CheckpointError:
+def _error(title: str, expected: str, found: str, where: str | Path) -> CheckpointError:
     action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, a fine-tune or an assistant of them)."
-    return CheckpointError(title, expected=expected, found=found, where=str(where), action=action)
+    return CheckpointError(title, expected=expected, found=found, where=printable(where), action=action)

@@ -1,7 +1,7 @@
 """config.json → frozen facts: what the traced modules, the plan and the pairing check need to know of a model.
 
 Reads both dialects of Gemma 4: Google's (`global_head_dim`) and Transformers 5.22's (`per_layer_config`). Defaults for
-missing keys are Gemma4TextConfig's. Imports errors only; used by checkpoint.py, whose names it shares.
+missing keys and for nulls are Gemma4TextConfig's. Imports errors only.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from export.errors import CheckpointError
 
+# No size of a dense Gemma 4 is near it, and whoever allocates by a size that a file claims needs a bound.
+MAX_SIZE = 1 << 24
 SLIDING, FULL = "sliding_attention", "full_attention"
 TARGET_PREFIXES = {"gemma4": "model.language_model.", "gemma4_text": "model."}
 DRAFTER_TYPE = "gemma4_assistant"
@@ -97,14 +99,15 @@ class DrafterConfig:
 
 
 class _Reader:
-    """Typed access to one JSON object of config.json; every complaint names the key and the file."""
+    """Typed access to one JSON object of config.json, where null is the default; complaints name key and file."""
 
     def __init__(self, values: object, where: Path, path: str = ""):
         if not isinstance(values, dict):
             raise _error(f"{path.rstrip('.') or 'config.json'} is not an object", "a JSON object", repr(values), where)
-        self.values, self.where, self.path = values, where, path
+        self.values = {key: value for key, value in values.items() if value is not None}
+        self.where, self.path = where, path
 
-    def size(self, key: str, default: int, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    def size(self, key: str, default: int, minimum: int = 1, maximum: int = MAX_SIZE) -> int:
         value = self.values.get(key, default)
         if type(value) is not int or not minimum <= value <= maximum:
             raise self.refuse(key, f"an integer from {minimum} to {maximum}")
@@ -137,7 +140,7 @@ def parse_target(config: dict, where: Path) -> TextConfig:
     """The text decoder of a config.json of model_type gemma4 or gemma4_text."""
     top = _Reader(config, where)
     tied = top.flag("tie_word_embeddings", True)
-    top.refuse_unless("quantization_config", (None,), None)
+    _refuse_other_weights(top)
     text = top if config["model_type"] == "gemma4_text" else _Reader(config.get("text_config"), where, "text_config.")
     parsed = _parse_text(text, tied)
     lonely = set(parsed.layer_types) - parsed.drafter_kv_layers.keys()
@@ -152,7 +155,7 @@ def parse_drafter(config: dict, where: Path) -> DrafterConfig:
     """A config.json of model_type gemma4_assistant: every layer shares the target's keys and values."""
     top = _Reader(config, where)
     tied = top.flag("tie_word_embeddings", True)
-    top.refuse_unless("quantization_config", (None,), None)
+    _refuse_other_weights(top)
     text = _Reader(config.get("text_config"), where, "text_config.")
     layers = text.size("num_hidden_layers", 30, maximum=1024)
     text.refuse_unless("num_kv_shared_layers", (0, layers), 0)
@@ -170,8 +173,14 @@ def parse_drafter(config: dict, where: Path) -> DrafterConfig:
     return DrafterConfig(parsed, top.size("backbone_hidden_size", 1536), ordered, centroids, top_k)
 
 
+def _refuse_other_weights(top: _Reader) -> None:
+    """Keys that make Transformers read other tensors than those of the folder's usual files."""
+    top.refuse_unless("quantization_config", (None,), None)
+    top.refuse_unless("transformers_weights", (None, "model.safetensors"), None)
+
+
 def _parse_text(text: _Reader, tied: bool) -> TextConfig:
-    text.refuse_unless("enable_moe_block", (False, None), False)
+    text.refuse_unless("enable_moe_block", (False,), False)
     text.refuse_unless("attention_bias", (False,), False)
     text.refuse_unless("use_bidirectional_attention", (None, "vision"), None)
     num_layers = text.size("num_hidden_layers", 30, maximum=1024)
@@ -182,10 +191,14 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
     intermediate, wide = text.size("intermediate_size", 9216), text.flag("use_double_wide_mlp")
     first_wide = num_layers - shared if wide and shared < num_layers else num_layers
     per_layer_size = text.size("hidden_size_per_layer_input", 256, minimum=0)
+    vocab_size = text.size("vocab_size", 262_144)
+    per_layer_vocab = text.size("vocab_size_per_layer_input", 262_144, minimum=0) if per_layer_size else 0
+    if per_layer_size and per_layer_vocab < vocab_size:
+        raise text.refuse("vocab_size_per_layer_input", f"at least vocab_size {vocab_size}: a row for every token")
     softcap = text.values.get("final_logit_softcapping")
     return TextConfig(
-        vocab_size=text.size("vocab_size", 262_144),
-        vocab_size_per_layer_input=text.size("vocab_size_per_layer_input", 262_144) if per_layer_size else 0,
+        vocab_size=vocab_size,
+        vocab_size_per_layer_input=per_layer_vocab,
         hidden_size=text.size("hidden_size", 2304),
         num_layers=num_layers,
         layer_types=layer_types,
@@ -244,8 +257,8 @@ def _overrides(text: _Reader, layer_types: tuple[str, ...], k_eq_v: bool) -> dic
         if k_eq_v and text.values.get("num_global_key_value_heads") is not None:
             full["num_key_value_heads"] = text.size("num_global_key_value_heads", 0)
         return {layer: full for layer, kind in enumerate(layer_types) if kind == FULL}
-    keys = _Reader(overrides, text.where, f"{text.path}per_layer_config.").values.keys()
-    layers = [int(key) if key.isdecimal() and len(key) <= 4 else -1 for key in keys]
+    overrides = _Reader(overrides, text.where, f"{text.path}per_layer_config.").values
+    layers = [int(key) if key.isdecimal() and len(key) <= 4 else -1 for key in overrides]
     if any(not 0 <= layer < len(layer_types) for layer in layers) or len(set(layers)) < len(layers):
         raise text.refuse("per_layer_config", f"layer numbers 0..{len(layer_types) - 1}, each once")
     return dict(zip(layers, overrides.values(), strict=True))
@@ -256,7 +269,7 @@ def _rope(text: _Reader, kind: str, head_dim: int) -> RopeConfig:
     values = DEFAULT_ROPE[kind] if every is None else _Reader(every, text.where, path).values.get(kind)
     rope = _Reader(values, text.where, f"{path}{kind}.")
     rope_type = rope.refuse_unless("rope_type", ("default", "proportional"), "default")
-    rope.refuse_unless("factor", (1.0, 1, None), None)
+    rope.refuse_unless("factor", (1.0, 1), 1)
     # The default kind turns the whole head, whatever partial_rotary_factor says (Gemma4TextRotaryEmbedding).
     partial = rope.number("partial_rotary_factor", 1.0) if rope_type == "proportional" else 1.0
     if partial > 1 or partial * head_dim < 2:

@@ -4,23 +4,25 @@ Files are never mapped: mapped pages count as resident memory, pages read do not
 Imports errors only (numpy inside `read`); used by checkpoint.py and the stages that stream weights.
 """
 
-import json
 import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint.files import MAX_INDEX, is_there, open_file, parse_json, printable, read_file
 from export.errors import CheckpointError
 
-# The format's own limit on the header (safetensors crate, MAX_HEADER_SIZE).
-MAX_HEADER_BYTES = 100_000_000
+# The format allows 100 MB; E2B's header takes a quarter of one, and parsing takes ten times the header's size.
+MAX_HEADER_BYTES = 32 << 20
+MAX_TENSORS, MAX_METADATA, MAX_SHARDS, MAX_NAME = 200_000, 10_000, 500, 1000
 # Bytes per element.
 DTYPES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
     "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
 }  # fmt: skip
-READABLE = ("BF16", "F32", "F16", "I64", "I32")
+# NumPy type of a stored float's bits, and those bits of positive infinity: what is not finite is not below.
+FLOATS = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000)}
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
 AHEAD_BYTES = 32 << 20
@@ -50,7 +52,7 @@ class TensorFile:
     def __init__(self, path: Path):
         self.path = path
         try:
-            self.file = open(path, "rb", buffering=0)  # noqa: SIM115 (stays open for `read_into`)
+            self.file = open_file(path)  # stays open for `read_into`
             self.size = os.fstat(self.file.fileno()).st_size
             header_bytes, header = self._header()
         except OSError as error:
@@ -89,16 +91,20 @@ class TensorFile:
             expected = f"a header of at most {MAX_HEADER_BYTES:,} bytes"
             raise _error("Tensor file header is too long", self.path, expected, f"{length:,} bytes")
         try:
-            text = os.pread(self.file.fileno(), length, 8).decode("utf-8")
-            header = json.loads(text, object_pairs_hook=_distinct)
-            if not isinstance(header, dict):
-                raise ValueError(f"a {type(header).__name__}")
-            return length, header
-        except (ValueError, RecursionError) as error:
+            raw = os.pread(self.file.fileno(), length, 8)
+            # Counted before anything is built of them: each tensor is an object with a dozen values at most.
+            objects = raw.count(b"{")
+            if objects > MAX_TENSORS + 2:
+                raise ValueError(f"more than {MAX_TENSORS:,} tensors")
+            return length, parse_json(raw, 12 * objects + MAX_METADATA, _distinct)
+        except ValueError as error:
             raise _error("Tensor file header is not valid", self.path, "a JSON object", str(error)) from error
 
     def _info(self, name: str, entry: object, data: int) -> TensorInfo:
         """`entry` of the header, offsets made absolute; its sizes must agree with each other."""
+        if len(name) > MAX_NAME or not name.isprintable():
+            expected = f"printable text of at most {MAX_NAME} characters"
+            raise _error("Tensor file header has a name that is refused", self.path, expected, repr(name[:200]))
         if not isinstance(entry, dict) or {"dtype", "shape", "data_offsets"} - entry.keys():
             raise self._tensor_error(name, "dtype, shape and data_offsets", repr(entry))
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -143,12 +149,16 @@ class TensorIndex:
 
     @classmethod
     def open(cls, folder: Path) -> "TensorIndex":
-        """The tensors of `folder`: the shards its index names, else its only model.safetensors."""
-        if not (folder / INDEX_NAME).exists():
+        """The tensors of `folder`: its model.safetensors, else the shards that its index names.
+
+        In this order as in Transformers (5.22.2, modeling_utils._get_resolved_checkpoint_files): a model saved again in
+        one file leaves the old index. Raises CheckpointError.
+        """
+        if is_there(folder / SINGLE_NAME) or not is_there(folder / INDEX_NAME):
             return cls([TensorFile(folder / SINGLE_NAME)])
         weight_map = _weight_map(folder / INDEX_NAME)
         shards = sorted(set(weight_map.values()))
-        missing = [shard for shard in shards if not (folder / shard).exists()]
+        missing = [shard for shard in shards if not is_there(folder / shard)]
         if missing:
             found = f"{len(shards) - len(missing)} of {len(shards)}"
             raise _error(
@@ -179,6 +189,7 @@ class TensorIndex:
 
         They are written at the start of `out` (any writable buffer; allocated when None), and the view returned covers
         just them: `torch.frombuffer(view, dtype=...)` or `np.frombuffer` reads it without a copy.
+        Raises CheckpointError for a float that is not finite.
         """
         info = self.info(name)
         if not info.shape or not 0 <= begin <= end <= info.shape[0]:
@@ -188,21 +199,49 @@ class TensorIndex:
         if len(view) < count:
             raise ValueError(f"buffer of {len(view)} bytes for {count}")
         self._file_of[name].read_into(info, begin * info.row_bytes, view)
+        self._require_finite(name, view, begin)
         return view
 
     def read(self, name: str):
-        """The whole tensor as a NumPy array: floats as float32, integers as int64. For vectors and small tables."""
+        """The whole tensor as a NumPy array: floats as float32, integers as int64. For vectors and small tables.
+
+        Raises CheckpointError for a float that is not finite.
+        """
         import numpy as np
 
         info = self.info(name)
         raw = bytearray(info.nbytes)
         self._file_of[name].read_into(info, 0, memoryview(raw))
+        self._require_finite(name, memoryview(raw), 0)
         if info.dtype == "BF16":  # float32 with the low half of the mantissa cut off
             array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
             kind = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}[info.dtype]
             array = np.frombuffer(raw, kind).astype(np.int64 if info.dtype[0] == "I" else np.float32)
         return array.reshape(info.shape)
+
+    def _require_finite(self, name: str, view: memoryview, begin: int) -> None:
+        """`view`: bytes of whole rows from `begin` on. Two reductions over the bits, so that it costs next to nothing:
+        as integers, positive floats have their order, and negative ones theirs above them."""
+        import numpy as np
+
+        info = self.info(name)
+        if info.dtype not in FLOATS or not len(view):
+            return
+        kind, infinity = FLOATS[info.dtype]
+        bits, sign = np.frombuffer(view, kind), 1 << (8 * DTYPES[info.dtype] - 1)
+        if bits.view(kind.replace("u", "i")).max() < infinity and bits.max() < infinity + sign:
+            return
+        at = int(np.flatnonzero(bits & (sign - 1) >= infinity)[0])
+        row, value = divmod(at, info.row_bytes // DTYPES[info.dtype]) if info.shape else (0, 0)
+        found = "infinity" if bits[at] & (sign - 1) == infinity else "NaN"
+        raise _error(
+            f"Weight is not finite: {name}, row {begin + row}",
+            self._file_of[name].path,
+            "finite numbers",
+            f"{found} at value {value} of row {begin + row}",
+            action="Train or convert the checkpoint again: no model computes with such a weight.",
+        )
 
     def close(self) -> None:
         for file in self.files:
@@ -211,19 +250,27 @@ class TensorIndex:
 
 def _weight_map(path: Path) -> dict[str, str]:
     """`weight_map` of an index: tensor name → file name, which may not lead out of the folder."""
+    expected = "JSON with a weight_map of tensor names to file names"
+    raw = read_file(path, MAX_INDEX)
     try:
-        weight_map = json.loads(path.read_bytes())["weight_map"]
-        names = list(weight_map.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        expected = "JSON with a weight_map of tensor names to file names"
+        weight_map = parse_json(raw)["weight_map"]
+        names = set(weight_map.values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _error("Tensor index is not valid", path, expected, f"{type(error).__name__}: {error}") from error
     for name in names:
-        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name or "\0" in name:
+        if not isinstance(name, str) or not _is_shard(name):
             expected = "names of .safetensors files in the same folder"
             raise _error("Tensor index names a file that is refused", path, expected, repr(name)[:300])
+    if len(names) > MAX_SHARDS:
+        raise _error("Tensor index names too many files", path, f"at most {MAX_SHARDS}", f"{len(names):,}")
     if not names:
         raise _error("Tensor index is empty", path, "at least one tensor", "none")
     return weight_map
+
+
+def _is_shard(name: str) -> bool:
+    """Also refuses what no file system takes: 255 bytes are a name's limit."""
+    return name.endswith(".safetensors") and name.isprintable() and "/" not in name and len(name.encode()) <= 255
 
 
 def _sizes(values: object) -> bool:
@@ -241,6 +288,7 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return mapping
 
 
-def _error(title: str, path: Path, expected: str, found: str) -> CheckpointError:
-    action = "Download or copy the checkpoint again; compare the file's size with its source."
-    return CheckpointError(f"{title}: {path.name}", expected=expected, found=found, where=str(path), action=action)
+def _error(title: str, path: Path, expected: str, found: str, action: str = "") -> CheckpointError:
+    action = action or "Download or copy the checkpoint again; compare the file's size with its source."
+    title = f"{title}: {printable(path.name)}"
+    return CheckpointError(title, expected=expected, found=found, where=printable(path), action=action)

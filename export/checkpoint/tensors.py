@@ -97,6 +97,19 @@ def check_tensors(tensors: TensorIndex, config: TextConfig | DrafterConfig, pref
             raise _error(f"Tensor is unknown: {name}", "the tensors of a Gemma 4 decoder only", name, where)
 
 
+def check_ordering(tensors: TensorIndex) -> None:
+    """Raises CheckpointError unless the drafter's token_ordering names every token once, as its clusters need."""
+    import numpy as np
+
+    name = "masked_embedding.token_ordering"
+    values = np.sort(tensors.read(name))
+    wrong = np.flatnonzero(values != np.arange(len(values)))
+    if len(wrong):
+        where, expected = tensors.file_of(name).path, f"each token from 0 to {len(values) - 1} once"
+        found = f"token {values[wrong[0]]} where {wrong[0]} should follow"
+        raise _error(f"Tensor is no ordering of the tokens: {name}", expected, found, where)
+
+
 def _may_be_ignored(name: str, text: TextConfig) -> bool:
     shared = SHARED_KV.fullmatch(name)
     is_tower = name.split(".")[0] in TOWERS

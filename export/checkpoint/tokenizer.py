@@ -1,83 +1,147 @@
-"""What a checkpoint folder says about its tokens: tokenizer.json, the special ids, and the chat template's text.
+"""What a checkpoint folder says about its tokens: tokenizer.json, proven by the library that will read it, and ids.
 
-Reads JSON only: encoding is the tokenizers library's, rendering is chat_template.py's. Used by checkpoint.py.
+The chat template is chat/template.py's. Used by checkpoint.py.
 """
 
+import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint import tokenizer_probe
+from export.checkpoint.files import (
+    MAX_TOKENIZER,
+    MAX_TOKENIZER_VALUES,
+    is_there,
+    parse_json,
+    printable,
+    read_file,
+    read_json,
+)
 from export.errors import CheckpointError
+
+TIME_LIMIT = 60.0
+"""Seconds to load a tokenizer and encode a probe: Gemma's takes two."""
+MAX_GROWTH = 16
+"""Tokens for a byte of the probe: byte fallback needs one, and no normalisation of Unicode makes more than 18 of one
+rare character."""
+_ANSWERS: dict[str, dict] = {}
+"""The probe's by the SHA-256 of what it was asked: a target and its drafter often hold the same tokenizer."""
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """`path` is tokenizer.json; `bos_text` what the chat template knows as bos_token; `stop` ids end a reply."""
+    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply."""
 
     path: Path
+    sha256: str
     bos: int
-    bos_text: str
     pad: int
     stop: tuple[int, ...]
-    chat_template: str | None
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
         """Reads `folder`; ids come from generation_config.json, then config.json, then its text_config.
 
-        Raises CheckpointError when tokenizer.json is missing or not valid, or an id is outside `vocab_size`.
+        Raises CheckpointError when tokenizer.json is missing, not valid, not loaded by the tokenizers library as it
+        stands there or makes text grow, or an id is outside `vocab_size`.
         """
         path = folder / "tokenizer.json"
-        pieces = _pieces(path, _object(path, required=True))
-        last = max(pieces, default=-1)
+        raw = read_file(path, MAX_TOKENIZER)
+        values = _parsed(raw, path)
+        last = _last_id(path, values)
         if not 0 <= last < vocab_size:
             raise _error("Tokenizer does not fit the model", f"ids below vocab_size {vocab_size}", f"id {last}", path)
-        generation = _object(folder / "generation_config.json")
-        sources = [generation, config, config.get("text_config") or {}]
+        _prove(path, values, _exported(raw, values), vocab_size)
+        generation = folder / "generation_config.json"
+        sources = [read_json(generation) if is_there(generation) else {}, config, config.get("text_config")]
+        sources = [source for source in sources if isinstance(source, dict)]
         bos = _ids(sources, "bos_token_id", 2, vocab_size, folder)[0]
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
         stop = _ids(sources, "eos_token_id", 1, vocab_size, folder)
-        return cls(path, bos, pieces.get(bos, ""), pad, stop, _chat_template(folder))
+        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop)
 
     def content(self) -> bytes:
         """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and
-        which would cut or fill every prompt."""
-        raw = self.path.read_bytes()
-        values = json.loads(raw)
-        if values.get("truncation") is None and values.get("padding") is None:
-            return raw
-        return json.dumps(values | {"truncation": None, "padding": None}, ensure_ascii=False, indent=2).encode()
+        which would cut or fill every prompt. Raises CheckpointError when the file is not the one that was checked."""
+        raw = read_file(self.path, MAX_TOKENIZER)
+        if hashlib.sha256(raw).hexdigest() != self.sha256:
+            raise _error("tokenizer.json changed meanwhile", "the file that was checked", "another one", self.path)
+        return _exported(raw, _parsed(raw, self.path))
 
 
-def _pieces(path: Path, tokenizer: dict) -> dict[int, str]:
-    """Id → text of every piece."""
+def _parsed(raw: bytes, path: Path) -> dict:
+    try:
+        return parse_json(raw, MAX_TOKENIZER_VALUES)
+    except ValueError as error:
+        raise _error("tokenizer.json can't be read", "a JSON object", str(error), path) from error
+
+
+def _exported(raw: bytes, values: dict) -> bytes:
+    if values.get("truncation") is None and values.get("padding") is None:
+        return raw
+    return json.dumps(values | {"truncation": None, "padding": None}, ensure_ascii=False, indent=2).encode()
+
+
+def _last_id(path: Path, tokenizer: dict) -> int:
+    """The largest id of the file; -1 without any piece."""
     try:
         vocab = tokenizer["model"]["vocab"]
-        pieces = {index: piece for piece, index in vocab.items()}
-        pieces |= {token["id"]: token["content"] for token in tokenizer.get("added_tokens") or []}
-        if not all(type(index) is int for index in pieces):
+        added = [token["id"] for token in tokenizer.get("added_tokens") or [] if token["content"] is not None]
+        ids = [*vocab.values(), *added]
+        if not all(type(index) is int for index in ids):
             raise TypeError("an id is not an integer")
-        return pieces
-    except (KeyError, TypeError, AttributeError) as error:
+        if len(set(vocab.values())) < len(vocab):
+            raise ValueError("two pieces with one id")
+        return max(ids, default=-1)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"
-        raise _error("tokenizer.json is not valid", "a BPE model with a vocab of piece to id", found, path) from error
+        expected = "a BPE model with a vocab of piece to id, each id once"
+        raise _error("tokenizer.json is not valid", expected, found, path) from error
 
 
-def _chat_template(folder: Path) -> str | None:
-    path = folder / "chat_template.jinja"
-    if path.exists():
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise _error("Chat template can't be read", "text in UTF-8", str(error), path) from error
-    path = folder / "tokenizer_config.json"
-    template = _object(path).get("chat_template")
-    if isinstance(template, list):  # several named ones
-        named = [one.get("template") for one in template if isinstance(one, dict) and one.get("name") == "default"]
-        template = named[0] if named else template
-    if template is not None and not isinstance(template, str):
-        raise _error("Chat template is not text", "a string", type(template).__name__, path)
-    return template
+def _prove(path: Path, values: dict, content: bytes, vocab_size: int) -> None:
+    """Loads `content` as every runtime will: its ids must be the file's, and text must not grow."""
+    answer = _ask(content, path)
+    if "error" in answer:
+        raise _error("tokenizer.json is refused", "a file that the tokenizers library loads", answer["error"], path)
+    for token in values.get("added_tokens") or []:
+        text, index = token["content"], token["id"]
+        if answer["added"].get(text) != index:
+            expected = f"an id of its own for the added token {printable(text)[:100]!r}"
+            found = f"id {index} there, which is another piece's: it becomes {answer['added'].get(text)}"
+            raise _error("Added token has the id of another piece", expected, found, path)
+    if answer["last"] >= vocab_size:
+        expected = f"ids below vocab_size {vocab_size}"
+        raise _error("Tokenizer does not fit the model", expected, f"id {answer['last']} once it is loaded", path)
+    size = len(tokenizer_probe.PROBE.encode())
+    if answer["length"] > MAX_GROWTH * size:
+        expected = f"at most {MAX_GROWTH} tokens for a byte of text"
+        raise _error("Tokenizer makes text grow", expected, f"{answer['length']:,} tokens of {size} bytes", path)
+
+
+def _ask(content: bytes, path: Path) -> dict:
+    key = hashlib.sha256(content).hexdigest()
+    if key not in _ANSWERS:
+        _ANSWERS[key] = _run(content, path)
+    return _ANSWERS[key]
+
+
+def _run(content: bytes, path: Path) -> dict:
+    program = [sys.executable, "-I", tokenizer_probe.__file__]
+    expected = f"a tokenizer that loads and encodes a line within {TIME_LIMIT:g} seconds and 4 GiB"
+    try:
+        done = subprocess.run(
+            program, input=content, capture_output=True, timeout=TIME_LIMIT, env={"RAYON_NUM_THREADS": "1"}, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise _error("Tokenizer does not end", expected, "a tokenizer still at work", path) from None
+    if done.returncode != 0:
+        found = f"a process that ended with {done.returncode}: {done.stderr[-200:].decode(errors='replace').strip()}"
+        raise _error("Tokenizer can't be loaded", expected, found, path)
+    return json.loads(done.stdout)
 
 
 def _ids(sources: list[dict], key: str, default: int, vocab_size: int, folder: Path) -> tuple[int, ...]:
@@ -88,18 +152,6 @@ def _ids(sources: list[dict], key: str, default: int, vocab_size: int, folder: P
     return tuple(dict.fromkeys(ids))
 
 
-def _object(path: Path, required: bool = False) -> dict:
-    if not required and not path.exists():
-        return {}
-    try:
-        values = json.loads(path.read_bytes())
-        if not isinstance(values, dict):
-            raise ValueError(f"a {type(values).__name__}")
-        return values
-    except (OSError, ValueError, RecursionError) as error:
-        raise _error(f"{path.name} can't be read", "a JSON object", str(error), path) from error
-
-
 def _error(title: str, expected: str, found: str, where: Path) -> CheckpointError:
     action = "Copy the tokenizer's files of the same model into the folder (tokenizer.json, generation_config.json)."
-    return CheckpointError(title, expected=expected, found=found, where=str(where), action=action)
+    return CheckpointError(title, expected=expected, found=found[:500], where=printable(where), action=action)

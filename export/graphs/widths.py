@@ -50,9 +50,9 @@ def with_width(path: Path, wanted: Width) -> schema.ModelT:
             done.add(tensor.buffer)
             model.buffers[tensor.buffer].data = new.view(np.uint8)
         for op in graph.operators:
-            if operator(model, op) == "RESHAPE" and op.builtinOptions is not None:
-                if op.builtinOptions.newShape is not None:
-                    op.builtinOptions.newShape = _sizes(op.builtinOptions.newShape, lowered, wanted)
+            options = op.builtinOptions if operator(model, op) == "RESHAPE" else None
+            if options is not None and options.newShape is not None:
+                options.newShape = _sizes(options.newShape, lowered, wanted)
     return model
 
 

@@ -1,8 +1,9 @@
 """Rows of a checkpoint to stored bytes, equal bit for bit to ai-edge-quantizer's.
 
 int8: scale = max|row| / 127. int4: max / 7, per row or per block of columns; block scales pass through bf16 to fp16.
-Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are reused: fresh 8 MB chunks
-raised resident memory to 8.5 GB at E2B's size.
+A block whose scale fp16 takes for zero gets the smallest one there is: the quantizer divides by zero there, and
+XNNPACK refuses such a scale. Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are
+reused: fresh 8 MB chunks raised resident memory to 8.5 GB at E2B's size.
 """
 
 import torch
@@ -11,6 +12,8 @@ from export.choices.recipe import Storage
 
 FLOOR = 1e-9
 """ai-edge-quantizer's smallest max|w|, so that a row of zeros has a scale."""
+SMALLEST = 2.0**-24
+"""The smallest block scale that fp16 holds."""
 CHUNK_BYTES = 2 << 20
 
 
@@ -26,7 +29,8 @@ class Quantizer:
     def store(self, rows: torch.Tensor, storage: Storage, scales: torch.Tensor | None) -> torch.Tensor:
         """Rows [n, k] of any float type to bytes; int8[n, k], uint8[n, k / 2] (low nibble first) or float[n, k].
 
-        `scales` receives float32[n], or float16[n * k / block]."""
+        `scales` receives float32[n], or float16[n * k / block].
+        Raises OverflowError for a block whose scale fp16 can't hold, as of weights near half a million."""
         count, width = rows.shape
         values = self.values[: count * width].view(count, width)
         values.copy_(rows)
@@ -38,11 +42,24 @@ class Quantizer:
         torch.amax(groups, 1, out=high)
         torch.maximum(low.neg_(), high, out=high)
         high.clamp_min_(FLOOR).div_(127 if storage.bits == 8 else 7)
-        scales.copy_(high.to(torch.bfloat16) if storage.block else high)
-        groups.div_((scales.float() if storage.block else high)[:, None]).round_()
+        if storage.block:
+            high = self._block_scales(high, scales)
+        else:
+            scales.copy_(high)
+        groups.div_(high[:, None]).round_()
+        if storage.block:
+            # Scales of a few bits (subnormals) may be a third too small for the largest weight of their block.
+            groups.clamp_(-8, 7)
         codes = self.codes[: count * width].view(count, width)
         codes.copy_(values)
         return codes if storage.bits == 8 else self._pack(codes)
+
+    def _block_scales(self, exact: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+        """Fills `scales` (float16); as float32, which codes are divided by."""
+        scales.copy_(exact.to(torch.bfloat16)).clamp_min_(SMALLEST)
+        if scales.isinf().any():
+            raise OverflowError(f"a weight of {7 * exact.max():g}, more than 7 times the largest float16")
+        return scales.float()
 
     def _pack(self, codes: torch.Tensor) -> torch.Tensor:
         """Two codes to a byte: each pair is one little-endian int16."""

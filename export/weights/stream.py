@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.names import tensor_name
+from export.errors import CheckpointError
 from export.weights.plan import ALIGNMENT, Weight, pack
 from export.weights.quantize import CHUNK_BYTES, Quantizer, row_chunks
 from runtime_spec.bundle.manifest import SharedWeights
@@ -138,7 +139,10 @@ class _WeightWriter:
         for begin, end in row_chunks(rows, width):
             values = source.rows(weight.name, begin, end)
             part = scales[begin * per_row : end * per_row] if scales is not None else None
-            stored = self._quantizer((end - begin) * width).store(values, storage, part)
+            try:
+                stored = self._quantizer((end - begin) * width).store(values, storage, part)
+            except OverflowError as error:
+                raise _too_large(weight.name, begin, end, error) from error
             self.stream.write(memoryview(stored.numpy()).cast("B"))
         cursor = start + weight.nbytes
         if scales is None:
@@ -156,6 +160,16 @@ class _WeightWriter:
         if self.quantizer is None or self.quantizer.values.numel() < elements:
             self.quantizer = Quantizer(max(elements, CHUNK_BYTES // 4))
         return self.quantizer
+
+
+def _too_large(name: str, begin: int, end: int, error: OverflowError) -> CheckpointError:
+    return CheckpointError(
+        f"Weight is too large for int4: {name}",
+        expected="weights whose scales a float16 holds",
+        found=str(error),
+        where=f"rows {begin} to {end - 1} of {name}",
+        action="Choose a recipe without blocks (int8), or train the checkpoint again.",
+    )
 
 
 def _up(value: int, alignment: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from export.checkpoint import checkpoint
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.config import FULL, SLIDING
 from export.checkpoint.pairing import check_pairing
+from export.checkpoint.safetensors import INDEX_NAME
 from export.errors import CheckpointError, PairingError
 from tests.checkpoints import PRESETS, write_pair, write_safetensors
 
@@ -45,13 +47,16 @@ def edit(folder, text=None, **changes):
 
 
 def rewrite(folder, change):
-    """Rewrites model.safetensors (zeros inside) with the tensors that `change` makes of name → (dtype, shape)."""
+    """Rewrites model.safetensors, zeros and an ordering, with what `change` makes of name → (dtype, shape)."""
     index = Checkpoint.open(folder).tensors
     tensors = {name: (index.info(name).dtype, index.info(name).shape) for name in index.names()}
     change(tensors)
 
     def zeros(name, shape):
-        yield bytes(int(np.prod(shape)) * {"BF16": 2, "I64": 8}[tensors[name][0]])
+        if name.endswith("token_ordering"):
+            yield np.arange(shape[0], dtype="<i8").tobytes()
+        else:
+            yield bytes(int(np.prod(shape)) * {"BF16": 2, "I64": 8}[tensors[name][0]])
 
     write_safetensors(folder / "model.safetensors", tensors, zeros)
 
@@ -70,7 +75,7 @@ def test_pairs_open_and_fit(pairs, preset):
     check_pairing(target, drafter)
     assert (target.id, target.role, target.model_type, target.prefix) == ("target", "target", "gemma4", PREFIX)
     assert (drafter.role, drafter.prefix, drafter.tokenizer) == ("drafter", "model.", None)
-    assert target.tokenizer.stop == (1, 5) and "<|turn>" in target.tokenizer.chat_template
+    assert target.tokenizer.stop == (1, 5)
     assert target.skipped == () and target.text is target.config and drafter.text is drafter.config.text
     scalar = target.tensors.read(f"{target.prefix}layers.0.layer_scalar")
     assert scalar.tolist() == [1.0]
@@ -281,24 +286,117 @@ def test_swapped(target, drafter):
     mismatch(drafter, target, "a drafter and a target")
 
 
-def test_fingerprint_follows_every_part(target, monkeypatch):
+@pytest.mark.parametrize(
+    "order", [[0] * 1024, [*range(1023), 0], [*range(1, 1025)], [*range(1023), -1], [2**62] * 1024]
+)
+def test_an_ordering_that_is_no_permutation(drafter, order):
+    """Tokens that no cluster holds would have the cluster of whatever stood in memory."""
+    index = Checkpoint.open(drafter).tensors
+    with open(drafter / "model.safetensors", "r+b") as file:
+        file.seek(index.info("masked_embedding.token_ordering").begin)
+        file.write(np.array(order, "<i8").tobytes())
+    refused(drafter, "no ordering of the tokens: masked_embedding.token_ordering", "each token from 0 to 1023 once")
+
+
+def test_fewer_per_layer_rows_than_tokens(target):
+    edit(target, text={"vocab_size_per_layer_input": 1000})
+    refused(target, "vocab_size_per_layer_input", "at least vocab_size 1024")
+
+
+def test_a_pipe_is_refused_at_once_wherever_it_stands(pairs, tmp_path):
+    for name in ("config.json", "generation_config.json", "tokenizer.json", "model.safetensors"):
+        folder = shutil.copytree(pairs["tiny_e2b"][0], tmp_path / name)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        refused(folder, name, "a pipe")
+
+
+def test_a_folder_whose_name_is_no_text(pairs, tmp_path):
+    folder = shutil.copytree(pairs["tiny_e2b"][0], os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    with pytest.raises(CheckpointError, match="no name in Unicode") as caught:
+        Checkpoint.open(folder)
+    assert str(caught.value).encode()
+
+
+@pytest.fixture
+def snapshot(target, tmp_path):
+    """The target as the hub's client keeps it: links to blobs of other names."""
+    repository = tmp_path / "models--org--name"
+    folder = repository / "snapshots/0123"
+    (repository / "blobs").mkdir(parents=True)
+    folder.mkdir(parents=True)
+    for number, path in enumerate(sorted(target.iterdir())):
+        shutil.copy(path, repository / "blobs" / f"{number:040}")
+        (folder / path.name).symlink_to(f"../../blobs/{number:040}")
+    return folder
+
+
+def test_a_snapshot_of_the_hub_opens_and_has_the_same_fingerprint(target, snapshot):
+    opened = Checkpoint.open(snapshot)
+    assert opened.fingerprint() == Checkpoint.open(target).fingerprint()
+    assert opened.tokenizer.content() == (target / "tokenizer.json").read_bytes()
+    again = pickle.loads(pickle.dumps(opened))
+    assert again.tensors.read(f"{PREFIX}norm.weight").tolist() == [1.0] * 128
+
+
+SMALL = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_fingerprint_follows_every_small_file(target, name):
     first = Checkpoint.open(target).fingerprint()
     assert first == Checkpoint.open(target).fingerprint() and len(first) == 64
-    seen = {first}
-    for whole in (True, False):
-        if not whole:
-            monkeypatch.setattr(checkpoint, "FULL_HASH_BYTES", 1 << 20)
-        with open(target / "model.safetensors", "r+b") as file:
-            file.seek(-1, os.SEEK_END)
-            last = file.read(1)[0]
-            file.seek(-1, os.SEEK_END)
-            file.write(bytes([last ^ 1]))
+    with open(target / name, "a") as file:
+        file.write("\n")
+    second = Checkpoint.open(target).fingerprint()
+    (target / name).rename(target / "elsewhere")
+    third = Checkpoint.open(target).fingerprint() if name not in ("config.json", "tokenizer.json") else ""
+    assert len({first, second, third}) == 3
+
+
+def test_fingerprint_follows_the_index(pairs, tmp_path):
+    folder = shutil.copytree(pairs["tiny_e4b"][0], tmp_path / "target")
+    first = Checkpoint.open(folder).fingerprint()
+    with open(folder / INDEX_NAME, "a") as file:
+        file.write("\n")
+    assert Checkpoint.open(folder).fingerprint() != first
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_fingerprint_follows_the_tensors(target, monkeypatch, whole):
+    """Every byte of a small checkpoint; of a large one those that were written since, whichever they are."""
+    if not whole:
+        monkeypatch.setattr(checkpoint, "FULL_HASH_BYTES", 1 << 20)
+        monkeypatch.setattr(checkpoint, "SAMPLE_BYTES", 1 << 10)
+    first, path = Checkpoint.open(target).fingerprint(), target / "model.safetensors"
+    before = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    if whole:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert Checkpoint.open(target).fingerprint() != first
+
+
+def test_fingerprint_of_a_large_checkpoint_follows_header_and_samples(target, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FULL_HASH_BYTES", 1 << 20)
+    monkeypatch.setattr(checkpoint, "SAMPLE_BYTES", 1 << 10)
+    path, seen = target / "model.safetensors", {Checkpoint.open(target).fingerprint()}
+    before, header = path.stat(), int.from_bytes(path.read_bytes()[:8], "little")
+    step = before.st_size // checkpoint.SAMPLES
+    for at in (7 + header, step * (checkpoint.SAMPLES - 1)):  # of the header's filling, and where a sample begins
+        with open(path, "r+b") as file:
+            file.seek(at)
+            byte = file.read(1)
+            file.seek(at)
+            file.write(b"\t" if byte == b" " else bytes([byte[0] ^ 1]))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         seen.add(Checkpoint.open(target).fingerprint())
-    (target / "chat_template.jinja").write_text("other")
-    seen.add(Checkpoint.open(target).fingerprint())
-    edit(target, text={"final_logit_softcapping": 20.0})
-    seen.add(Checkpoint.open(target).fingerprint())
-    assert len(seen) == 5
+    assert len(seen) == 3
 
 
 def test_fingerprint_of_a_small_copy_is_the_same(target, tmp_path):

@@ -149,7 +149,8 @@ REFUSED = {
     "num_kv_shared_layers": 42,
     "layer_types": [FULL],
     "num_attention_heads": 3,
-    "sliding_window": None,
+    "sliding_window": 2**24 + 1,
+    "vocab_size_per_layer_input": 262_143,
     "per_layer_config": {"99": {"head_dim": 512}},
 }
 
@@ -160,6 +161,24 @@ def test_refused_keys_are_named(key):
         parse_text(E4B | {key: REFUSED[key]})
     assert f"text_config.{key}" in caught.value.title and str(WHERE) == caught.value.where
     assert str(REFUSED[key])[:20] in caught.value.found and caught.value.expected
+
+
+def test_null_is_the_default():
+    """Some tools write every key of a config, null where it was never set."""
+    keys = {*E2B, *target_config("tiny_k_eq_v")["text_config"], "rope_parameters", "per_layer_config"}
+    assert parse_text(dict.fromkeys(keys)) == parse_text({})
+    nulls = dict.fromkeys(("tie_word_embeddings", "quantization_config", "transformers_weights"))
+    assert parse_target({"model_type": "gemma4", "text_config": E2B} | nulls, WHERE) == parse_text(E2B)
+    drafter = drafter_config("tiny_e4b")
+    keys = ("num_centroids", "centroid_intermediate_top_k", "use_ordered_embeddings", "tie_word_embeddings")
+    expected = parse_drafter({key: value for key, value in drafter.items() if key not in keys}, WHERE)
+    assert parse_drafter(drafter | dict.fromkeys(keys), WHERE) == expected
+    ropes = {kind: {"rope_theta": 1e4, "factor": None, "partial_rotary_factor": None} for kind in (SLIDING, FULL)}
+    assert parse_text({"rope_parameters": ropes}).rope[FULL].partial_rotary_factor == 1.0
+
+
+def test_per_layer_rows_beyond_the_vocabulary_are_allowed():
+    assert parse_text({"vocab_size": 1000, "vocab_size_per_layer_input": 1024}).vocab_size_per_layer_input == 1024
 
 
 @pytest.mark.parametrize(
@@ -206,8 +225,9 @@ def test_text_config_must_be_an_object(values):
     [
         ({"num_centroids": 37}, "num_centroids"),
         ({"centroid_intermediate_top_k": 2048}, "centroid_intermediate_top_k"),
-        ({"backbone_hidden_size": None}, "backbone_hidden_size"),
+        ({"backbone_hidden_size": 0}, "backbone_hidden_size"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
+        ({"transformers_weights": "other.safetensors"}, "transformers_weights"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings"),
     ],
 )

@@ -2,11 +2,13 @@
 
 import json
 import random
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from export.checkpoint.safetensors import INDEX_NAME, TensorFile, TensorIndex
+from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
 from export.errors import CheckpointError
 
 HEADER = {
@@ -75,6 +77,9 @@ DAMAGED = {
     "a list": ([], "list"),
     "no JSON": (b"{" * 9, "JSON"),
     "nesting without end": (b"[" * 100_000, "JSON"),
+    "a name that no terminal takes": (HEADER | {"\x1b[2J": HEADER["a"]}, "printable"),
+    "a name without end": (HEADER | {"a" * 1001: HEADER["a"]}, "1000 characters"),
+    "half of a surrogate pair": (b'{"\\ud800": 1}', "surrogate"),
     "a name twice": (b'{"a": 1, "a": 2}', "twice"),
     "not UTF-8": (b'{"\xff": 1}', "JSON"),
 }
@@ -149,6 +154,58 @@ def test_random_mutations_raise_checkpoint_errors_only(tmp_path):
     assert 3000 < refused < 4000
 
 
+@pytest.mark.parametrize("entry", ['"%d":{"dtype":"F32","shape":[],"data_offsets":[0,4]}', '"%d":3', '"%d":{}'])
+def test_a_header_of_a_million_tensors_is_refused_before_they_are_built(tmp_path, entry):
+    """It took 17 seconds and 923 MB."""
+    path = write(tmp_path / "x.safetensors", ("{" + ",".join(entry % i for i in range(1_000_000)) + "}").encode())
+    tracemalloc.start()
+    begun = time.monotonic()
+    with pytest.raises(CheckpointError, match="more than|too long"):
+        TensorFile(path)
+    seconds, (_, peak) = time.monotonic() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 5 and peak < 100 << 20
+
+
+def test_a_header_of_many_tensors_opens(tmp_path):
+    header = {str(i): {"dtype": "F32", "shape": [], "data_offsets": [4 * i, 4 * i + 4]} for i in range(20_000)}
+    assert len(TensorFile(write(tmp_path / "x.safetensors", header, bytes(80_000))).tensors) == 20_000
+
+
+NOT_FINITE = {"NaN": float("nan"), "infinity": float("inf"), "negative infinity": -float("inf")}
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_weights_that_are_not_finite_are_named_while_they_are_read(tmp_path, dtype, value):
+    import torch
+    from safetensors.torch import save_file
+
+    matrix, vector = torch.randn(9, 5), torch.randn(6)
+    limits = torch.finfo(getattr(torch, dtype))
+    matrix[0, :2], vector[:2] = torch.tensor([limits.max, limits.min]), torch.tensor([limits.max, limits.min])
+    matrix[7, 3], vector[4] = NOT_FINITE[value], NOT_FINITE[value]
+    tensors = {"matrix": matrix.to(getattr(torch, dtype)), "vector": vector.to(getattr(torch, dtype))}
+    save_file(tensors, tmp_path / "model.safetensors")
+    index = TensorIndex.open(tmp_path)
+    for read in (lambda: index.rows("matrix", 6, 9), lambda: index.read("matrix")):
+        with pytest.raises(CheckpointError, match="matrix, row 7") as caught:
+            read()
+        assert caught.value.found == f"{value.split()[-1]} at value 3 of row 7"
+    with pytest.raises(CheckpointError, match="vector, row 4"):
+        index.read("vector")
+    assert len(index.rows("matrix", 0, 7)) and len(index.rows("vector", 0, 4))
+
+
+def test_integers_are_never_taken_for_floats(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"i": torch.full((3,), -1), "j": torch.full((3,), -1, dtype=torch.int32)}, tmp_path / "model.safetensors")
+    index = TensorIndex.open(tmp_path)
+    assert index.read("i").tolist() == index.read("j").tolist() == [-1, -1, -1]
+
+
 def two_shards(folder, weight_map):
     write(folder / "m-1.safetensors", {"a": HEADER["a"]}, bytes(24))
     write(folder / "m-2.safetensors", {"b": HEADER["b"] | {"data_offsets": [0, 16]}}, bytes(16))
@@ -173,6 +230,12 @@ def test_shards(tmp_path):
         ({"a": "/etc/passwd"}, "/etc/passwd"),
         ({"a": "m-1.bin"}, "m-1.bin"),
         ({"a": 1}, "1"),
+        ({"a": ["m-1.safetensors"]}, "weight_map"),
+        ({"a": "m" * 5000 + ".safetensors"}, "refused"),
+        ({"a": "é" * 122 + ".safetensors"}, "refused"),
+        ({"a": "\x1b[2J.safetensors"}, "refused"),
+        ('{"weight_map": {"a": "\\ud800.safetensors"}}', "surrogate"),
+        ({str(i): f"{i}.safetensors" for i in range(501)}, "at most 500"),
         ({}, "at least one tensor"),
         ("[]", "weight_map"),
         ("{", "weight_map"),
@@ -184,6 +247,19 @@ def test_index_that_does_not_fit(tmp_path, weight_map, text):
     with pytest.raises(CheckpointError) as caught:
         TensorIndex.open(tmp_path)
     assert text in str(caught.value)
+
+
+def test_the_single_file_comes_before_an_index_as_in_transformers(tmp_path):
+    """A model saved again in one file leaves the index of its shards, which may be there or not."""
+    two_shards(tmp_path, {"a": "m-1.safetensors", "b": "m-2.safetensors"})
+    write(tmp_path / SINGLE_NAME, HEADER)
+    assert TensorIndex.open(tmp_path).names() == ["a", "b", "c"]
+    (tmp_path / "m-1.safetensors").unlink()
+    assert TensorIndex.open(tmp_path).names() == ["a", "b", "c"]
+    from transformers.modeling_utils import _get_resolved_checkpoint_files
+
+    files, _ = _get_resolved_checkpoint_files(str(tmp_path), None, None, None, None, False)
+    assert files == [str(tmp_path / SINGLE_NAME)]
 
 
 def test_tensor_in_two_shards(tmp_path):
