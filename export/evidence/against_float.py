@@ -53,13 +53,17 @@ def check(
 
 def compare_logits(models: Models, tokens: Sequence[int], exact: np.ndarray) -> dict:
     """Share of positions with float's own choice, share with another that float gives nearly the same probability, and
-    mean KL(float || stored) in nats; teacher-forced, through the widest verify graph."""
-    width, agreed, near, divergence = models.target.verify_widths[-1], 0, 0, 0.0
-    for begin in range(0, len(tokens), width):
-        part = list(tokens[begin : begin + width])
-        begin_width = min(w for w in models.target.verify_widths if w >= len(part))
-        models.target.verify(part, begin, begin_width)
-        for ours, theirs in zip(models.target.logits(), exact[begin:], strict=False):
+    mean KL(float || stored) in nats; teacher-forced, each pass with the widest verify graph that ends within the cache
+    (decode in the last slots)."""
+    target, done, agreed, near, divergence = models.target, 0, 0, 0, 0.0
+    while done < len(tokens):
+        room = min(target.capacity - done, target.verify_widths[-1])
+        fitting = max(width for width in target.verify_widths if width <= room)
+        part = list(tokens[done : done + fitting])
+        target.verify(part, done, min(width for width in target.verify_widths if width >= len(part)))
+        ours_exact = zip(target.logits(), exact[done : done + len(part)], strict=True)
+        done += len(part)
+        for ours, theirs in ours_exact:
             choice, own = int(ours.argmax()), int(theirs.argmax())
             agreed += choice == own
             ours, theirs = _log_softmax(ours), _log_softmax(theirs)

@@ -10,7 +10,7 @@ from runtime_spec.litert.compiled import BoundCall
 class Embeddings:
     """Rows of the main and, where the model has them, the per-layer embedder, as float32 tables that grow with use.
 
-    At most `limit` tokens are kept; then the tables start anew.
+    At most `limit` tokens are kept, or those of one call where they are more; then the tables start anew.
     """
 
     def __init__(self, main: BoundCall, per_layer: BoundCall | None, limit: int = 4096):
@@ -19,18 +19,20 @@ class Embeddings:
         self._tables = [np.empty((64, output.size), np.float32) for output in self._outputs]
         self._rows: dict[int, int] = {}
         self._limit = limit
-        self.hidden_size = self._outputs[0].size
 
     def row(self, token: int) -> np.ndarray:
         """float32[H] of the main embedder, valid until the next call of this object."""
         index = self._rows.get(token)
         if index is None:
+            if len(self._rows) >= self._limit:
+                self._rows.clear()
             index = self._look_up(token)
         return self._tables[0][index]
 
     def write(self, tokens: Sequence[int], main: np.ndarray, per_layer: np.ndarray | None) -> None:
-        """Fills the first len(tokens) rows of main [T, H] and of per_layer [T, L * P]."""
+        """Fills the first len(tokens) rows of main float32[T, H] and of per_layer float32[T, L * P]."""
         rows = self._rows
+        # Only here, before the first row is taken: cleared in between, two tokens of one call would share a row.
         if len(rows) + len(tokens) > self._limit:
             rows.clear()
         indices = [rows[token] if token in rows else self._look_up(token) for token in tokens]
@@ -40,8 +42,6 @@ class Embeddings:
             self._tables[1].take(indices, 0, per_layer[:count], "clip")
 
     def _look_up(self, token: int) -> int:
-        if len(self._rows) >= self._limit:
-            self._rows.clear()
         index = self._rows[token] = len(self._rows)
         if index == len(self._tables[0]):
             self._tables = [np.concatenate([table, np.empty_like(table)]) for table in self._tables]
