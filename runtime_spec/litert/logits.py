@@ -10,7 +10,7 @@ from runtime_spec.reference.argmax import not_finite
 def best_tokens(logits: np.ndarray, position: int) -> list[int]:
     """The largest logit's id in each row of float32[T, V], the lowest where equal; row i follows slot position + i.
 
-    Raises RuntimeLibraryError if any logit is infinite or not a number. Two values tell: argmax finds a
+    Raises RuntimeLibraryError if any logit is infinite or not a number. Two values a row tell: NumPy's argmax finds a
     NaN before all else and +inf before all numbers, and the minimum finds -inf.
     """
     best = logits.argmax(-1).tolist()

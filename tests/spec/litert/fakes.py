@@ -64,7 +64,7 @@ def target(capacity, widths=(1, 3, 5), prefills=(8, 16)):
     cache = Cache(capacity)
     scoring = {width: Pass(cache.call(width, True)) for width in widths}
     chunks = {length: Pass(cache.call(length, False)) for length in prefills}
-    return LiteRtTarget(scoring, chunks, Embeddings(embedder(), None), capacity), cache
+    return LiteRtTarget(scoring, chunks, Embeddings(embedder(), None, VOCAB), capacity), cache
 
 
 def models(capacity, **choices):
