@@ -29,6 +29,12 @@ class UsageError(SlipstreamError):
     exit_code = 2
 
 
+class PackingError(SlipstreamError):
+    """Weights that can't be packed into a folder: no room, or not writable. A runtime can go on without keeping."""
+
+    exit_code = 6
+
+
 class BundleError(SlipstreamError):
     """A .litertlm that is not ours, truncated, or with a byte that differs from its digest."""
 

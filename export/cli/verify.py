@@ -3,27 +3,56 @@
 import json
 from pathlib import Path
 
-from runtime_spec.bundle.reader import Bundle, verify_hashes
+from runtime_spec.errors import TraceError
 from runtime_spec.litert.runtime import Runtime
-from runtime_spec.reference.replay import replay
+from runtime_spec.reference.replay import ReplayReport, replay
 from runtime_spec.reference.trace import read_traces
 
 
 def verify(path: Path, as_json: bool) -> None:
-    """Prints what was verified. Raises BundleError naming the first wrong byte, TraceError the first wrong round."""
-    with Bundle.open(path) as bundle:
-        verify_hashes(bundle)
-        sections = len(bundle.manifest.sections)
-    rounds, forks = {}, 0
-    with Runtime(path) as runtime:
-        for name, text in runtime.bundle.traces().items():
-            for trace in read_traces(text, name):
-                result = replay(trace, runtime.target, runtime.drafter)
-                rounds[name] = result.rounds
-                forks += result.target_forks + result.draft_forks
+    """Prints what was verified, and by how many allowed forks. Packed weights of earlier runs are not looked at.
+
+    Raises BundleError naming the first wrong byte, TraceError the first wrong round or that there is no trace."""
+    with Runtime(path, verifying=True) as runtime:
+        sections, reports = len(runtime.manifest.sections), _replayed(runtime)
+    rounds = {name: report.rounds for name, report in reports.items()}
+    target_forks = sum(report.target_forks for report in reports.values())
+    draft_forks = sum(report.draft_forks for report in reports.values())
     if as_json:
-        print(json.dumps({"verified": True, "sections": sections, "rounds": rounds, "forks": forks}))
-    else:
-        print(f"{sections} sections and their digests agree")
-        for name, count in rounds.items():
-            print(f"trace {name}: {count} rounds replayed")
+        forks = {"forks": target_forks + draft_forks, "target_forks": target_forks, "draft_forks": draft_forks}
+        print(json.dumps({"verified": True, "sections": sections, "rounds": rounds, **forks}))
+        return
+    print(f"{sections} sections and their digests agree")
+    for name, report in reports.items():
+        forks = f"{report.target_forks} target and {report.draft_forks} draft forks" if _forks(report) else "no forks"
+        print(f"trace {_printable(name)}: {report.rounds} rounds replayed, {forks}")
+
+
+def _replayed(runtime: Runtime) -> dict[str, ReplayReport]:
+    """What came of every trace, by the name it has in the bundle; a section of several is counted together."""
+    reports: dict[str, ReplayReport] = {}
+    for name, text in runtime.bundle.traces().items():
+        total = reports[name] = ReplayReport()
+        for trace in read_traces(text, f"trace {_printable(name)}"):
+            one = replay(trace, runtime.target, runtime.drafter)
+            total.rounds += one.rounds
+            total.target_forks += one.target_forks
+            total.draft_forks += one.draft_forks
+    if not reports:
+        raise TraceError(
+            "The bundle has no golden trace",
+            expected="at least one trace to replay",
+            found="none",
+            where=f"{runtime.bundle.path}, section traces",
+            action="Export the bundle again: without a trace nothing tells whether it decodes as it was exported.",
+        )
+    return reports
+
+
+def _forks(report: ReplayReport) -> int:
+    return report.target_forks + report.draft_forks
+
+
+def _printable(name: str) -> str:
+    """A name from a bundle may be any text, and goes to a terminal."""
+    return name.encode("ascii", "backslashreplace").decode() if name.isprintable() else ascii(name)

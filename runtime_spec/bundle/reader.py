@@ -18,7 +18,8 @@ from runtime_spec.bundle.header import BINARY_PREFIX, Section, bundle_error, rea
 from runtime_spec.bundle.manifest import ALIGNMENT, Manifest
 from runtime_spec.errors import BundleError
 
-MAX_MANIFEST, MAX_TOKENIZER = 16 * 2**20, 256 * 2**20
+MAX_MANIFEST, MAX_TOKENIZER = 16 * 2**20, 64 * 2**20
+TOKENIZER_BASE, TOKENIZER_PER_TOKEN = 2**20, 256  # bytes of tokenizer.json that a vocabulary may take
 _MANIFEST_START = b'{"chat":'
 
 
@@ -47,6 +48,11 @@ class Bundle:
             raise
         return cls(path, descriptor, view, sections, manifest)
 
+    @property
+    def descriptor(self) -> int:
+        """The open file, valid until `close`: what it reads is what was opened, whatever the path names by now."""
+        return self._descriptor
+
     def section(self, name: str) -> Section:
         for section in self.sections:
             if section.name == name:
@@ -58,7 +64,8 @@ class Bundle:
 
     def tokenizer_json(self) -> bytes:
         """The tokenizer.json: 8 bytes of its size, then zlib. BundleError when the stream is not exactly that."""
-        return unpack_tokenizer(self.section("tokenizer").data, f"{self.path}, section tokenizer")
+        limit = min(MAX_TOKENIZER, TOKENIZER_BASE + TOKENIZER_PER_TOKEN * self.manifest.config.vocab_size)
+        return unpack_tokenizer(self.section("tokenizer").data, f"{self.path}, section tokenizer", limit)
 
     def llm_metadata(self) -> bytes:
         """LiteRT-LM's LlmMetadata message, serialized."""
@@ -159,11 +166,13 @@ def _manifest_at_tail(view: mmap.mmap) -> Manifest | None:
     return None
 
 
-def unpack_tokenizer(data: memoryview, where: str) -> bytes:
-    """Never allocates more than the stated size, which must be one that deflate can reach from these bytes."""
+def unpack_tokenizer(data: memoryview, where: str, limit: int = MAX_TOKENIZER) -> bytes:
+    """Never allocates more than the stated size: at most `limit`, and one that deflate can reach from these bytes."""
     size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > min(MAX_TOKENIZER, 1032 * len(data)):
-        raise bundle_error("Bundle's tokenizer is damaged", "a size and a zlib stream", f"a size of {size}", where)
+    if len(data) < 8 or size > min(limit, 1032 * len(data)):
+        raise bundle_error(
+            "Bundle's tokenizer is damaged", f"at most {limit} bytes and a zlib stream", f"a size of {size}", where
+        )
     stream = zlib.decompressobj()
     try:
         text = stream.decompress(data[8:], size + 1)

@@ -14,9 +14,10 @@ def cache_buffers(main: CompiledModel) -> dict[str, Buffer]:
     return {name: main.buffer(tensor) for name, tensor in tensors.items() if name.startswith(CACHE_PREFIX)}
 
 
-def embeddings(embedder: CompiledModel, per_layer: CompiledModel | None) -> Embeddings:
+def embeddings(main: CompiledModel, embedder: CompiledModel, per_layer: CompiledModel | None) -> Embeddings:
+    """The rows of one or both embedders, for the tokens that `main` scores."""
     calls = [model and model.bind(next(iter(model.signatures)), {}) for model in (embedder, per_layer)]
-    return Embeddings(*calls)
+    return Embeddings(*calls, main.signatures["decode"].outputs["logits"].type.shape[-1])
 
 
 def target(main: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> LiteRtTarget:

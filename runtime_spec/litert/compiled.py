@@ -1,17 +1,23 @@
 """A model's signatures with buffers that are bound once and reused for every call."""
 
 import ctypes as c
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from runtime_spec.bundle import contents, manifest
+from runtime_spec.bundle.manifest import TensorSpec
 from runtime_spec.errors import RuntimeLibraryError
 from runtime_spec.litert.library import Handle, Library, TensorType
 
 CPU = 1
 ALIGNMENT = 64
 ELEMENTS = {1: np.float32, 2: np.int32}
+DTYPES = {1: "float32", 2: "int32"}
 
 
 def aligned_zeros(nbytes: int) -> np.ndarray:
@@ -42,38 +48,72 @@ class Buffer:
 
 @dataclass
 class Tensor:
-    """One input or output of a signature: its place in the call, type and the bytes its buffer needs."""
+    """One input or output of a signature: place in the call, type, and once compiled the bytes its buffer needs."""
 
     index: int
     type: TensorType
-    nbytes: int
+    nbytes: int = 0
+
+    def spec(self) -> TensorSpec:
+        """The type as the manifest writes it. BundleError for a type or shape that no manifest can have."""
+        return TensorSpec(DTYPES.get(self.type.element, "other"), self.type.shape)
+
+
+@contextmanager
+def _spelled(path: Path) -> Iterator[str]:
+    """A spelling of `path` for LiteRT's options: their TOML has no escapes (seen in 2.3.0), and is UTF-8. A folder whose
+    name needs one is reached through an open descriptor."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    if text.isprintable() and not {'"', "\\", "\ufffd"} & set(text):
+        yield text
+        return
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{path.name}"
+    finally:
+        os.close(descriptor)
 
 
 class CompiledModel:
     """A model opened in place from memory that the caller keeps mapped, compiled for the CPU.
 
-    `weight_cache` is the file XNNPACK keeps its packed weights in: without it they are packed once per signature.
-    """
+    `expected` are the manifest's signatures: BundleError, before anything is compiled, where the graph's differ; None
+    takes the graph's as they are. `weight_cache` is the file XNNPACK keeps its packed weights in: without it they are
+    packed once per signature."""
 
     def __init__(
-        self, library: Library, environment: Handle, address: int, nbytes: int, threads: int, weight_cache: Path | None
+        self,
+        library: Library,
+        environment: Handle,
+        address: int,
+        nbytes: int,
+        threads: int,
+        weight_cache: Path | None,
+        expected: contents.Signatures | None = None,
+        where: str = "the model",
     ):
         self._library, self._model, self._compiled = library, None, None
         self._buffers: list[Buffer] = []
-        self._options = library.create("LiteRtCreateOptions")
+        self._options, folder = library.create("LiteRtCreateOptions"), ExitStack()
         try:
             library.call("LiteRtSetOptionsHardwareAccelerators", self._options, CPU)
             toml = f"num_threads = {threads}\n"
             if weight_cache:
-                toml += f'weight_cache_file_path = "{weight_cache}"\n'
+                toml += f'weight_cache_file_path = "{folder.enter_context(_spelled(weight_cache))}"\n'
             library.add_options(self._options, "xnnpack", toml)
             self._model = library.create("LiteRtCreateModelFromBuffer", environment, address, nbytes)
-            self._compiled = library.create("LiteRtCreateCompiledModel", environment, self._model, self._options)
             count = library.number("LiteRtGetNumModelSignatures", self._model)
             self.signatures = dict(self._signature(i) for i in range(count))
+            if expected is not None:
+                found = {name: signature.spec() for name, signature in self.signatures.items()}
+                contents.check_signatures(expected, found, f"the graph of {where}")
+            self._compiled = library.create("LiteRtCreateCompiledModel", environment, self._model, self._options)
+            self._measure()
         except BaseException:
             self.close()
             raise
+        finally:
+            folder.close()
 
     def _signature(self, index: int) -> tuple[str, "Signature"]:
         library = self._library
@@ -86,11 +126,18 @@ class CompiledModel:
                 tensor = library.create(f"LiteRtGetSignature{side}TensorByIndex", handle, i)
                 tensor_type = TensorType()
                 library.call("LiteRtGetRankedTensorType", tensor, c.byref(tensor_type))
-                needs = library.create(f"LiteRtGetCompiledModel{side}BufferRequirements", self._compiled, index, i)
-                nbytes = library.number("LiteRtGetTensorBufferRequirementsBufferSize", needs)
-                found[name] = Tensor(i, tensor_type, nbytes)
+                found[name] = Tensor(i, tensor_type)
         key = library.text("LiteRtGetSignatureKey", handle)
         return key, Signature(index, tensors["Input"], tensors["Output"])
+
+    def _measure(self) -> None:
+        """What buffers need, which only a compiled model tells."""
+        for signature in self.signatures.values():
+            for side, tensors in (("Input", signature.inputs), ("Output", signature.outputs)):
+                name = f"LiteRtGetCompiledModel{side}BufferRequirements"
+                for tensor in tensors.values():
+                    needs = self._library.create(name, self._compiled, signature.index, tensor.index)
+                    tensor.nbytes = self._library.number("LiteRtGetTensorBufferRequirementsBufferSize", needs)
 
     def buffer(self, tensor: Tensor) -> Buffer:
         buffer = Buffer(self._library, tensor.type, tensor.nbytes)
@@ -129,6 +176,10 @@ class Signature:
     index: int
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
+
+    def spec(self) -> manifest.Signature:
+        sides = [{name: tensor.spec() for name, tensor in side.items()} for side in (self.inputs, self.outputs)]
+        return manifest.Signature(*sides)
 
 
 class BoundCall:

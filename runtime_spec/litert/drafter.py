@@ -4,8 +4,8 @@ import numpy as np
 
 from runtime_spec.litert.compiled import BoundCall
 from runtime_spec.litert.embeddings import Embeddings
+from runtime_spec.litert.logits import best_tokens
 from runtime_spec.litert.masks import PrefixMask
-from runtime_spec.litert.target import best_tokens
 
 
 class LiteRtDrafter:

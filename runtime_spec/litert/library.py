@@ -110,7 +110,7 @@ class Library:
     def text(self, name: str, *arguments) -> str:
         value = c.c_char_p()
         self.call(name, *arguments, c.byref(value))
-        return value.value.decode()
+        return (value.value or b"").decode("utf-8", "backslashreplace")
 
     def add_options(self, options: Handle, identifier: str, toml: str) -> None:
         """Opaque options travel as TOML text; the library frees the copy with the function it is handed."""

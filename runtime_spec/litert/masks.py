@@ -11,7 +11,7 @@ class CausalMask:
 
     def __init__(self, view: np.ndarray):
         self._view = view
-        rows, self._capacity = view.shape
+        rows, self.capacity = view.shape
         view.fill(HIDDEN)
         self._triangle = np.triu(np.full((rows, rows), HIDDEN, np.float32), 1)
         self._rows, self._position = rows, 0
@@ -19,11 +19,11 @@ class CausalMask:
     def move_to(self, position: int) -> None:
         """Costs the slots between the last position and this one, not the whole mask."""
         view, old = self._view, self._position
-        end = min(position + self._rows, self._capacity)
+        end = min(position + self._rows, self.capacity)
         if position >= old:
             view[:, old:position] = 0.0
         else:
-            view[:, position : min(old + self._rows, self._capacity)] = HIDDEN
+            view[:, position : min(old + self._rows, self.capacity)] = HIDDEN
         view[:, position:end] = self._triangle[:, : end - position]
         self._position = position
 

@@ -1,55 +1,60 @@
 """A bundle opened for use: ports over its models, its tokenizer and chat pieces."""
 
-import os
-import platform
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
+from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, expected_models
 from runtime_spec.bundle.manifest import ChatPieces
-from runtime_spec.bundle.reader import Bundle, unpack_tokenizer
+from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.errors import UsageError
-from runtime_spec.litert import assembly
+from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
+from runtime_spec.litert.pack import PACKED, file_name
+from runtime_spec.litert.packed_weights import cache_folder
 from runtime_spec.litert.quiet import held_log
+from runtime_spec.litert.tokenizer import BundleTokenizer
 from runtime_spec.reference.follow_up import without_pending
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 
-MODELS = ("main", "embedder", "per_layer_embedder", "drafter")
-
-
-def cache_folder() -> Path:
-    """Where packed weights are kept between runs: $XDG_CACHE_HOME/slipstream or ~/.cache/slipstream."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "slipstream"
+MAX_THREADS = 64
 
 
 class Models:
     """The compiled models of a bundle and the ports over them. `sections` are the mapped bytes by name, which must stay
-    mapped; `weight_cache` is the folder of packed weights, which belongs to exactly these bytes; None leaves it off."""
+    mapped. `weight_cache` is the folder of packed weights, which belongs to exactly these bytes; None packs in memory.
+    `signatures` are the manifest's, by model, which the graphs must have (BundleError); None takes what they have."""
 
-    def __init__(self, sections: dict[str, memoryview], threads: int, weight_cache: Path | None):
+    def __init__(
+        self,
+        sections: dict[str, memoryview],
+        threads: int,
+        weight_cache: Path | None,
+        signatures: Mapping[str, Signatures] | None = None,
+    ):
+        check_threads(threads)
         self._library = Library()
         self._compiled: dict[str, CompiledModel] = {}
         self._views = {name: np.frombuffer(view, np.uint8) for name, view in sections.items()}
         with held_log():
             self._environment = self._library.create("LiteRtCreateEnvironment", 0, None)
-            self._open(threads, weight_cache)
+            self._open(threads, weight_cache, signatures)
 
-    def _open(self, threads: int, weight_cache: Path | None) -> None:
+    def _open(self, threads: int, weight_cache: Path | None, signatures: Mapping[str, Signatures] | None) -> None:
         try:
             for name, view in self._views.items():
-                packed = weight_cache and weight_cache / f"{name}.xnnpack"
+                packed = weight_cache / file_name(name) if weight_cache and name in PACKED else None
+                place, expected = (view.ctypes.data, view.size), signatures and signatures[name]
                 self._compiled[name] = CompiledModel(
-                    self._library, self._environment, view.ctypes.data, view.size, threads, packed
+                    self._library, self._environment, *place, threads, packed, expected, f"section {name}"
                 )
             caches = assembly.cache_buffers(self._compiled["main"])
-            rows = assembly.embeddings(self._compiled["embedder"], self._compiled.get("per_layer_embedder"))
-            self.target = assembly.target(self._compiled["main"], caches, rows)
+            main, embedder = self._compiled["main"], self._compiled["embedder"]
+            rows = assembly.embeddings(main, embedder, self._compiled.get("per_layer_embedder"))
+            self.target = assembly.target(main, caches, rows)
             self.drafter = None
             if "drafter" in self._compiled:
                 self.drafter = assembly.drafter(self._compiled["drafter"], caches, rows)
@@ -67,40 +72,62 @@ class Models:
                 self._environment = None
 
 
-def _weight_cache(key: str) -> Path:
-    """The folder of a bundle's packed weights; `key` names the bundle's content."""
-    folder = cache_folder() / "weights" / f"{key}-{version('ai-edge-litert')}-{platform.machine()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def check_threads(threads: int) -> None:
+    """UsageError unless LiteRT can be asked for so many: from a few ten thousand on it ends the process."""
+    if not 1 <= threads <= MAX_THREADS:
+        raise UsageError(
+            "Number of threads does not fit",
+            expected=f"1 to {MAX_THREADS} threads",
+            found=str(threads)[:40],
+            where="threads",
+            action="Choose at most as many as the machine has cores.",
+        )
 
 
 class Runtime:
-    """An opened bundle. Close it, or use it in a `with`."""
+    """An opened bundle: proven, and of the contents that BUNDLE.md asks for. Close it, or use it in a `with`."""
 
-    def __init__(self, path: Path | str, threads: int = 1):
+    def __init__(self, path: Path | str, threads: int = 1, verifying: bool = False):
+        """BundleError for damage and for contents that don't fit, UsageError for a number of threads that doesn't.
+
+        `verifying` proves every byte anew and packs the weights anew, and leaves those kept between runs alone."""
+        check_threads(threads)
         self.bundle = Bundle.open(path)
-        self.manifest = self.bundle.manifest
-        sections = {name: self.bundle.section(name).data for name in MODELS if self.bundle.has(name)}
-        # The cache file of an embedder would be empty: it has no matrix that XNNPACK packs.
-        self.models = Models(sections, threads, _weight_cache(self.manifest.manifest_sha256[:32]))
+        try:
+            self._open(threads, verifying)
+        except BaseException:
+            self.bundle.close()
+            raise
+
+    def _open(self, threads: int, verifying: bool) -> None:
+        manifest = self.manifest = self.bundle.manifest
+        if verifying:
+            verify_hashes(self.bundle)
+        check_contents(self.bundle)
+        where = f"{self.bundle.path}, section tokenizer"
+        size, slots = manifest.config.vocab_size, manifest.context_length
+        self.tokenizer = BundleTokenizer(self.bundle.tokenizer_json(), size, slots, where)
+        names = expected_models(manifest)
+        weights = packed_weights.for_once if verifying else packed_weights.kept
+        with weights(self.bundle, names, threads) as folder:
+            sections = {name: self.bundle.section(name).data for name in names}
+            self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
-        self.tokenizer = Tokenizer.from_str(self.bundle.tokenizer_json().decode())
 
     def encode(self, prompt: str, chat: bool = False) -> list[int]:
         """The beginning-of-sequence token and the text; with `chat` one user turn of the chat template.
 
-        Raises UsageError for a chat where the bundle has no template."""
-        bos = self.manifest.tokens.bos
+        Raises as BundleTokenizer.encode does, and UsageError for a chat where the bundle has no template."""
         if not chat:
-            return [bos, *self.tokenizer.encode(prompt, add_special_tokens=False).ids]
-        return self.tokenizer.encode(self._chat().prompt([("user", prompt)]), add_special_tokens=False).ids
+            return [self.manifest.tokens.bos, *self.tokenizer.encode(prompt)]
+        return self.tokenizer.encode(self._chat().prompt([("user", prompt)]))
 
     def encode_follow_up(self, content: str, last_token: int) -> list[int]:
         """`content` as a further user turn of the chat template, behind `last_token`, the last of the conversation so
         far (a session's `state.bonus_token`). Where that is the token that closes a turn it is not said twice.
 
         Raises UsageError where the bundle has no chat template."""
-        tokens = self.tokenizer.encode(self._chat().follow_up(content), add_special_tokens=False).ids
+        tokens = self.tokenizer.encode(self._chat().follow_up(content))
         return without_pending(tokens, last_token, self.manifest.tokens.stop)
 
     def _chat(self) -> ChatPieces:
@@ -115,7 +142,7 @@ class Runtime:
         return self.manifest.chat
 
     def decode(self, tokens: list[int]) -> str:
-        return self.tokenizer.decode(tokens, skip_special_tokens=False)
+        return self.tokenizer.decode(tokens)
 
     def session(self, draft_tokens: int | None = None, stop: frozenset[int] | None = None) -> Session:
         """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's."""
@@ -134,4 +161,4 @@ class Runtime:
         self.close()
 
 
-__all__ = ["Models", "Runtime", "cache_folder", "unpack_tokenizer"]
+__all__ = ["MODELS", "Models", "Runtime", "cache_folder", "unpack_tokenizer"]

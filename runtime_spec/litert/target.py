@@ -1,18 +1,19 @@
 """The target port: prefill, decode and verify graphs over one set of caches, updated in place."""
 
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy as np
 
-from runtime_spec.errors import RuntimeLibraryError
+from runtime_spec.errors import UsageError
 from runtime_spec.litert.compiled import BoundCall
 from runtime_spec.litert.embeddings import Embeddings
+from runtime_spec.litert.logits import best_tokens, margins
 from runtime_spec.litert.masks import CausalMask
 
 
 class Pass:
-    """One graph over T rows."""
+    """One graph over T rows. `logits` is float32[T, V] and `hiddens` T rows float32[H], overwritten by every run; both
+    are None where the graph only fills the cache."""
 
     def __init__(self, call: BoundCall):
         self._call = call
@@ -23,13 +24,23 @@ class Pass:
         per_layer = call.inputs.get("per_layer_embeddings")
         self._per_layer = None if per_layer is None else per_layer.reshape(self.width, -1)
         self._mask = CausalMask(call.inputs["mask"].reshape(self.width, -1))
+        self.capacity = self._mask.capacity
         self.logits = self.hiddens = None
         if "logits" in call.outputs:
             self.logits = call.outputs["logits"].reshape(self.width, -1)
             self.hiddens = list(call.outputs["activations"].reshape(self.width, -1))
 
     def run(self, tokens: Sequence[int], position: int, embeddings: Embeddings) -> None:
-        """Writes `tokens` at slots position..; rows behind them are padding and land in dead slots."""
+        """Writes `tokens` at slots position..; rows behind them are padding and land in dead slots.
+
+        Raises UsageError before anything is written if the tokens are none or more than the width, or if the pass,
+        padding included, would end past the capacity: the graph would move it back over live slots without a word."""
+        if not 0 < len(tokens) <= self.width or not 0 <= position <= self.capacity - self.width:
+            raise misuse(
+                f"1 to {self.width} tokens at a position from 0 to {self.capacity - self.width}",
+                f"{len(tokens)} tokens at position {position}",
+                f"a pass of width {self.width} over a capacity of {self.capacity} slots",
+            )
         embeddings.write(tokens, self._embeddings, self._per_layer)
         np.add(self._offsets, position, self._positions)
         self._mask.move_to(position)
@@ -47,7 +58,16 @@ class LiteRtTarget:
         self._last: tuple[Pass, int] | None = None
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, np.ndarray]:
-        """All but the last token through the prefill graphs, the last through decode, which scores it."""
+        """All but the last token through the prefill graphs, the last through decode, which scores it.
+
+        Returns the token and the hidden float32[H] after the last. Raises UsageError, before anything is written, if
+        there are no tokens or they would end past the capacity."""
+        if not tokens or not 0 <= position <= self.capacity - len(tokens):
+            raise misuse(
+                f"1 to {self.capacity - position} tokens",
+                f"{len(tokens)} tokens at position {position}",
+                f"a prefill over a capacity of {self.capacity} slots",
+            )
         done, rest = 0, len(tokens) - 1
         while done < rest:
             chunk = self._chunk(rest - done, position + done)
@@ -70,38 +90,30 @@ class LiteRtTarget:
         return self._scoring[widths[-1]]
 
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], list[np.ndarray]]:
-        scoring, count = self._scoring[width], len(tokens)
+        """The token and the hidden float32[H] after each of `tokens`; hiddens are places in the pass's output, readable
+        until the next call. Raises UsageError for a width that no graph has, and as `Pass.run` does."""
+        scoring, count = self._scoring.get(width), len(tokens)
+        if scoring is None:
+            found, where = f"width {width}", f"a verify pass at position {position}, capacity {self.capacity}"
+            raise misuse(f"one of the widths {list(self.verify_widths)}", found, where)
         scoring.run(tokens, position, self._embeddings)
         self._last = scoring, count
-        return best_tokens(scoring.logits[:count], position), scoring.hiddens
+        return best_tokens(scoring.logits[:count], position), scoring.hiddens[:count]
 
     def rollback(self, cache_length: int) -> None:
         """Nothing to do: masks show only what a pass is told, and dead slots are written again before they show."""
 
     def logits(self) -> np.ndarray:
-        """float32[T, V] of the last verify pass, valid until the next."""
+        """float32[T, V] after each token of the last verify (or the last of a prefill), valid until the next call."""
         scoring, count = self._last
         return scoring.logits[:count]
 
     def margins(self) -> list[float]:
-        scoring, count = self._last
-        top = np.partition(scoring.logits[:count], -2, axis=-1)[:, -2:]
-        return [float(row[1] - row[0]) for row in top]
+        """Largest minus second largest logit, for each row of `logits()`."""
+        return margins(self.logits())
 
 
-def best_tokens(logits: np.ndarray, position: int) -> list[int]:
-    """The largest logit's id in each row of [T, V], the lowest where equal.
-
-    Raises RuntimeLibraryError for a row whose best is not finite: NumPy's argmax finds a NaN first, so one look does.
-    """
-    best = logits.argmax(-1).tolist()
-    for row, token in enumerate(best):
-        if not isfinite(logits.item(row, token)):
-            raise RuntimeLibraryError(
-                "The model returned a logit that is no finite number",
-                expected=f"{logits.shape[-1]} finite logits",
-                found=f"{logits[row, token]} for token {token}",
-                where=f"the logits after cache slot {position + row}",
-                action="Verify the bundle; if it is intact, report the model and the device.",
-            )
-    return best
+def misuse(expected: str, found: str, where: str) -> UsageError:
+    """The error for a call of the port that the specification forbids (DECODE.md, ports)."""
+    action = "Ask for a width that fits at the position; runtime_spec/DECODE.md gives the rules of the port."
+    return UsageError("The pass does not fit the cache", expected=expected, found=found, where=where, action=action)

@@ -15,16 +15,21 @@ def argmax(logits: Sequence[float], position: int) -> int:
     best = 0
     for token, logit in enumerate(logits):
         if not isfinite(logit):
-            raise RuntimeLibraryError(
-                "The model returned a logit that is no finite number",
-                expected=f"{len(logits)} finite logits",
-                found=f"{logit} for token {token}",
-                where=f"the logits after cache slot {position}",
-                action="Verify the bundle; if it is intact, report the model and the device.",
-            )
+            raise not_finite(logit, token, len(logits), position)
         if logit > logits[best]:
             best = token
     return best
+
+
+def not_finite(logit: float, token: int, count: int, position: int) -> RuntimeLibraryError:
+    """The error for a row of `count` logits after cache slot `position` in which `token` has `logit`."""
+    return RuntimeLibraryError(
+        "The model returned a logit that is no finite number",
+        expected=f"{count} finite logits",
+        found=f"{logit} for token {token}",
+        where=f"the logits after cache slot {position}",
+        action="Verify the bundle; if it is intact, report the model and the device.",
+    )
 
 
 def margin(logits: Sequence[float]) -> float:

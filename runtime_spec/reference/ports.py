@@ -28,7 +28,8 @@ class Target(Protocol):
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], Sequence[Hidden]]:
         """Writes tokens at slots position.. in one pass of `width` rows (len(tokens) <= width, the rest padding).
 
-        Returns the token and the hidden after each of tokens. The caller sees to position + width <= capacity.
+        Returns the token and the hidden after each of tokens. A port over graphs refuses (UsageError) what
+        would end past capacity: position + width <= capacity.
         """
         ...
 

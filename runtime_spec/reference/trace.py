@@ -109,7 +109,8 @@ def trace_text(trace: Trace) -> str:
 def read_traces(text: str, where: str) -> list[Trace]:
     """The traces in `text`, which may hold several. Raises TraceError naming `where`, the line and the field."""
     traces: list[Trace] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: it also splits at U+2028 and others, which may stand inside a JSON string.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         place = f"{where}, line {number}"
         raw = _object(line, place)
         if "format" in raw:
@@ -161,7 +162,7 @@ def _is_positive(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < float("inf")
+    return type(value) in (int, float) and 0 <= value < 1e300  # larger integers are no float
 
 
 def _is_tokens(value: object) -> bool:
@@ -208,8 +209,8 @@ _WITHOUT_MARGINS = {field: check for field, check in ROUND_FIELDS.items() if fie
 def _object(line: str, where: str) -> dict:
     try:
         raw = json.loads(line)
-    except ValueError as error:
-        raise _error("a line of JSON", f"{line[:60]!r} ({error})", where) from None
+    except (ValueError, RecursionError) as error:
+        raise _error("a line of JSON", f"{line[:60]!r} ({str(error)[:200]})", where) from None
     if not isinstance(raw, dict):
         raise _error("a JSON object", repr(line[:60]), where)
     return raw

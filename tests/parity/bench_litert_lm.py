@@ -95,7 +95,7 @@ def engine_reply(engine, prompt: Prompt, speculative: bool, runtime: Runtime) ->
         if runtime.decode(spoken[:count]) == reply:
             ended = count == len(spoken) < len(prompt.reply)
             return Measured((count + ended) / seconds, True)
-    return Measured(len(runtime.tokenizer.encode(reply, add_special_tokens=False).ids) / seconds, False)
+    return Measured(len(runtime.tokenizer.encode(reply)) / seconds, False)
 
 
 def open_engine(bundle: Path, speculative: bool):
