@@ -15,12 +15,10 @@ from pathlib import Path
 
 from export.android.phone.reference import Reference
 from export.errors import OutputError
+from export.resources import ANDROID, ROOT, TEMPLATE
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.bundle.reader import Bundle
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "gradle_template"
-ANDROID = ROOT / "android_app"
 SOURCES = ("decode/src/main", "litert/src/main", "app/src/main", "app/proguard.pro")
 CHECK = (
     "export/__init__.py",

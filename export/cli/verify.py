@@ -1,16 +1,25 @@
-"""`python -m export verify`: every byte against its digest, then every golden trace replayed."""
+"""`slipstream verify`: every byte against its digest, then every golden trace replayed."""
 
+import argparse
 import json
 from pathlib import Path
 
-from runtime_spec.bundle.reader import Bundle, verify_hashes
-from runtime_spec.litert.runtime import Runtime
-from runtime_spec.reference.replay import replay
-from runtime_spec.reference.trace import read_traces
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path)
+
+
+def run(options: argparse.Namespace) -> None:
+    verify(options.bundle, options.json)
 
 
 def verify(path: Path, as_json: bool) -> None:
     """Prints what was verified. Raises BundleError naming the first wrong byte, TraceError the first wrong round."""
+    from runtime_spec.bundle.reader import Bundle, verify_hashes
+    from runtime_spec.litert.runtime import Runtime
+    from runtime_spec.reference.replay import replay
+    from runtime_spec.reference.trace import read_traces
+
     with Bundle.open(path) as bundle:
         verify_hashes(bundle)
         sections = len(bundle.manifest.sections)
