@@ -61,12 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
         return show_error(error, "--json" in arguments)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and streams.reader_is_gone():
-            streams.drop()
+            streams.drop_output()
             return 0
-        unwritable = _unwritable(error)
-        streams.drop_what_is_full()
-        return show_error(unwritable, "--json" in arguments)
+        return show_error(_unwritable(error), "--json" in arguments)
     finally:
+        streams.drop_what_is_full()
         if before is not None:
             signal.signal(signal.SIGTERM, before)
 
@@ -159,12 +158,13 @@ def _ended(message: str, code: int) -> int:
 
 def _unwritable(error: OSError) -> OutputError:
     """For what no part of the program has named better: a full or read-only disk, a closed terminal."""
-    where = error.filename2 or error.filename
+    stdout = streams.drop_what_is_full()
+    where = error.filename2 or error.filename or stdout or "standard output, or an open file"
     return OutputError(
         "A file can't be read or written",
         expected="room, and the right to read or write there",
         found=error.strerror or str(error),
-        where=str(where) if where is not None else streams.what_is_full() or "a file that the system does not name",
+        where=str(where),
         action="Free some space or mend its permissions, then run the same command again.",
     )
 

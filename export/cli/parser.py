@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from export.choices.device import unknown_choice
 from export.errors import UsageError
@@ -39,6 +40,10 @@ class Parser(argparse.ArgumentParser):
                 action=f"Quote values with spaces; the verb comes first. See `{self.prog} --help`.",
             )
         return options
+
+    def print_help(self, file: TextIO | None = None) -> None:
+        """argparse's own keeps a full disk to itself."""
+        (file or sys.stdout).write(self.format_help())
 
     def error(self, message: str) -> None:
         """argparse's own complaints, as UsageError."""

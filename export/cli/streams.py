@@ -3,8 +3,8 @@
 import os
 import select
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import TextIO
 
 
 def make_tolerant() -> None:
@@ -19,56 +19,39 @@ def make_tolerant() -> None:
 
 def say(text: str) -> None:
     """To stderr, if that still takes anything."""
-    with suppress(OSError, ValueError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        _drop(sys.stderr)
 
 
 def reader_is_gone() -> bool:
     """If stdout or stderr is a pipe that nobody reads any more. A BrokenPipeError may come from another pipe."""
-    for number in _descriptors():
-        poll = select.poll()
-        poll.register(number, 0)
-        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
-            return True
-    return False
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def drop() -> None:
-    """What is still to be written goes nowhere: Python's own flush at the end would fail once more, aloud."""
-    with _null() as null:
-        for number in _descriptors():
-            os.dup2(null, number)
+def drop_output() -> None:
+    """What is still to be written goes nowhere."""
+    _drop(sys.stdout)
+    _drop(sys.stderr)
 
 
-def what_is_full() -> str | None:
-    """`standard output`, where that can't be written."""
+def drop_what_is_full() -> str | None:
+    """Drops stdout if it can't be written, and names it then: Python's own flush at the end would fail aloud."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
+        _drop(sys.stdout)
         return "standard output"
     return None
 
 
-def drop_what_is_full() -> None:
-    """As `drop`, for a stdout that can't be written; stderr stays, for the message."""
-    if what_is_full() is None:
-        return
-    with _null() as null, suppress(OSError, ValueError):
-        os.dup2(null, sys.stdout.fileno())
-
-
-@contextmanager
-def _null() -> Iterator[int]:
-    number = os.open(os.devnull, os.O_WRONLY)
-    try:
-        yield number
-    finally:
-        os.close(number)
-
-
-def _descriptors() -> list[int]:
-    found = []
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
-            found.append(stream.fileno())
-    return found
+def _drop(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
