@@ -5,3 +5,5 @@ template, modules are traced, graphs lowered, weights streamed, bundle written, 
 cli asks, pipeline.py runs the stages, plan.py says beforehand what they will do. May use runtime_spec, never the
 reverse; which folder may import which is in tests/export/test_imports.py.
 """
+
+__version__ = "0.1.0"

@@ -1,6 +1,4 @@
-import sys
-
-from export.cli.main import main
+from export.cli.main import run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command()

@@ -32,14 +32,11 @@ from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
 from export.plan import Plan
 from export.processes import run_apart
 from export.report import PeakMemory, Report, Skipped
-from export.work import WorkFolder, open_work, refuse_finished
+from export.work import STAGES, WorkFolder, open_work, refuse_finished
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.litert.runtime import MODELS, Models
 
-STAGES = ("lower", "quantize", "check", "record", "bench", "report")
-"""What --from names. `report` puts together again what the others have found."""
 LOG_LIMIT = 1_000_000
-_RESULTS = {"check": "against_float", "record": "traces", "bench": "speed", "report": "sealed"}
 
 
 class Progress(Protocol):
@@ -142,7 +139,7 @@ class _Run:
             self.work.forget("models")
         elif start is not None:
             self.work.require("models", self.origin, "Make the models anew with --from quantize.")
-            self.work.forget(_RESULTS[start])
+            self.work.forget(STAGES[start])
 
     def _is_unfinished(self) -> bool:
         return self.writer.partial.exists() or self.work.has("sealed")

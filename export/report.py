@@ -35,7 +35,7 @@ class Report:
 
     `seconds` by stage, in order; `measured` by number of drafts (`plain`, `drafted_4`); `accepted_loss` says which
     figures are outside the recipe's tolerances and were accepted all the same; `prompts` names the file that `check`
-    and `measured` are about.
+    and `measured` are about. `fingerprints` tell the checkpoints that were read from others of the same name.
     """
 
     target: str
@@ -53,6 +53,7 @@ class Report:
     check: FloatCheck
     android: Rendered
     prompts: str
+    fingerprints: Mapping[str, str]
     accepted_loss: tuple[str, ...] = ()
 
     def to_json(self) -> str:

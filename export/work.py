@@ -19,6 +19,15 @@ from export.outputs import BUNDLE
 
 RESULTS = ("models", "float_logits", "against_float", "traces", "speed", "sealed")
 """Stages whose results are stored, in order."""
+STAGES = {
+    "lower": "models",
+    "quantize": "models",
+    "check": "against_float",
+    "record": "traces",
+    "bench": "speed",
+    "report": "sealed",
+}
+"""What --from names, and the first result that it drops. `report` puts together again what the others have found."""
 Origin = Mapping[str, str]
 """What a result was made from: a name a choice or input, and its value or digest."""
 

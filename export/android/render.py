@@ -16,12 +16,10 @@ from pathlib import Path
 from export.android.phone.reference import Reference
 from export.files import file_sha256, output_errors, replacing, write_atomically
 from export.outputs import PROJECT
+from export.resources import ANDROID, ROOT, TEMPLATE
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.bundle.reader import Bundle
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "gradle_template"
-ANDROID = ROOT / "android_app"
 SOURCES = ("decode/src/main", "litert/src/main", "app/src/main", "app/proguard.pro")
 CHECK = (
     "export/__init__.py",

@@ -11,7 +11,6 @@ from export.errors import UsageError
 
 FOLDER = Path(__file__).parent / "devices"
 MAX_DRAFT_TOKENS = 16
-ACCELERATORS = ("cpu",)
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,11 @@ class Device:
     prefill_lengths: tuple[int, ...]
     draft_tokens: int
     verify_widths: tuple[int, ...]
-    threads: int
-    accelerator: str
     recipe: str
 
     def __post_init__(self):
         self._require("context_length", 64 <= self.context_length <= 131_072, "from 64 to 131072")
         self._require("draft_tokens", 1 <= self.draft_tokens <= MAX_DRAFT_TOKENS, f"from 1 to {MAX_DRAFT_TOKENS}")
-        self._require("threads", 1 <= self.threads <= 64, "from 1 to 64")
-        self._require("accelerator", self.accelerator in ACCELERATORS, " or ".join(ACCELERATORS))
         lengths, widths = self.prefill_lengths, self.verify_widths
         ascending = lengths and all(a < b for a, b in zip(lengths, lengths[1:], strict=False))
         self._require("prefill_lengths", ascending and lengths[0] >= 1, "one or more lengths, ascending")
@@ -48,11 +43,6 @@ class Device:
     def all_verify_widths(self) -> tuple[int, ...]:
         """Every width a verify graph is exported at, ascending; draft_tokens + 1 among them, 1 (decode) not."""
         return tuple(sorted({*self.verify_widths, self.draft_tokens + 1}))
-
-    @property
-    def usable_prefill_lengths(self) -> tuple[int, ...]:
-        """The prefill lengths that fit the context."""
-        return tuple(length for length in self.prefill_lengths if length <= self.context_length)
 
     @classmethod
     def load(cls, name: str) -> "Device":
@@ -84,12 +74,18 @@ class Device:
             )
 
 
-def unknown_choice(kind: str, name: str, choices: list[str]) -> UsageError:
-    """The error for a name that is none of `choices`, with the closest of them."""
+def unknown_choice(kind: str, name: str, choices: list[str], where: str | None = None) -> UsageError:
+    """The error for a name that is none of `choices`, with the closest of them; `where` is `--KIND` unless given."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name.lower(), choices, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(choices)}."
+    # The dashes that all options share are no likeness.
+    bare = {choice.strip("-"): choice for choice in choices}
+    close = get_close_matches(name.lower().strip("-"), bare, n=1, cutoff=0.5)
+    hint = f"Did you mean {bare[close[0]]}?" if close else f"Choose one of: {', '.join(choices)}."
     return UsageError(
-        f"Unknown {kind}: {name}", expected=f"one of {', '.join(choices)}", found=name, where=f"--{kind}", action=hint
+        f"Unknown {kind}: {name}",
+        expected=f"one of {', '.join(choices)}",
+        found=name,
+        where=where or f"--{kind}",
+        action=hint,
     )

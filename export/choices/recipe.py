@@ -1,11 +1,13 @@
 """How weights are stored: bits and granularity by kind of parameter, and the tolerances the result must keep.
 
-A recipe is a file in recipes/, its name the recipe's id. Imports nothing heavy: `recipes` and `--help` read it.
+A recipe is a TOML file, its stem the recipe's name: one of recipes/, or a user's own. Imports nothing heavy: `recipes`
+and `--help` read it.
 """
 
 import math
+import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from export.choices.device import unknown_choice
 from export.errors import UsageError
 
 FOLDER = Path(__file__).parent / "recipes"
+LARGEST = 1 << 20
+"""Bytes of a recipe's file."""
 BITS = (32, 8, 4)
 BLOCKS = (0, 32, 64, 128)
+TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "table"}
 # Kind by parameter name, first match first. The drafter's parameters begin with `drafter.`, and so do their kinds.
 KINDS = (
     ("per_layer_embedding", "*embed_tokens_per_layer.weight"),
@@ -31,14 +36,10 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Storage:
-    """How one tensor is stored: 32 is float; `block` values of a row share a scale, 0 = the whole row does.
-
-    `note` says why it is not what the recipe asked for, "" when it is.
-    """
+    """How one tensor is stored: 32 is float; `block` values of a row share a scale, 0 = the whole row does."""
 
     bits: int
     block: int = 0
-    note: str = ""
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
         """Bytes of the codes (or floats) alone."""
@@ -75,12 +76,13 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Ordered rules, the first that matches decides, and tolerances."""
+    """Ordered rules, the first that matches decides, and tolerances. `source` is the file that it was read from."""
 
     name: str
     description: str
     rules: tuple[Rule, ...]
     tolerances: Tolerances
+    source: Path | None = field(default=None, compare=False)
 
     def __post_init__(self):
         for rule in self.rules:
@@ -92,15 +94,33 @@ class Recipe:
         embedding, head = self._rule("embedding", "embed_tokens.weight"), self._rule("head", "head.weight")
         if (embedding.bits, embedding.block) != (head.bits, head.block):
             raise self._error("one rule for embedding and head", "two that differ")
+        for name, value in asdict(self.tolerances).items():
+            most = math.inf if name in ("max_mean_kl", "near_tie_margin") else 1
+            if not 0 <= value <= most or math.isinf(value):
+                raise self._error(f"{name} {'from 0 to 1' if most == 1 else 'of 0 or more'}", str(value))
 
     @classmethod
     def load(cls, name: str) -> "Recipe":
-        """The recipe of that name. Raises UsageError with the choices."""
+        """The recipe of that name, or of that file: what ends in .toml or holds a separator is a path. Raises
+        UsageError with the names, or with what is wrong in the file."""
+        if name.endswith(".toml") or os.sep in name:
+            return cls._read(Path(name))
         if name not in cls.names():
             raise unknown_choice("recipe", name, cls.names())
-        values = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+        return cls._read(FOLDER / f"{name}.toml")
+
+    @classmethod
+    def _read(cls, path: Path) -> "Recipe":
+        if path.parent != FOLDER and path.stem in cls.names():
+            raise _invalid(path, "a name of its own", f"{path.stem}, which is a recipe of this program", "Rename it.")
+        values = _parsed(path)
+        _check_keys(path, "the file", values, {"description": str, "rules": list, "tolerances": dict})
+        for number, rule in enumerate(values["rules"], 1):
+            _check_keys(path, f"rule {number}", rule, {"match": str, "bits": int, "block": int}, optional={"block"})
+        wanted = {one.name: float for one in fields(Tolerances)}
+        _check_keys(path, "tolerances", values["tolerances"], wanted)
         rules = tuple(Rule(**rule) for rule in values["rules"])
-        return cls(name, values["description"], rules, Tolerances(**values["tolerances"]))
+        return cls(path.stem, values["description"], rules, Tolerances(**values["tolerances"]), path)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -109,6 +129,10 @@ class Recipe:
     @classmethod
     def all(cls) -> list["Recipe"]:
         return [cls.load(name) for name in cls.names()]
+
+    def to_dict(self) -> dict:
+        """As JSON has it: all but the source."""
+        return {key: value for key, value in asdict(self).items() if key != "source"}
 
     def storage(self, name: str, shape: tuple[int, ...]) -> Storage:
         """How parameter `name` (of the traced modules; the drafter's begin with `drafter.`) of `shape` is stored.
@@ -121,20 +145,56 @@ class Recipe:
         rule = self._rule(kind_of(name), name)
         row = math.prod(shape[1:])
         if rule.bits == 4 and row % 2:
-            return Storage(8, 0, f"rows of {row} are odd: int8, one scale a row")
+            return Storage(8)
         if rule.block and row % rule.block:
-            return Storage(rule.bits, 0, f"blocks of {rule.block} do not divide rows of {row}: one scale a row")
+            return Storage(rule.bits)
         return Storage(rule.bits, rule.block)
 
     def _rule(self, kind: str, name: str) -> Rule:
         return next(rule for rule in self.rules if fnmatchcase(kind, rule.match) or fnmatchcase(name, rule.match))
 
     def _error(self, expected: str, found: str) -> UsageError:
-        where = str(FOLDER / f"{self.name}.toml")
-        action = "Mend the recipe's rules."
-        return UsageError(
-            f"Recipe is not valid: {self.name}", expected=expected, found=found, where=where, action=action
-        )
+        return _invalid(self.source or Path(f"{self.name}.toml"), expected, found)
+
+
+def _parsed(path: Path) -> dict:
+    """Raises UsageError for what is no TOML file."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError("no such file")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes")
+        return tomllib.loads(content.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        action = f"Name another file, or one of {', '.join(Recipe.names())}."
+        raise _invalid(path, "a TOML file", str(error) or repr(error), action) from None
+
+
+def _check_keys(path: Path, where: str, values: object, kinds: dict, optional: frozenset | set = frozenset()) -> None:
+    """Raises UsageError that names the first key that is unknown, missing or of another type."""
+    if not isinstance(values, dict):
+        raise _invalid(path, f"{where}: {', '.join(kinds)}", repr(values)[:100])
+    for key in [*values, *kinds]:
+        if key not in kinds:
+            raise _invalid(path, f"{where}: {', '.join(kinds)}", f"unknown key {key[:100]}")
+        if key not in values and key not in optional:
+            raise _invalid(path, f"{where}: {key}", "no such key")
+        value = values.get(key)
+        number = kinds[key] is float and isinstance(value, int)
+        if key in values and (isinstance(value, bool) or not (number or isinstance(value, kinds[key]))):
+            raise _invalid(path, f"{where}: {key} of type {TYPES[kinds[key]]}", repr(value)[:100])
+
+
+def _invalid(path: Path, expected: str, found: str, action: str = "") -> UsageError:
+    return UsageError(
+        f"Recipe is not valid: {path.stem}",
+        expected=expected,
+        found=found,
+        where=str(path),
+        action=action or f"Mend {path.name}.",
+    )
 
 
 def kind_of(name: str) -> str:

@@ -1,13 +1,30 @@
-"""`python -m export inspect`: what a bundle holds."""
+"""`slipstream inspect`: what a bundle holds."""
 
+import argparse
 import json
+from collections import Counter
 from pathlib import Path
 
-from runtime_spec.bundle.reader import Bundle
+from export.cli.tell import show_object
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Raises BundleError."""
+    found = describe(options.bundle)
+    if options.json:
+        show_object(found)
+    else:
+        show(found)
 
 
 def describe(path: Path) -> dict:
     """Sections, signatures, quantisation, shared weights and the manifest, as one JSON object."""
+    from runtime_spec.bundle.reader import Bundle
+
     with Bundle.open(path) as bundle:
         manifest = json.loads(bundle.manifest.to_json())
         sections = [
@@ -26,10 +43,8 @@ def describe(path: Path) -> dict:
     }
 
 
-def show(found: dict, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(found))
-        return
+def show(found: dict) -> None:
+    """The same for people, signatures cut short."""
     print(f"{found['file']}  {found['bytes']:,} bytes")
     for section in found["sections"]:
         print(f"  {section['name']:20} {section['bytes']:>14,}  {section['sha256'][:16]}")
@@ -42,3 +57,6 @@ def show(found: dict, as_json: bool) -> None:
             f"  shared: {shared['name']} {shared['end'] - shared['begin']:,} bytes by {', '.join(shared['sections'])}"
         )
     print(f"  recipe {found['quantisation']['name']}, context {found['manifest']['context_length']}")
+    for model, tensors in found["quantisation"]["tensors"].items():
+        stored = Counter(map(str, tensors.values() if isinstance(tensors, dict) else [tensors]))
+        print(f"  {model} stored: {', '.join(f'{count} {how}' for how, count in sorted(stored.items()))}")

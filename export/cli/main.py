@@ -1,234 +1,172 @@
-"""The command line. Heavy imports live inside the verbs, so that --help answers at once."""
+"""The command line's frame: finds the verb, runs it, and ends every failure with a message and an exit code.
+
+A verb is a module of this folder, imported when it is called for: `add_arguments(parser)` and `run(options)`, which
+returns an exit code or None. What it says when Ctrl-C ends it may stand in `INTERRUPTED`.
+"""
 
 import argparse
-import json
+import signal
 import sys
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from types import ModuleType
 
-from export.errors import SlipstreamError, UsageError
+from export.choices.device import unknown_choice
+from export.cli import streams
+from export.cli.parser import Parser
+from export.cli.program import program
+from export.cli.tell import show_error
+from export.errors import OutputError, SlipstreamError
+from export.resources import DEMO
 
-if TYPE_CHECKING:
-    from export.android.apk.build import Built
+VERBS = {
+    "export": "checkpoints to a bundle and an Android project; the verb where none is named",
+    "generate": "decode a prompt with a bundle",
+    "inspect": "what a bundle holds",
+    "verify": "every byte of a bundle against its digest, every golden trace replayed",
+    "bench": "plain decoding against drafted, interleaved",
+    "apk": "an APK of an exported Android project, without Gradle and the Android SDK",
+    "install": "APK and bundle onto a phone, over adb",
+    "check": "the phone's self-check, judged against the golden traces",
+    "devices": "what an export can be made for",
+    "recipes": "how weights can be stored",
+    "clean": "remove the packed weights that are kept between runs",
+}
+DEFAULT = "export"
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
-VERBS = ("generate", "inspect", "verify", "bench", "apk", "install", "check", "devices", "recipes")
-DEMO = Path(__file__).parents[1] / "demo"
-INTERRUPTED = 130
+
+class _Terminated(BaseException):
+    """SIGTERM, raised so that what is open is closed; like KeyboardInterrupt no Exception."""
+
+
+def run_command() -> None:
+    """The installed command `slipstream`, and `python -m export`."""
+    sys.exit(main())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit code (export/errors.py lists them)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    streams.make_tolerant()
+    before = _raise_on_sigterm()
     try:
-        if arguments and arguments[0] in VERBS:
-            options = _verb_parser(arguments[0]).parse_args(arguments[1:])
-            return globals()[f"_{arguments[0]}"](options) or 0
-        return _export(_export_parser().parse_args(arguments))
-    except SlipstreamError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        return 0
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the work folder", file=sys.stderr)
-        return INTERRUPTED
+        return _ended(_interrupted(arguments), INTERRUPTED)
+    except _Terminated:
+        return _ended("ended by SIGTERM", TERMINATED)
+    except SlipstreamError as error:
+        return show_error(error, "--json" in arguments)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and streams.reader_is_gone():
+            streams.drop_output()
+            return 0
+        return show_error(_unwritable(error), "--json" in arguments)
+    finally:
+        streams.drop_what_is_full()
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
-def _export_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m export",
+def _run(arguments: list[str]) -> int:
+    verb, words = _split(arguments)
+    parser = _parser(verb)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        options = (parser.verbs[verb] if verb else parser).parse_args(words)
+    except SystemExit as stop:  # --help and --version
+        return stop.code or 0
+    return _module(verb).run(options) or 0
+
+
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The verb, and the words after it; None: the options are for the program itself."""
+    if not arguments or arguments[0] in ("-h", "--help", "--version"):
+        return None, arguments
+    if arguments[0].startswith("-"):
+        return DEFAULT, arguments
+    if arguments[0] not in VERBS:
+        raise unknown_choice("verb", arguments[0], list(VERBS), "the first word")
+    return arguments[0], arguments[1:]
+
+
+def _parser(verb: str | None) -> Parser:
+    """The program's parser. Only the verb that was called gets its options: the others need not be imported."""
+    parser = Parser(
+        prog=program(),
         description="Gemma 4 and its drafter, from Hugging Face checkpoints to one verified LiteRT bundle.",
-        epilog=f"other verbs: {', '.join(VERBS)} (each with --help)",
+        epilog=f"Each verb has a --help of its own. `{program()} --device NAME …` exports.",
     )
-    parser.add_argument("--device", required=True, help="what to export for; see `python -m export devices`")
-    parser.add_argument("--target", help="folder or hub id (default: the demo pair's target)")
-    parser.add_argument("--drafter", help="folder or hub id (default: the demo pair's, or none for another target)")
-    parser.add_argument("--recipe", help="how weights are stored; see `python -m export recipes`")
-    parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
-    parser.add_argument("--context", type=int, help="cache slots")
-    parser.add_argument("--out", type=Path, help="output folder (default: out/DEVICE)")
-    parser.add_argument(
-        "--from", dest="start", metavar="STAGE", help="run again from lower, quantize, record or report"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
-    parser.add_argument("--apk", action="store_true", help="build OUT/app.apk too, without Gradle or the Android SDK")
-    _add_apk_options(parser)
+    parser.add_argument("--version", action=_Version, nargs=0, help="versions of this program and of LiteRT")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    parser.verbs = {name: verbs.add_parser(name, help=text, description=text) for name, text in VERBS.items()}
+    if verb is not None:
+        _module(verb).add_arguments(parser.verbs[verb])
+        parser.verbs[verb].add_json()
     return parser
 
 
-def _add_apk_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--litert-aar", type=Path, metavar="FILE", help="LiteRT's AAR for the APK (default: Gradle's cache)"
-    )
-    parser.add_argument("--keystore", type=Path, metavar="FILE", help="sign the APK with this (default: a debug key)")
-    parser.add_argument("--key-alias", metavar="NAME", help="which key of the key store")
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        from export import __version__
+
+        said = [f"slipstream {__version__}"]
+        for name, package in (("LiteRT", "ai-edge-litert"), ("litert-torch", "litert-torch")):
+            try:
+                said.append(f"{name} {version(package)}")
+            except PackageNotFoundError:
+                said.append(f"{name} is not installed")
+        print(", ".join(said))
+        parser.exit()
 
 
-def _verb_parser(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m export {verb}")
-    if verb in ("devices", "recipes"):
-        return parser
-    if verb == "apk":
-        parser.add_argument("out", type=Path, nargs="?", help="an export's folder (default: the only one in out)")
-        _add_apk_options(parser)
-        return parser
-    if verb in ("install", "check"):
-        parser.add_argument("bundle", type=Path, nargs="?", help="default: the only one in out")
-        if verb == "check":
-            from export.android.phone.__main__ import add_options
-
-            add_options(parser)
-            return parser
-        parser.add_argument("--serial", help="which phone, as `adb devices` names it")
-        parser.add_argument("--apk", type=Path, help="default: the one beside the bundle")
-        return parser
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
-    if verb in ("generate", "bench"):
-        parser.add_argument("--threads", type=int, default=1)
-    if verb == "generate":
-        prompt = parser.add_mutually_exclusive_group(required=True)
-        prompt.add_argument("--prompt")
-        prompt.add_argument("--prompt-file", type=Path)
-        parser.add_argument("--chat", action="store_true", help="one user turn of the chat template")
-        parser.add_argument("--draft-tokens", default=None, help="drafts a round, or off")
-        parser.add_argument("--max-new-tokens", type=int, default=128)
-    return parser
+def _module(verb: str) -> ModuleType:
+    return import_module(f"export.cli.{verb}")
 
 
-def _export(options: argparse.Namespace) -> int:
-    from rich.console import Console
+def _raise_on_sigterm() -> object:
+    """The handler that was there before; None where none can be set (another thread) or SIGTERM is ignored."""
 
-    from export.choices.device import Device, unknown_choice
-    from export.choices.recipe import Recipe
-    from export.cli.summary import show
-    from export.pipeline import STAGES, run
-    from export.plan import make_plan
+    def handle(*_) -> None:
+        raise _Terminated
 
-    device = Device.load(options.device)
-    if options.start is not None and options.start not in STAGES:
-        raise unknown_choice("from", options.start, list(STAGES))
-    changes = {"draft_tokens": options.draft_tokens, "context_length": options.context}
-    device = replace(device, **{key: value for key, value in changes.items() if value is not None})
-    recipe = Recipe.load(options.recipe or device.recipe)
-    target = options.target or str(DEMO / "target")
-    drafter = options.drafter or (None if options.target else str(DEMO / "drafter"))
-    out = options.out or Path("out") / options.device
-    if options.apk:
-        from export.android.apk.build import check_apk_needs
-
-        check_apk_needs(options.litert_aar)
-    console = Console(highlight=False)
-
-    def progress(stage: str, what: str) -> None:
-        console.print(f"[bold]{stage:>9}[/bold]  {what}")
-
-    report = run(make_plan(target, drafter, device, recipe), out, options.start, options.force, progress)
-    built = _build_apk(options, out, lambda what: progress("apk", what)) if options.apk else None
-    show(report, out, console, built)
-    return 0
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        return None
+    try:
+        return signal.signal(signal.SIGTERM, handle)
+    except ValueError:
+        return None
 
 
-def _build_apk(options: argparse.Namespace, out: Path, progress: Callable[[str], None]) -> "Built":
-    from export.android.apk.build import build_apk
-    from export.android.apk.sign import debug_key, own_key
+def _interrupted(arguments: list[str]) -> str:
+    try:
+        return getattr(_module(_split(arguments)[0] or ""), "INTERRUPTED", "interrupted")
+    except (ImportError, SlipstreamError):
+        return "interrupted"
 
-    key = (lambda: own_key(options.keystore, options.key_alias)) if options.keystore else debug_key
-    return build_apk(out, options.litert_aar, key, progress)
+
+def _ended(message: str, code: int) -> int:
+    streams.say(message)
+    return code
 
 
-def _generate(options: argparse.Namespace) -> None:
-    from export.cli.generate import generate
-
-    text = options.prompt
-    if options.prompt_file:
-        try:
-            text = options.prompt_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"Prompt file can't be read: {options.prompt_file}",
-                expected="a UTF-8 text file",
-                found=str(error),
-                where="--prompt-file",
-                action="Name a text file.",
-            ) from error
-    generate(
-        options.bundle, text, options.chat, options.draft_tokens, options.max_new_tokens, options.threads, options.json
+def _unwritable(error: OSError) -> OutputError:
+    """For what no part of the program has named better: a full or read-only disk, a closed terminal."""
+    stdout = streams.drop_what_is_full()
+    where = error.filename2 or error.filename or stdout or "standard output, or an open file"
+    return OutputError(
+        "A file can't be read or written",
+        expected="room, and the right to read or write there",
+        found=error.strerror or str(error),
+        where=str(where),
+        action="Free some space or mend its permissions, then run the same command again.",
     )
 
 
-def _inspect(options: argparse.Namespace) -> None:
-    from export.cli.inspect import describe, show
-
-    show(describe(options.bundle), options.json)
-
-
-def _verify(options: argparse.Namespace) -> None:
-    from export.cli.verify import verify
-
-    verify(options.bundle, options.json)
-
-
-def _bench(options: argparse.Namespace) -> None:
-    from dataclasses import asdict
-
-    from export.choices.prompts import Prompts
-    from export.evidence.speed import measure_speeds
-    from runtime_spec.litert.runtime import Runtime
-
-    with Runtime(options.bundle, options.threads) as runtime:
-        encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in Prompts.load().plain]
-        widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
-        result = measure_speeds(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
-    if options.json:
-        print(json.dumps({name: asdict(row) for name, row in result.items()}))
-        return
-    for name, row in result.items():
-        low, high = row.spread
-        line = f"{name:>11}  {row.tokens_per_second:8.1f} tokens/s ({low:.0f}-{high:.0f})  x{row.ratio_to_plain:.2f}"
-        print(line + (f"  acceptance {row.acceptance_rate:.3f}" if row.acceptance_rate is not None else ""))
-
-
-def _apk(options: argparse.Namespace) -> None:
-    from export.android.apk.build import tell
-    from export.android.phone.install import find_bundle
-
-    out = options.out or find_bundle(None).parent
-    tell(_build_apk(options, out, lambda what: print(what, flush=True)), print)
-
-
-def _install(options: argparse.Namespace) -> None:
-    from export.android.phone.adb import Phone
-    from export.android.phone.install import file_sha256, find_apk, find_bundle, install
-
-    bundle = find_bundle(options.bundle)
-    apk = options.apk or find_apk(bundle)
-    install(Phone.choose(options.serial), apk, bundle, file_sha256(bundle), lambda text: print(text, flush=True))
-
-
-def _check(options: argparse.Namespace) -> None:
-    from export.android.phone.check import check
-    from export.android.phone.install import find_bundle
-    from export.android.phone.reference import Reference
-
-    reference = Reference.of_bundle(find_bundle(options.bundle))
-    check(reference, options.serial, options.timeout, options.save, options.json)
-
-
-def _devices(_: argparse.Namespace) -> None:
-    from export.choices.device import Device
-
-    for device in Device.all():
-        print(f"{device.id:10} {device.description}")
-
-
-def _recipes(_: argparse.Namespace) -> None:
-    from export.choices.recipe import Recipe
-
-    for recipe in Recipe.all():
-        print(f"{recipe.name:10} {recipe.description}")
-
-
-__all__ = ["json", "main"]
+__all__ = ["DEMO", "VERBS", "main", "run_command"]

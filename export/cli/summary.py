@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from export.android.apk.build import Built, tell
+from export.cli.program import as_called, program
 from export.evidence.speed import Speed
 from export.outputs import APK, BUNDLE, BUNDLE_SUM, PROJECT, REPORT, TRACES
 from export.report import Report
@@ -27,13 +28,21 @@ def show(report: Report, out: Path, console: Console, built: Built | None = None
         say(f"kept as you changed them: {', '.join(report.android.kept)}")
     bundle = shlex.quote(str(out / BUNDLE))
     say(f"in {out}, sha256 {report.sha256}")
-    say(f"next: python -m export generate {bundle} --prompt 'def main():'")
-    say(f"      python -m export bench {bundle}")
+    say(f"next: {program()} generate {bundle} --prompt 'def main():'")
+    say(f"      {program()} bench {bundle}")
     if built:
-        tell(built, say)
+        tell(built, lambda text: say(as_called(text)))
     else:
-        say(f"      python -m export apk {shlex.quote(str(out))}")
-    say(f"      open {out / PROJECT} in Android Studio, or run gradlew installDebug there")
+        say(f"      {program()} apk {shlex.quote(str(out))}")
+    say(f"      open {shlex.quote(str(out / PROJECT))} in Android Studio, or run gradlew installDebug there")
+
+
+def show_plan(rows: list[tuple[str, str]], console: Console) -> None:
+    """What will be done, before it is."""
+    table = Table.grid(padding=(0, 2))
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    console.print(table)
 
 
 def _table(report: Report, out: Path, has_apk: bool) -> Table:

@@ -1,18 +1,30 @@
-"""`python -m export verify`: every byte against its digest, then every golden trace replayed."""
+"""`slipstream verify`: every byte against its digest, then every golden trace replayed."""
 
-import json
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runtime_spec.errors import TraceError
-from runtime_spec.litert.runtime import Runtime
-from runtime_spec.reference.replay import ReplayReport, replay
-from runtime_spec.reference.trace import read_traces
+from export.cli.tell import show_object
+
+if TYPE_CHECKING:
+    from runtime_spec.litert.runtime import Runtime
+    from runtime_spec.reference.replay import ReplayReport
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path)
+
+
+def run(options: argparse.Namespace) -> None:
+    verify(options.bundle, options.json)
 
 
 def verify(path: Path, as_json: bool) -> None:
     """Prints what was verified, and by how many allowed forks. Packed weights of earlier runs are not looked at.
 
     Raises BundleError naming the first wrong byte, TraceError the first wrong round or that there is no trace."""
+    from runtime_spec.litert.runtime import Runtime
+
     with Runtime(path, verifying=True) as runtime:
         sections, reports = len(runtime.manifest.sections), _replayed(runtime)
     rounds = {name: report.rounds for name, report in reports.items()}
@@ -20,7 +32,7 @@ def verify(path: Path, as_json: bool) -> None:
     draft_forks = sum(report.draft_forks for report in reports.values())
     if as_json:
         forks = {"forks": target_forks + draft_forks, "target_forks": target_forks, "draft_forks": draft_forks}
-        print(json.dumps({"verified": True, "sections": sections, "rounds": rounds, **forks}))
+        show_object({"verified": True, "sections": sections, "rounds": rounds, **forks})
         return
     print(f"{sections} sections and their digests agree")
     for name, report in reports.items():
@@ -28,8 +40,12 @@ def verify(path: Path, as_json: bool) -> None:
         print(f"trace {_printable(name)}: {report.rounds} rounds replayed, {forks}")
 
 
-def _replayed(runtime: Runtime) -> dict[str, ReplayReport]:
+def _replayed(runtime: "Runtime") -> "dict[str, ReplayReport]":
     """What came of every trace, by the name it has in the bundle; a section of several is counted together."""
+    from runtime_spec.errors import TraceError
+    from runtime_spec.reference.replay import ReplayReport, replay
+    from runtime_spec.reference.trace import read_traces
+
     reports: dict[str, ReplayReport] = {}
     for name, text in runtime.bundle.traces().items():
         total = reports[name] = ReplayReport()
@@ -49,7 +65,7 @@ def _replayed(runtime: Runtime) -> dict[str, ReplayReport]:
     return reports
 
 
-def _forks(report: ReplayReport) -> int:
+def _forks(report: "ReplayReport") -> int:
     return report.target_forks + report.draft_forks
 
 

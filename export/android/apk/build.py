@@ -13,8 +13,9 @@ from export.android.apk.dex import make_dex
 from export.android.apk.libraries import find_litert, native_libraries
 from export.android.apk.sign import Key, sign
 from export.android.apk.zip_writer import PAGE, WORD, Entry, write_zip
-from export.android.render import ANDROID, ASSET
+from export.android.render import ASSET
 from export.errors import ApkError
+from export.resources import ANDROID
 
 APK = "app.apk"
 Progress = Callable[[str], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.android.apk import tools
-from export.android.render import ANDROID
+from export.resources import buildable_android
 
 SOURCES = ("decode", "litert", "app")
 SHARED = ("androidx", "androidx-test", "cli", "jmh", "tools")
@@ -34,7 +34,7 @@ def compile_project(project: Path, work: Path) -> Compiled:
     command = [tools.find("mvn"), "-B", "-q", "-f", stage / "pom.xml", "package", "-pl", "apk", "-am"]
     command += ["-DskipTests", "-Dmaven.test.skip=true", "-Dktlint.mode=--version", "--no-transfer-progress"]
     # What only tests need is not copied once more.
-    command += [f"-Drobolectric.folder={ANDROID / 'app/target/robolectric'}"]
+    command += [f"-Drobolectric.folder={buildable_android() / 'app/target/robolectric'}"]
     tools.run(command, "The app can't be compiled", cwd=stage)
     return compiled(stage, project)
 
@@ -49,22 +49,23 @@ def compiled(stage: Path, project: Path) -> Compiled:
         rules=(app / "aapt.pro", project / "app/proguard.pro"),
         r8=stage / "apk/target/tools/r8.jar",
         jna=stage / "apk/target/tools/jna.aar",
-        androidx_libraries=ANDROID / "androidx/target/jni",
+        androidx_libraries=buildable_android() / "androidx/target/jni",
         framework=Path(next(path for path in classpath if "/android-all/" in path.replace(os.sep, "/"))),
     )
 
 
 def _lay_out(project: Path, stage: Path) -> None:
+    ours = buildable_android()
     for name in SOURCES:
         (stage / name).mkdir(parents=True, exist_ok=True)
-        _link(stage / name / "pom.xml", ANDROID / name / "pom.xml")
+        _link(stage / name / "pom.xml", ours / name / "pom.xml")
         _link(stage / name / "src", project / name / "src")
     (stage / "apk").mkdir(exist_ok=True)
-    _link(stage / "apk/pom.xml", ANDROID / "apk/pom.xml")
+    _link(stage / "apk/pom.xml", ours / "apk/pom.xml")
     for name in SHARED:
-        _link(stage / name, ANDROID / name)
-    shutil.copyfile(ANDROID / "pom.xml", stage / "pom.xml")
-    shutil.copyfile(ANDROID / ".editorconfig", stage / ".editorconfig")
+        _link(stage / name, ours / name)
+    shutil.copyfile(ours / "pom.xml", stage / "pom.xml")
+    shutil.copyfile(ours / ".editorconfig", stage / ".editorconfig")
 
 
 def _link(path: Path, to: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from export.android.apk.elf import read_elf
 from export.android.apk.zip_writer import PAGE, Entry
-from export.android.render import ANDROID
 from export.errors import ApkError
+from export.resources import ANDROID
 
 ABIS = ("arm64-v8a", "x86_64")
 LITERT = "libLiteRt.so"

@@ -1,12 +1,14 @@
 """Devices: every shipped one loads, options are checked, an unknown name gets the choices."""
 
 import dataclasses
+import re
 
 import pytest
 
-from export.choices.device import FOLDER, Device
+from export.choices.device import FOLDER, Device, unknown_choice
 from export.choices.recipe import Recipe
 from export.errors import UsageError
+from export.resources import ROOT
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -14,13 +16,12 @@ def test_shipped_devices(name):
     device = Device.load(name)
     assert device.id == name and device.recipe in Recipe.names()
     assert device.description and "\n" not in device.description
-    assert device.usable_prefill_lengths == device.prefill_lengths
 
 
 def test_pixel():
     pixel = Device.load("pixel")
     assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (32, 128, 512), 4)
-    assert (pixel.recipe, pixel.accelerator, pixel.all_verify_widths) == ("int8", "cpu", (3, 5, 7))
+    assert (pixel.recipe, pixel.all_verify_widths) == ("int8", (3, 5, 7))
 
 
 def test_all_lists_every_name():
@@ -33,10 +34,6 @@ def test_the_draft_tokens_width_is_always_there_once():
     assert dataclasses.replace(pixel, draft_tokens=1).all_verify_widths == (2, 3, 7)
 
 
-def test_prefill_lengths_beyond_the_context_are_left_out():
-    assert dataclasses.replace(Device.load("pixel"), context_length=200).usable_prefill_lengths == (32, 128)
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -44,8 +41,6 @@ def test_prefill_lengths_beyond_the_context_are_left_out():
         ("context_length", 1 << 20),
         ("draft_tokens", 0),
         ("draft_tokens", 17),
-        ("threads", 0),
-        ("accelerator", "npu"),
         ("prefill_lengths", ()),
         ("prefill_lengths", (128, 32)),
         ("prefill_lengths", (4096,)),
@@ -67,6 +62,21 @@ def test_unknown_device(name, action):
         Device.load(name)
     assert "android, desktop, pixel" in caught.value.expected and action in caught.value.action
     assert caught.value.exit_code == 2
+
+
+def test_every_field_of_a_device_is_read_somewhere():
+    """A choice that changes nothing misleads."""
+    source = "".join(path.read_text() for path in ROOT.glob("export/**/*.py"))
+    for field in dataclasses.fields(Device):
+        # Extra widths are read through all_verify_widths.
+        assert re.search(rf"\bdevice\.(all_)?{field.name}\b", source), field.name
+
+
+@pytest.mark.parametrize(("name", "meant"), [("--devcie", "--device"), ("--js", "--json"), ("--recip", "--recipe")])
+def test_dashes_are_no_likeness(name, meant):
+    options = ["--device", "--json", "--recipe", "--target"]
+    assert unknown_choice("option", name, options).action == f"Did you mean {meant}?"
+    assert "Choose one of" in unknown_choice("option", "--x", options).action
 
 
 def test_a_path_is_no_name():

@@ -52,13 +52,11 @@ def test_vectors_stay_float(shape):
 
 
 def test_block_that_does_not_divide_the_row():
-    storage = Recipe.load("int4").storage(ATTENTION, (128, 48))
-    assert (storage.bits, storage.block) == (4, 0) and "32" in storage.note and "48" in storage.note
+    assert Recipe.load("int4").storage(ATTENTION, (128, 48)) == Storage(4)
 
 
 def test_four_bits_of_an_odd_row():
-    storage = Recipe.load("int4").storage(ATTENTION, (128, 33))
-    assert (storage.bits, storage.block) == (8, 0) and "33" in storage.note
+    assert Recipe.load("int4").storage(ATTENTION, (128, 33)) == Storage(8)
 
 
 def test_storage_sizes():
@@ -111,3 +109,88 @@ def test_unknown_recipe():
         Recipe.load("int5")
     assert "float, int4, int8" in caught.value.expected and "int" in caught.value.action
     assert caught.value.exit_code == 2
+
+
+OWN = """
+description = "mine"
+rules = [{ match = "mlp", bits = 4, block = 32 }, { match = "*", bits = 8 }]
+[tolerances]
+min_top1_agreement = 0.9
+max_mean_kl = 1
+min_acceptance_ratio = 0.8
+near_tie_margin = 0.5
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN)
+    return path
+
+
+def test_a_recipe_of_the_user_s(own, monkeypatch):
+    recipe = Recipe.load(str(own))
+    assert (recipe.name, recipe.description, recipe.source) == ("mine", "mine", own)
+    assert recipe.rules == (Rule("mlp", 4, 32), Rule("*", 8)) and recipe.tolerances.max_mean_kl == 1
+    monkeypatch.chdir(own.parent)
+    assert Recipe.load("mine.toml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ('description = "mine"', 'description = "mine"\ndraft = 4', ("the file", "unknown key draft")),
+        ('description = "mine"', "", ("description", "no such key")),
+        ('"mine"', "7", ("description of type string", "7")),
+        ("bits = 8", "bits = 8, blocks = 32", ("rule 2", "unknown key blocks")),
+        ("bits = 8", "bits = true", ("rule 2: bits of type integer", "True")),
+        ("bits = 8", "bits = 8.0", ("rule 2: bits of type integer", "8.0")),
+        (", bits = 8 }", " }", ("rule 2: bits", "no such key")),
+        ("bits = 4", "bits = 3", ("(32, 8, 4)", "bits=3")),
+        ('"*"', '"head"', ('matches "*"', "head")),
+        ("rules = [", "rules = [1, ", ("rule 1", "1")),
+        ("rules = [", "rules = 1\nothers = [", ("rules of type array", "1")),
+        ("max_mean_kl", "max_kl", ("tolerances", "unknown key max_kl")),
+        ("max_mean_kl = 1", 'max_mean_kl = "1"', ("max_mean_kl of type number", "'1'")),
+        ("max_mean_kl = 1", "max_mean_kl = nan", ("max_mean_kl of 0 or more", "nan")),
+        ("max_mean_kl = 1", "max_mean_kl = -1", ("max_mean_kl of 0 or more", "-1")),
+        ("max_mean_kl = 1", "max_mean_kl = inf", ("max_mean_kl of 0 or more", "inf")),
+        ("min_top1_agreement = 0.9", "min_top1_agreement = 1.5", ("min_top1_agreement from 0 to 1", "1.5")),
+        ("[tolerances]", "[tolerance]", ("the file", "unknown key tolerance")),
+        ("rules = [", "rules = [[", ("a TOML file", "line")),
+        ("mine", "\0", ("a TOML file", "line")),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(own, old, new, names):
+    assert old in OWN
+    own.write_text(OWN.replace(old, new, 1))
+    with pytest.raises(UsageError) as caught:
+        Recipe.load(str(own))
+    error = caught.value
+    assert error.where == str(own) and error.exit_code == 2
+    assert error.action in ("Mend mine.toml.", "Name another file, or one of float, int4, int8.")
+    assert names[0] in error.expected and names[1] in error.found
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"#" * (1 << 20) + b"#", b"a = " + b"[" * 100_000], ids=["no text", "long", "nested"]
+)
+def test_what_is_no_recipe_at_all(own, content):
+    own.write_bytes(content)
+    with pytest.raises(UsageError, match="mine"):
+        Recipe.load(str(own))
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_file(tmp_path):
+    for path in (tmp_path / "none.toml", tmp_path, "/dev/zero", tmp_path / "none"):
+        with pytest.raises(UsageError) as caught:
+            Recipe.load(f"{path}/" if path == tmp_path else str(path))
+        assert caught.value.found == "no such file"
+
+
+def test_a_file_does_not_take_the_name_of_a_shipped_recipe(own):
+    taken = own.rename(own.with_name("int8.toml"))
+    with pytest.raises(UsageError) as caught:
+        Recipe.load(str(taken))
+    assert caught.value.action == "Rename it." and Recipe.load("int8").source != taken

@@ -1,15 +1,28 @@
-"""An export's progress on a terminal: a line a stage, and a bar of bytes while one works. Without one, lines only."""
+"""The Rich console of an export, and its progress: a line a stage, and on terminals a bar of bytes while one works.
+
+Nothing that it is given is taken for markup: paths may hold brackets and colons.
+"""
 
 from contextlib import AbstractContextManager
-from typing import Self
+from typing import NoReturn, Self, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Rich would end the process here, with an exit code of its own."""
+        raise BrokenPipeError
+
+
+def user_console(file: TextIO) -> Console:
+    return _Console(file=file, highlight=False, markup=False, emoji=False)
 
 
 class ConsoleProgress(AbstractContextManager):
-    """export.pipeline.Progress over Rich. A bar is drawn on terminals alone."""
+    """export.pipeline.Progress on a console."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -25,8 +38,9 @@ class ConsoleProgress(AbstractContextManager):
         self._bars.stop()
 
     def stage(self, name: str, what: str) -> None:
+        """A stage's name and what it does, on one line however long."""
         self._end_bar()
-        self._console.print(f"[bold]{escape(name):>9}[/bold]  {escape(what)}", soft_wrap=True)
+        self._console.print(Text.assemble((f"{name:>9}", "bold"), f"  {what}"), soft_wrap=True)
 
     def advance(self, name: str, done: int, total: int) -> None:
         if self._task is None or self._task[0] != name:
@@ -38,11 +52,3 @@ class ConsoleProgress(AbstractContextManager):
         if self._task is not None:
             self._bars.remove_task(self._task[1])
             self._task = None
-
-
-class Silent:
-    """export.pipeline.Progress that says nothing: the result is one JSON object."""
-
-    def stage(self, name: str, what: str) -> None: ...
-
-    def advance(self, name: str, done: int, total: int) -> None: ...

@@ -1,0 +1,108 @@
+"""`slipstream export`, or no verb at all: checkpoints in, a verified bundle and an Android project out."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.cli import apk
+from export.cli.tell import show_object
+from export.resources import DEMO
+
+if TYPE_CHECKING:
+    from export.plan import Choices
+
+INTERRUPTED = "interrupted; the same command goes on from the work folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_choices(parser)
+    parser.add_argument("--out", type=Path, help="output folder (default: out/DEVICE)")
+    parser.add_argument(
+        "--from", dest="start", metavar="STAGE", help="run again from lower, quantize, check, record, bench or report"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, do nothing")
+    parser.add_argument("--no-bench", action="store_true", help="do not measure speed")
+    parser.add_argument(
+        "--accept-loss", action="store_true", help="seal a bundle outside its recipe's tolerances; it will say so"
+    )
+    parser.add_argument("--apk", action="store_true", help="build OUT/app.apk too, without Gradle or the Android SDK")
+    apk.add_build_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="the report on stdout and nothing else, progress on stderr")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", required=True, help="what to export for; the verb `devices` lists them")
+    parser.add_argument("--target", help="folder or hub id (default: the demo pair's target)")
+    parser.add_argument("--drafter", help="folder or hub id (default: the demo pair's, or none for another target)")
+    parser.add_argument(
+        "--recipe", metavar="NAME|FILE.toml", help="how weights are stored; the verb `recipes` lists names"
+    )
+    parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
+    parser.add_argument("--context", type=int, help="cache slots")
+    parser.add_argument(
+        "--prompts", type=Path, metavar="FILE", help="what is checked and measured: one prompt a line, or TOML"
+    )
+    chat = parser.add_mutually_exclusive_group()
+    chat.add_argument("--chat-template", type=Path, metavar="FILE", help="Jinja in place of the checkpoint's template")
+    chat.add_argument("--no-chat", action="store_true", help="leave the chat template out: plain prompts only")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Raises SlipstreamError."""
+    from export.cli.console import ConsoleProgress, user_console
+    from export.cli.plan_table import plan_json, plan_rows
+    from export.cli.summary import show, show_plan
+    from export.forecast import check_machine, forecast
+    from export.pipeline import Options, is_lowered, run
+    from export.plan import make_plan
+    from export.work import refuse_finished
+
+    choices, out = _choices(options), options.out or Path("out") / options.device
+    # What costs nothing to find out comes before a download and minutes of work.
+    if not options.dry_run:
+        refuse_finished(out, options.force, options.start)
+    if options.apk:
+        apk.check_needs(options)
+    plan = make_plan(choices)
+    found = forecast(plan, is_lowered(plan, out))
+    console = user_console(sys.stderr if options.json else sys.stdout)
+    if options.dry_run and options.json:
+        show_object(json.loads(plan_json(plan, found)))
+    else:
+        show_plan(plan_rows(plan, found), console)
+    if options.dry_run:
+        check_machine(found, out, 0)
+        return
+    with ConsoleProgress(console) as progress:
+        how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
+        report = run(plan, out, how, progress)
+        built = apk.build(options, out, lambda what: progress.stage("apk", what)) if options.apk else None
+    show(report, out, console, built)
+    if options.json:
+        show_object(json.loads(report.to_json()))
+
+
+def _choices(options: argparse.Namespace) -> "Choices":
+    from export.choices.device import Device, unknown_choice
+    from export.choices.prompts import Prompts
+    from export.choices.recipe import Recipe
+    from export.plan import Choices
+    from export.work import STAGES
+
+    device = Device.load(options.device)
+    if options.start is not None and options.start not in STAGES:
+        raise unknown_choice("from", options.start, list(STAGES))
+    return Choices(
+        target=options.target or str(DEMO / "target"),
+        drafter=options.drafter or (None if options.target else str(DEMO / "drafter")),
+        device=device,
+        recipe=Recipe.load(options.recipe or device.recipe),
+        prompts=Prompts.load(options.prompts),
+        context=options.context,
+        draft_tokens=options.draft_tokens,
+        chat_template=options.chat_template,
+        use_chat=not options.no_chat,
+    )
