@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -249,6 +249,7 @@ class _Run:
 
     def _seal(self, manifest: Manifest, evidence: _Evidence, accepted_loss: tuple[str, ...]) -> _Sealed:
         with self.clock.stage("seal", "digests of every byte"):
+            manifest = replace(manifest, recipe=replace(manifest.recipe, accepted_loss=accepted_loss))
             digest = self.writer.seal(evidence.traces, manifest, lambda *done: self.progress.advance("seal", *done))
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         peak = PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, children * 1024)

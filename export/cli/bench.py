@@ -9,9 +9,7 @@ from export.cli.tell import show_object
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path)
-    parser.add_argument(
-        "--prompts", type=Path, metavar="FILE", help="one prompt a line, or TOML"
-    )
+    parser.add_argument("--prompts", type=Path, metavar="FILE", help="one prompt a line, or TOML")
     parser.add_argument("--threads", type=int, default=1, help="of LiteRT (default: 1)")
 
 

@@ -57,6 +57,8 @@ def show(found: dict) -> None:
             f"  shared: {shared['name']} {shared['end'] - shared['begin']:,} bytes by {', '.join(shared['sections'])}"
         )
     print(f"  recipe {found['quantisation']['name']}, context {found['manifest']['context_length']}")
+    for loss in found["quantisation"]["accepted_loss"]:
+        print(f"  accepted outside the recipe's tolerances: {ascii(loss)[1:-1]}")
     for model, tensors in found["quantisation"]["tensors"].items():
         stored = Counter(map(str, tensors.values() if isinstance(tensors, dict) else [tensors]))
         print(f"  {model} stored: {', '.join(f'{count} {how}' for how, count in sorted(stored.items()))}")

@@ -92,7 +92,7 @@ def recipe_failed(recipe: str, target: str, failures: Sequence[Failure]) -> Chec
         expected="; ".join(failure.expected for failure in failures),
         found="; ".join(failure.found for failure in failures),
         where=target,
-        action="Choose a recipe with more bits.",
+        action="Choose a recipe with more bits, or seal it all the same: the same command with --accept-loss.",
     )
 
 

@@ -137,8 +137,12 @@ class ChatPieces:
 
 @dataclass(frozen=True)
 class Recipe:
+    """How weights are stored; `accepted_loss` says which figures were outside the recipe's tolerances when the bundle
+    was sealed all the same."""
+
     name: str
     tensors: dict[str, Any]
+    accepted_loss: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ internal object SmallBundle {
         "chat":{"start":"<bos>","user_prefix":"<|turn>user\n","user_suffix":"<turn|>\n",
         "model_prefix":"<|turn>model\n","model_suffix":"<turn|>\n","system_prefix":"<|turn>system\n",
         "system_suffix":"<turn|>\n","trims":false},
-        "recipe":{"name":"float","tensors":{"*":{"bits":32}}},"skipped":["vision"],"shared_weights":[],
+        "recipe":{"accepted_loss":[],"name":"float","tensors":{"*":{"bits":32}}},"skipped":["vision"],"shared_weights":[],
         "format":"slipstream","version":1}
         """
 
