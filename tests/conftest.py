@@ -20,9 +20,15 @@ def float_out(tmp_path_factory) -> Path:
 def _export(recipe: str, float_out: Path) -> Path:
     """Graphs do not depend on the recipe: they are lowered once."""
     out = float_out.parent / recipe
-    shutil.copytree(float_out / "work", out / "work")
+    shutil.copytree(float_out / "work" / "graphs", out / "work" / "graphs")
     assert main(["--device", "pixel", "--recipe", recipe, "--out", str(out)]) == 0, REQUIRED
     return out
+
+
+@pytest.fixture(scope="session")
+def demo_graphs(float_out) -> Path:
+    """The demo pair's lowered graphs, which no recipe, context or prompt changes."""
+    return float_out / "work" / "graphs"
 
 
 @pytest.fixture(scope="session")
