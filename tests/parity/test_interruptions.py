@@ -1,5 +1,5 @@
-"""Exports that are killed, crowded out of their disk or run twice: nothing half-made looks finished, the same command goes
-on to the same bytes, and nothing stays behind."""
+"""Exports that are killed, crowded out of their disk or run twice: nothing half-made looks finished, the same command
+goes on to the same bytes, and nothing stays behind."""
 
 import json
 import os
