@@ -14,7 +14,7 @@ KEYS = ("prompts", "chat_prompts")
 
 @dataclass(frozen=True)
 class Prompts:
-    """`plain` are texts to go on with, `chats` what a user says first; at least one of each. `source` names the file."""
+    """`plain` are texts to go on with, `chats` what a user says first; `source` is the file's name."""
 
     plain: tuple[str, ...]
     chats: tuple[str, ...]

@@ -116,27 +116,24 @@ def _export(options: argparse.Namespace) -> int:
     target = options.target or str(DEMO / "target")
     drafter = options.drafter or (None if options.target else str(DEMO / "drafter"))
     out = options.out or Path("out") / options.device
-    if options.apk:
-        from export.android.apk.build import check_apk_needs
-
-        check_apk_needs(options.litert_aar)
+    build = _apk_builder(options) if options.apk else None
     console = Console(highlight=False)
 
     def progress(stage: str, what: str) -> None:
         console.print(f"[bold]{stage:>9}[/bold]  {what}")
 
     report = run(make_plan(target, drafter, device, recipe), out, options.start, options.force, progress)
-    built = _build_apk(options, out, lambda what: progress("apk", what)) if options.apk else None
+    built = build(out, lambda what: progress("apk", what)) if build else None
     show(report, out, console, built)
     return 0
 
 
-def _build_apk(options: argparse.Namespace, out: Path, progress: Callable[[str], None]) -> "Built":
-    from export.android.apk.build import build_apk
-    from export.android.apk.sign import debug_key, own_key
+def _apk_builder(options: argparse.Namespace) -> Callable[[Path, Callable[[str], None]], "Built"]:
+    """Builds the APK of an export's folder, telling of its steps; what it needs is checked here and now."""
+    from export.android.apk.build import build_apk, check_apk_needs
 
-    key = (lambda: own_key(options.keystore, options.key_alias)) if options.keystore else debug_key
-    return build_apk(out, options.litert_aar, key, progress)
+    key = check_apk_needs(options.litert_aar, options.keystore, options.key_alias)
+    return lambda out, progress: build_apk(out, options.litert_aar, key, progress)
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -196,12 +193,13 @@ def _apk(options: argparse.Namespace) -> None:
     from export.android.phone.install import find_bundle
 
     out = options.out or find_bundle(None).parent
-    tell(_build_apk(options, out, lambda what: print(what, flush=True)), print)
+    tell(_apk_builder(options)(out, lambda what: print(what, flush=True)), print)
 
 
 def _install(options: argparse.Namespace) -> None:
     from export.android.phone.adb import Phone
-    from export.android.phone.install import file_sha256, find_apk, find_bundle, install
+    from export.android.phone.install import find_apk, find_bundle, install
+    from export.files import file_sha256
 
     bundle = find_bundle(options.bundle)
     apk = options.apk or find_apk(bundle)

@@ -1,6 +1,5 @@
 """A bundle opened for use: ports over its models, its tokenizer and chat pieces."""
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +9,7 @@ from tokenizers import Tokenizer
 
 from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer
+from runtime_spec.cache import cache_folder
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly
 from runtime_spec.litert.compiled import CompiledModel
@@ -20,12 +20,6 @@ from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 
 MODELS = ("main", "embedder", "per_layer_embedder", "drafter")
-
-
-def cache_folder() -> Path:
-    """Where packed weights are kept between runs: $XDG_CACHE_HOME/slipstream or ~/.cache/slipstream."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "slipstream"
 
 
 class Models:
