@@ -8,6 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
+from runtime_spec.cache import cache_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds `export` and `runtime_spec`: a checkout's root, or where packages are installed."""
 INSTALLED = Path(__file__).resolve().parent / "_data"
@@ -17,11 +19,6 @@ TEMPLATE = _DATA / "gradle_template"
 """Both are only read: an installed package may be another user's."""
 DEMO = Path(__file__).resolve().parent / "demo"
 """The demo pair: `target` and `drafter`."""
-
-
-def cache_folder() -> Path:
-    """Where files that can be made again are kept between runs: $XDG_CACHE_HOME/slipstream or ~/.cache/slipstream."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipstream"
 
 
 def buildable_android() -> Path:

@@ -14,7 +14,7 @@ KEYS = ("prompts", "chat_prompts")
 
 @dataclass(frozen=True)
 class Prompts:
-    """`plain` are texts to go on with, `chats` what a user says first; one of each at least. `source` is the file."""
+    """`plain` are texts to go on with, `chats` what a user says first; `source` is the file's name."""
 
     plain: tuple[str, ...]
     chats: tuple[str, ...]

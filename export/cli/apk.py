@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     from export.android.phone.install import find_bundle
 
     say = progress_printer(options.json)
-    built = build(options, options.out or find_bundle(None).parent, say)
+    built = builder(options)(options.out or find_bundle(None).parent, say)
     tell(built, say)
     if options.json:
         litert = str(built.litert) if built.litert else None
@@ -38,17 +38,10 @@ def run(options: argparse.Namespace) -> None:
         show_object({"apk": str(built.apk), "bytes": size, "litert": litert, "has_asset": built.has_asset})
 
 
-def check_needs(options: argparse.Namespace) -> None:
-    """What a build would miss, before an export that takes minutes. Raises ApkError."""
-    from export.android.apk.build import check_apk_needs
+def builder(options: argparse.Namespace) -> Callable[[Path, Callable[[str], None]], "Built"]:
+    """Builds the APK of an export's folder, telling of its steps. What a build would miss is found here and now, before
+    an export that takes minutes. Both raise ApkError."""
+    from export.android.apk.build import build_apk, check_apk_needs
 
-    check_apk_needs(options.litert_aar)
-
-
-def build(options: argparse.Namespace, out: Path, progress: Callable[[str], None]) -> "Built":
-    """Raises ApkError."""
-    from export.android.apk.build import build_apk
-    from export.android.apk.sign import debug_key, own_key
-
-    key = (lambda: own_key(options.keystore, options.key_alias)) if options.keystore else debug_key
-    return build_apk(out, options.litert_aar, key, progress)
+    key = check_apk_needs(options.litert_aar, options.keystore, options.key_alias)
+    return lambda out, progress: build_apk(out, options.litert_aar, key, progress)

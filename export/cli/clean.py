@@ -3,7 +3,7 @@
 import argparse
 
 from export.cli.tell import show_object
-from export.resources import cache_folder
+from runtime_spec.cache import cache_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

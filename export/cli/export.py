@@ -64,8 +64,7 @@ def run(options: argparse.Namespace) -> None:
     # What costs nothing to find out comes before a download and minutes of work.
     if not options.dry_run:
         refuse_finished(out, options.force, options.start)
-    if options.apk:
-        apk.check_needs(options)
+    build = apk.builder(options) if options.apk else None
     plan = make_plan(choices)
     found = forecast(plan, is_lowered(plan, out))
     console = user_console(sys.stderr if options.json else sys.stdout)
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
     with ConsoleProgress(console) as progress:
         how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
         report = run(plan, out, how, progress)
-        built = apk.build(options, out, lambda what: progress.stage("apk", what)) if options.apk else None
+        built = build(out, lambda what: progress.stage("apk", what)) if build else None
     show(report, out, console, built)
     if options.json:
         show_object(json.loads(report.to_json()))

@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Raises PhoneError, ApkError, BundleError."""
     from export.android.phone.adb import Phone
-    from export.android.phone.install import file_sha256, find_apk, find_bundle, install
+    from export.android.phone.install import find_apk, find_bundle, install
+    from export.files import file_sha256
 
     bundle = find_bundle(options.bundle)
     apk, digest = options.apk or find_apk(bundle), file_sha256(bundle)

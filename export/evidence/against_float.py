@@ -132,8 +132,8 @@ def compare_logits(target: LiteRtTarget, tokens: Sequence[int], exact: np.ndarra
             probabilities = np.exp(theirs)
             near += choice != own and bool(probabilities[own] - probabilities[choice] <= NEAR_TIE)
             # Where float's probability is 0, so is the term, whatever is stored.
-            terms = np.where(probabilities == 0, 0.0, probabilities * (theirs - ours))
-            divergence += float(terms.sum())
+            counts = probabilities != 0
+            divergence += float(np.sum(probabilities[counts] * (theirs[counts] - ours[counts])))
     count = len(tokens)
     shares = round(agreed / count, 4), round(near / count, 4)
     return FloatCheck(*shares, round(divergence / count, 6), count)

@@ -24,12 +24,6 @@ MOST_PROVEN = 16
 ENTRY = "entry.json"
 
 
-def cache_folder() -> Path:
-    """ROOT: $XDG_CACHE_HOME/slipstream or ~/.cache/slipstream."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "slipstream"
-
-
 @contextmanager
 def kept(bundle: Bundle, models: list[str], threads: int) -> Iterator[Path | None]:
     """Proves the bundle, then yields the folder that its models' weights are packed in, made where there is none, and

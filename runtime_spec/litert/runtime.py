@@ -8,12 +8,12 @@ import numpy as np
 from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, expected_models
 from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
+from runtime_spec.cache import cache_folder
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
-from runtime_spec.litert.packed_weights import cache_folder
 from runtime_spec.litert.quiet import held_log
 from runtime_spec.litert.tokenizer import BundleTokenizer
 from runtime_spec.reference.follow_up import without_pending

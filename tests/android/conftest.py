@@ -33,5 +33,5 @@ def apk_out(tmp_path_factory, apk_tools) -> Path:
     folder = tmp_path_factory.mktemp("apk")
     write_bundle(folder / "model.litertlm", target=Model(NASTY, "gemma4"))
     assert render(folder / "model.litertlm", folder).kept == ()
-    build_apk(folder, None, debug_key, lambda _: None)
+    build_apk(folder, None, debug_key(), lambda _: None)
     return folder

@@ -133,7 +133,7 @@ def test_it_is_small(out, apk):
 
 def test_a_second_build_with_nothing_changed_is_quick_and_has_the_same_bytes(out, apk):
     before, begin = (out / "work/apk/unsigned.apk").read_bytes(), time.monotonic()
-    build_apk(out, None, debug_key, quiet)
+    build_apk(out, None, debug_key(), quiet)
     assert time.monotonic() - begin < SECONDS
     assert (out / "work/apk/unsigned.apk").read_bytes() == before
 
@@ -142,7 +142,7 @@ def test_another_folder_gives_the_same_bytes(out, apk, tmp_path):
     """From sources to the archive, nothing reused but what does not depend on the export."""
     shutil.copyfile(out / "model.litertlm", tmp_path / "model.litertlm")
     render(tmp_path / "model.litertlm", tmp_path)
-    build_apk(tmp_path, None, debug_key, quiet)
+    build_apk(tmp_path, None, debug_key(), quiet)
     assert (tmp_path / "work/apk/unsigned.apk").read_bytes() == (out / "work/apk/unsigned.apk").read_bytes()
 
 
@@ -151,9 +151,9 @@ def test_litert_from_an_aar(out, tmp_path):
     with zipfile.ZipFile(aar, "w") as archive:
         for abi in ("arm64-v8a", "x86_64"):
             archive.writestr(f"jni/{abi}/libLiteRt.so", elf(abi, defined=_wanted_symbols()))
-    built = build_apk(out, aar, debug_key, quiet)
+    built = build_apk(out, aar, debug_key(), quiet)
     assert built.litert == aar and "lib/arm64-v8a/libLiteRt.so" in libraries(built.apk)
-    assert build_apk(out, None, debug_key, quiet).litert is None
+    assert build_apk(out, None, debug_key(), quiet).litert is None
 
 
 def test_a_key_of_ones_own(out, tmp_path, monkeypatch):
@@ -161,15 +161,15 @@ def test_a_key_of_ones_own(out, tmp_path, monkeypatch):
     command = ["keytool", "-genkeypair", "-keystore", store, "-storetype", "PKCS12", "-keyalg", "RSA", "-alias", "mine"]
     said(*command, "-storepass", "a secret", "-dname", "CN=Somebody", "-validity", "30")
     monkeypatch.setenv("SLIPSTREAM_KEYSTORE_PASSWORD", "a secret")
-    build_apk(out, None, lambda: own_key(store, "mine"), quiet)
+    build_apk(out, None, own_key(store, "mine"), quiet)
     assert "CN=Somebody" in said("apksigner", "verify", "--print-certs", out / "app.apk")
     monkeypatch.setenv("SLIPSTREAM_KEYSTORE_PASSWORD", "another")
-    with pytest.raises(ApkError, match="can't be signed") as caught:
-        build_apk(out, None, lambda: own_key(store, "mine"), quiet)
+    with pytest.raises(ApkError, match="can't be used") as caught:
+        build_apk(out, None, own_key(store, "mine"), quiet)
     assert "another" not in str(caught.value) and "a secret" not in str(caught.value)
     with pytest.raises(ApkError, match="No such key store"):
         own_key(tmp_path / "nowhere.p12", None)
-    build_apk(out, None, debug_key, quiet)
+    build_apk(out, None, debug_key(), quiet)
 
 
 def test_the_debug_key_is_made_once_and_never_in_the_repository():
@@ -210,4 +210,4 @@ def test_a_missing_tool_says_how_to_get_it(out, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("ANDROID_HOME", raising=False)
     monkeypatch.delenv("ANDROID_SDK_ROOT", raising=False)
     assert main(["apk", str(out)]) == 14
-    assert "apksigner is missing" in capsys.readouterr().err
+    assert "java is missing" in capsys.readouterr().err

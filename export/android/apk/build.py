@@ -10,14 +10,15 @@ from pathlib import Path
 from export.android.apk import tools
 from export.android.apk.compile import SOURCES, Compiled, compile_project, compiled
 from export.android.apk.dex import make_dex
-from export.android.apk.libraries import find_litert, native_libraries
-from export.android.apk.sign import Key, sign
+from export.android.apk.libraries import find_litert, litert_libraries, native_libraries
+from export.android.apk.sign import Key, debug_key, own_key, sign
 from export.android.apk.zip_writer import PAGE, WORD, Entry, write_zip
 from export.android.render import ASSET
 from export.errors import ApkError
+from export.files import file_sha256, output_errors, write_atomically
+from export.outputs import APK, PROJECT
 from export.resources import ANDROID
 
-APK = "app.apk"
 Progress = Callable[[str], None]
 
 
@@ -30,17 +31,21 @@ class Built:
     has_asset: bool
 
 
-def check_apk_needs(litert_aar: Path | None) -> None:
-    """What a build would miss, before an export that takes minutes. Raises ApkError."""
+def check_apk_needs(litert_aar: Path | None, keystore: Path | None = None, alias: str | None = None) -> Key:
+    """What a build would miss, before an export that takes minutes: programs, LiteRT's library, and the key to sign
+    with, whose password may be asked for. Returns that key, the debug key without `keystore`. Raises ApkError."""
     for program in ("java", "mvn", "apksigner"):
         tools.find(program)
-    find_litert(litert_aar)
+    litert = find_litert(litert_aar)
+    if litert is not None:
+        litert_libraries(litert)
+    return debug_key() if keystore is None else own_key(keystore, alias)
 
 
-def build_apk(out: Path, litert_aar: Path | None, key: Callable[[], Key], progress: Progress) -> Built:
+def build_apk(out: Path, litert_aar: Path | None, key: Key, progress: Progress) -> Built:
     """Builds OUT/app.apk from OUT/android, the project that an export rendered. Raises ApkError."""
     out = out.resolve()
-    project, work = out / "android", out / "work" / "apk"
+    project, work = out / PROJECT, out / "work" / "apk"
     if not (project / "app/src/main/AndroidManifest.xml").is_file():
         raise ApkError(
             "No Android project to build",
@@ -50,17 +55,20 @@ def build_apk(out: Path, litert_aar: Path | None, key: Callable[[], Key], progre
             action="Export first: python -m export --device pixel",
         )
     litert = find_litert(litert_aar)
-    work.mkdir(parents=True, exist_ok=True)
+    with output_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
     parts, dex = _classes(project, work, progress)
     progress(f"LiteRT {'from ' + str(litert) if litert else 'is missing: the app will say so'}")
     asset = project / "app/src/main/assets" / ASSET
     unsigned = work / "unsigned.apk"
     libraries = native_libraries(parts.jna, parts.androidx_libraries, litert)
-    write_zip(unsigned, _entries(parts, dex, libraries, asset if asset.is_file() else None))
+    with output_errors(unsigned):
+        write_zip(unsigned, _entries(parts, dex, libraries, asset if asset.is_file() else None))
     progress("signing")
     partial = work / "signed.apk"
-    sign(unsigned, partial, key())
-    partial.replace(out / APK)
+    sign(unsigned, partial, key)
+    with output_errors(out / APK):
+        partial.replace(out / APK)
     return Built(out / APK, litert, asset.is_file())
 
 
@@ -89,7 +97,7 @@ def _classes(project: Path, work: Path, progress: Progress) -> tuple[Compiled, l
     parts = compile_project(project, work)
     progress("shrinking, by R8")
     dex = make_dex(parts, work)
-    stamp.write_text(json.dumps({"sources": wanted}))
+    write_atomically(stamp, json.dumps({"sources": wanted}).encode())
     return parts, dex
 
 
@@ -101,7 +109,7 @@ def _fingerprint(project: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file() and path.name != ASSET:
-            digest.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            digest.update(f"{path}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -1,7 +1,6 @@
 """Jars to dex files, by R8: what the app does not use is left out."""
 
 import hashlib
-import os
 import re
 import shutil
 import zipfile
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from export.android.apk import tools
 from export.android.apk.compile import Compiled
+from export.files import replacing
+from runtime_spec.cache import cache_folder
 
 MIN_SDK = 29
 FRAMEWORK = re.compile(r"(android|dalvik|libcore|org/(json|xml|xmlpull|w3c))/.*\.class")
@@ -48,12 +49,10 @@ def _library(framework: Path) -> Path:
     """The framework's public classes with the JDK's java.*: R8 reads this five times as fast as the whole jar."""
     home = tools.java_home()
     name = hashlib.sha256(f"{framework.name} {home}".encode()).hexdigest()[:12]
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipstream" / f"android-{name}.jar"
+    path = cache_folder() / f"android-{name}.jar"
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as out:
+    with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as out:
         with zipfile.ZipFile(framework) as jar:
             for name in filter(FRAMEWORK.fullmatch, jar.namelist()):
                 out.writestr(name, jar.read(name))
@@ -62,5 +61,4 @@ def _library(framework: Path) -> Path:
                 for name in jmod.namelist():
                     if name.startswith("classes/java") and name.endswith(".class"):
                         out.writestr(name.removeprefix("classes/"), jmod.read(name))
-    partial.replace(path)
     return path

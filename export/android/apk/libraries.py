@@ -22,12 +22,20 @@ def native_libraries(jna: Path, androidx: Path, litert: Path | None) -> list[Ent
     found = {f"{abi}/libjnidispatch.so": _member(jna, f"jni/{abi}/libjnidispatch.so") for abi in ABIS}
     for abi in ABIS:
         found |= {f"{abi}/{file.name}": file.read_bytes() for file in (androidx / abi).glob("*.so")}
-        if litert:
-            found[f"{abi}/{LITERT}"] = _member(litert, f"jni/{abi}/{LITERT}")
-    wanted = _wanted_symbols() if litert else frozenset()
     for name, data in found.items():
-        _check(name, data, wanted if name.endswith(LITERT) else frozenset(), litert or jna)
+        _check(name, data, frozenset(), jna)
+    if litert:
+        found |= litert_libraries(litert)
     return [Entry(f"lib/{name}", data, is_stored=True, alignment=PAGE) for name, data in sorted(found.items())]
+
+
+def litert_libraries(aar: Path) -> dict[str, bytes]:
+    """LiteRT's library for each ABI, by ABI/NAME, with every function that the app calls. Raises ApkError."""
+    found = {f"{abi}/{LITERT}": _member(aar, f"jni/{abi}/{LITERT}") for abi in ABIS}
+    wanted = _wanted_symbols()
+    for name, data in found.items():
+        _check(name, data, wanted, aar)
+    return found
 
 
 def find_litert(named: Path | None) -> Path | None:

@@ -10,6 +10,8 @@ from export.errors import ApkError
 
 PACKAGES = {"mvn": "maven", "java": "openjdk-17-jdk-headless", "keytool": "openjdk-17-jdk-headless"}
 
+ADVICE = "See what it says above; if a file could not be fetched, check the network and run it again."
+
 
 def find(name: str) -> str:
     """The program on the PATH; apksigner also in the Android SDK's build tools. Raises ApkError."""
@@ -28,10 +30,16 @@ def find(name: str) -> str:
     return found
 
 
-def run(command: list[str | Path], title: str, **more: object) -> str:
-    """What the command printed. Raises ApkError with the end of its output."""
+def run(command: list[str | Path], title: str, *, action: str = ADVICE, **more: object) -> str:
+    """What the command printed; it is given no input. Raises ApkError with the end of its output."""
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **more
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        **more,
     )
     if done.returncode != 0:
         raise ApkError(
@@ -39,7 +47,7 @@ def run(command: list[str | Path], title: str, **more: object) -> str:
             expected="exit code 0",
             found=f"{done.returncode}: {_end(done.stdout)}",
             where=" ".join(map(str, command))[:300],
-            action="See what it says above; if a file could not be fetched, check the network and run it again.",
+            action=action,
         )
     return done.stdout
 

@@ -8,7 +8,7 @@ from export.android.phone.answer import Answer
 from export.android.phone.judge import judge
 from export.android.phone.reference import Reference
 from export.android.phone.self_check import run_self_check
-from export.errors import OutputError
+from export.files import write_atomically
 from runtime_spec.reference.replay import ReplayReport
 
 
@@ -17,7 +17,7 @@ def check(reference: Reference, serial: str | None, patience: float, save: Path 
     phone = Phone.choose(serial)
     answer, text = run_self_check(phone, patience)
     if save is not None:
-        _save(save, text)
+        write_atomically(save, text.encode())
     report = judge(answer, reference, phone.serial)
     if as_json:
         print(json.dumps(_summary(answer, report)))
@@ -48,16 +48,3 @@ def _summary(answer: Answer, report: ReplayReport) -> dict:
 def _name(answer: Answer, serial: str) -> str:
     words = [str(answer.device[key]) for key in ("manufacturer", "model") if key in answer.device]
     return " ".join(words) or serial
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            "The phone's answer can't be kept",
-            expected="a file that can be written",
-            found=str(error),
-            where=str(path),
-            action="Name another file with --save.",
-        ) from None

@@ -1,6 +1,5 @@
 """`python -m export install`: the APK, then the bundle, both checked on the phone."""
 
-import hashlib
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,10 +9,10 @@ from export.android.phone import BUNDLE, FILES, PACKAGE
 from export.android.phone.adb import Phone
 from export.android.phone.push import push
 from export.errors import ApkError, BundleError
+from export.outputs import APKS
+from export.outputs import BUNDLE as BUNDLE_NAME
 
 ASSET = "assets/model.litertlm"
-APKS = ("app.apk", "android/app/build/outputs/apk/debug/app-debug.apk")
-"""Beside the bundle: what --apk builds, and what Gradle builds from the exported project."""
 ADVICE = {
     "INSTALL_FAILED_UPDATE_INCOMPATIBLE": f"Another key signed the installed app. Remove it: adb uninstall {PACKAGE}",
     "INSTALL_FAILED_VERSION_DOWNGRADE": f"A newer app is installed. Remove it: adb uninstall {PACKAGE}",
@@ -68,7 +67,7 @@ def find_apk(bundle: Path) -> Path:
 
 def find_bundle(named: Path | None, root: Path = Path("out")) -> Path:
     """The bundle that was named, or the only one in `out`. Raises BundleError."""
-    found = [named] if named else sorted(root.glob("*/model.litertlm"))
+    found = [named] if named else sorted(root.glob(f"*/{BUNDLE_NAME}"))
     if len(found) == 1 and found[0].is_file():
         return found[0]
     raise BundleError(
@@ -78,11 +77,6 @@ def find_bundle(named: Path | None, root: Path = Path("out")) -> Path:
         where=str(named or root),
         action="Name one, or export one: python -m export --device pixel",
     )
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _install_apk(phone: Phone, apk: Path) -> None:

@@ -1,6 +1,8 @@
 """The Android project: constants that survive, the same bytes twice, and a user's changes that stay."""
 
 import hashlib
+import json
+import os
 import random
 import re
 import shutil
@@ -12,7 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from export.android.render import ANDROID, BINDINGS, ROOT, TEMPLATE, bindings, kotlin_string, render
+from export.android.render import (
+    ANDROID,
+    ASSET_PATH,
+    BINDINGS,
+    NOTE,
+    ROOT,
+    TEMPLATE,
+    bindings,
+    kotlin_string,
+    render,
+)
+from export.errors import OutputError
 from runtime_spec.bundle.manifest import Model
 from runtime_spec.bundle.reader import Bundle
 from tests.bundles import write_bundle
@@ -152,6 +165,113 @@ def test_a_newer_template_replaces_what_was_not_changed(out, tmp_path, monkeypat
     (newer / "gradle.properties").write_text("org.gradle.jvmargs=-Xmx9g\n")
     monkeypatch.setattr("export.android.render.TEMPLATE", newer)
     assert rendered(out).kept == () and "Xmx9g" in (project / "gradle.properties").read_text()
+
+
+def altered(out, **changes):
+    """The bundle of another export into the same folder."""
+    write_bundle(out / "model.litertlm", **changes)
+    return (out / "model.litertlm").read_bytes()
+
+
+def assert_as_if_rendered_afresh(out, tmp_path):
+    fresh = tmp_path / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    shutil.copyfile(out / "model.litertlm", fresh / "model.litertlm")
+    assert digests(out / "android") == digests(rendered(fresh).folder)
+
+
+def test_the_packed_bundle_follows_even_where_nothing_is_known_of_the_project(out, tmp_path):
+    project = rendered(out).folder
+    (project / NOTE).unlink()
+    bundle = altered(out, context_length=128)
+    assert rendered(out).kept == ()
+    assert (project / ASSET_PATH).read_bytes() == bundle
+    assert_as_if_rendered_afresh(out, tmp_path)
+
+
+def test_a_packed_bundle_that_somebody_changed_is_replaced_and_removed_too(out, monkeypatch):
+    project = rendered(out).folder
+    (project / ASSET_PATH).write_bytes(b"another")
+    assert rendered(out).kept == () and (project / ASSET_PATH).read_bytes() == (out / "model.litertlm").read_bytes()
+    (project / ASSET_PATH).write_bytes(b"another")
+    monkeypatch.setattr("export.android.render.LARGEST_ASSET", 10)
+    assert rendered(out).kept == () and not (project / ASSET_PATH).exists()
+
+
+def test_the_note_lies_in_the_project_and_the_work_folder_is_not_needed(out):
+    project = rendered(out).folder
+    assert sorted(path.name for path in out.iterdir()) == ["android", "model.litertlm", "model.litertlm.sha256"]
+    moved = project.rename(out / "moved")
+    moved.rename(project)
+    assert rendered(out).kept == ()
+
+
+@pytest.mark.parametrize(
+    "end", [KeyboardInterrupt, OSError(28, "No space left on device")], ids=["killed", "disk full"]
+)
+def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, tmp_path, monkeypatch, end):
+    """Cut off after the n-th file of another template and another bundle, then once more, then left to run."""
+    newer = tmp_path / "template"
+    shutil.copytree(TEMPLATE, newer)
+    for path in filter(Path.is_file, newer.rglob("*")):
+        path.write_bytes(path.read_bytes() + b"\n")
+    first, project = (out / "model.litertlm").read_bytes(), out / "android"
+    rename, left = os.replace, [0]
+
+    def replace(source, target):
+        left[0] -= 1
+        if left[0] < 0:
+            raise end
+        rename(source, target)
+
+    def cut_off_after(files):
+        with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, OutputError)):
+            left[0] = files
+            patch.setattr("export.files.os.replace", replace)
+            rendered(out)
+
+    for files in (0, 1, 7, 14):
+        monkeypatch.setattr("export.android.render.TEMPLATE", TEMPLATE)
+        (out / "model.litertlm").write_bytes(first)
+        assert rendered(out).kept == ()
+        changed = project / "app/proguard.pro"
+        changed.write_text("# mine")
+        monkeypatch.setattr("export.android.render.TEMPLATE", newer)
+        altered(out, context_length=128)
+        cut_off_after(files)
+        cut_off_after(1)
+        assert rendered(out).kept == ("app/proguard.pro",) and changed.read_text() == "# mine"
+        changed.unlink()
+        assert rendered(out).kept == ()
+        assert_as_if_rendered_afresh(out, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "note", ["", "[]", "{", '{"a": 1}', '{"a": [1]}', "\ud800", "[" * 100_000], ids=lambda note: repr(note)[:12]
+)
+def test_a_note_that_is_none_counts_as_none(out, note):
+    project = rendered(out).folder
+    (project / NOTE).write_bytes(note.encode("utf-8", "surrogatepass"))
+    (project / "app/proguard.pro").write_text("# mine")
+    assert rendered(out).kept == ("app/proguard.pro",)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_note_reaches_no_file_outside_the_project(out, tmp_path, absolute):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
+    name = str(outside) if absolute else "../../outside.txt"
+    project = rendered(out).folder
+    (project / NOTE).write_text(json.dumps({name: [hashlib.sha256(b"mine").hexdigest()]}))
+    rendered(out)
+    assert outside.read_text() == "mine"
+
+
+def test_a_project_that_can_not_be_written_is_an_error_that_names_it(out):
+    (out / "android").write_bytes(b"a file")
+    with pytest.raises(OutputError, match="android"):
+        rendered(out)
 
 
 def test_the_check_runs_from_the_project_alone(out):

@@ -1,23 +1,48 @@
-"""The bench's table: what it makes of speeds measured on a machine that is slow for a while."""
+"""The bench's rows: what it makes of speeds measured on a machine that is slow for a while."""
 
 from types import SimpleNamespace
 
+import pytest
+
+from export.choices.prompts import Prompts
 from export.evidence import speed as bench
+from export.evidence.speed import TimedReply, measure_speeds, short_bench
+from runtime_spec.reference.stats import DecodeStats
+
+STATS = DecodeStats(drafted=4, accepted=2, rounds=1)
 
 
 def test_a_ratio_compares_neighbours_in_time(monkeypatch):
     """Half as fast for the second prompt; drafting gains 1.2, 1.5 and 2. The medians of the speeds would say 1.2."""
     slowness, gains = {1: 1.0, 2: 0.5, 3: 1.0}, {1: 1.2, 2: 1.5, 3: 2.0}
 
-    def measure(target, drafter, prompt, draft_tokens, count):
+    def decode_timed(target, drafter, prompt, draft_tokens, count):
         (number,) = prompt
         speed = 100.0 * slowness[number] * (gains[number] if draft_tokens else 1.0)
-        return {"speed": speed, "stats": SimpleNamespace(drafted=4, accepted=2, rounds=1)}
+        return TimedReply([], speed, 0.0, STATS)
 
-    monkeypatch.setattr(bench, "measure", measure)
-    found = bench.table(SimpleNamespace(capacity=64), None, [[1], [2], [3]], [0, 4], repeats=1)
-    assert found["drafted_4"]["ratio_to_plain"] == 1.5
-    assert found["drafted_4"]["tokens_per_second"] == 120.0
-    assert found["plain"]["ratio_to_plain"] == 1.0
-    assert found["drafted_4"]["spread"] == [75.0, 200.0]
-    assert found["drafted_4"]["acceptance_rate"] == 0.5 and found["plain"]["tokens_per_second"] == 100.0
+    monkeypatch.setattr(bench, "decode_timed", decode_timed)
+    found = measure_speeds(SimpleNamespace(capacity=64), None, [[1], [2], [3]], [0, 4], repeats=1)
+    assert list(found) == ["plain", "drafted_4"]
+    drafted, plain = found["drafted_4"], found["plain"]
+    assert (drafted.ratio_to_plain, drafted.tokens_per_second, drafted.spread) == (1.5, 120.0, (75.0, 200.0))
+    assert (plain.ratio_to_plain, plain.tokens_per_second) == (1.0, 100.0)
+    assert (drafted.acceptance_rate, drafted.mean_accepted_length) == (0.5, 3.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_the_exports_own_bench_takes_what_prompts_there_are(monkeypatch, count):
+    """At most six, each cut to half the context."""
+    seen = []
+
+    def decode_timed(target, drafter, prompt, draft_tokens, count):
+        seen.append((len(prompt), draft_tokens))
+        return TimedReply([], 1000.0, 0.0, STATS)
+
+    monkeypatch.setattr(bench, "decode_timed", decode_timed)
+    models = SimpleNamespace(target=SimpleNamespace(capacity=64), drafter=object())
+    prompts = Prompts(("a" * 50,) * count, ("a",), "")
+    found = short_bench(models, 4, prompts, SimpleNamespace(prompt=lambda text: [0, *text]))
+    assert list(found) == ["plain", "drafted_4"]
+    # A trial, a warm-up of each, then every prompt once with each.
+    assert seen == [(32, 0), (32, 0), (32, 4)] + [(32, 0), (32, 4)] * min(count, 6)
