@@ -35,7 +35,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
     scored = [1, plan.device.draft_tokens + 1]
     scored += [w for w in plan.device.all_verify_widths if w not in scored]
     widths += [(plan.signature(w), "verify", w) for w in scored if w <= plan.capacity]
-    signatures = [(name, tidy(with_width(graphs[kind], plan.width(tokens)))) for name, kind, tokens in widths]
+    signatures = [(name, tidy(with_width(load(graphs[kind]), plan.width(tokens)))) for name, kind, tokens in widths]
     source = CheckpointSource(plan.target)
     models = {"embedder": _planned("embedder", _single("embedder", load(graphs["embedder"])), source, plan)}
     models["main"] = _planned("main", merge(signatures), source, plan)
@@ -43,7 +43,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
         name = "per_layer_embedder"
         models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
-        model = _single("mtp_drafter", with_width(graphs["drafter"], plan.drafter_width))
+        model = _single("mtp_drafter", with_width(load(graphs["drafter"]), plan.drafter_width))
         models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter), plan, "drafter.")
     return models
 

@@ -52,7 +52,7 @@ def width(tokens):
 
 
 def substituted(lowered, tokens):
-    return tidy(with_width(lowered["all"], width(tokens)))
+    return tidy(with_width(load(lowered["all"]), width(tokens)))
 
 
 def written(model, target, out):
