@@ -1,6 +1,7 @@
 """What the export needs of its libraries beyond their interfaces, and whether it still needs it."""
 
 import ast
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,6 @@ def test_litert_torch_is_left_as_it_was_by_a_graph_that_fails(tmp_path):
 
 def test_without_our_inlining_weights_lose_their_names(tmp_path, monkeypatch):
     """Fails when litert-torch leaves parameters named: `_parameters_as` is needless then."""
-    from contextlib import nullcontext
-
     monkeypatch.setattr(upstream, "_parameters_as", lambda _: nullcontext())
     assert weights(lowered(tmp_path)) == []
 
@@ -101,9 +100,5 @@ def test_without_our_inlining_weights_lose_their_names(tmp_path, monkeypatch):
 def test_with_one_index_the_writer_merges_weights_of_one_shape(tmp_path, monkeypatch):
     """Fails when the converter keeps them apart by itself: `externalize` need not count then."""
 
-    class Same(dict):
-        def setdefault(self, name, _):
-            return super().setdefault(name, 1)
-
-    monkeypatch.setattr(lower, "BufferIndices", Same)
+    monkeypatch.setattr(lower, "buffer_index", lambda indices, name: 1)
     assert len(set(weights(lowered(tmp_path)))) == 1
