@@ -34,7 +34,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
     # LiteRT-LM's own two first.
     scored = [1, *sorted(plan.verify_widths, key=lambda w: w != plan.draft_tokens + 1)]
     widths += [(plan.signature(w), "verify", w) for w in scored]
-    signatures = [(name, tidy(with_width(graphs[kind], plan.width(tokens)))) for name, kind, tokens in widths]
+    signatures = [(name, tidy(with_width(load(graphs[kind]), plan.width(tokens)))) for name, kind, tokens in widths]
     source = CheckpointSource(plan.target)
     models = {"embedder": _planned("embedder", _single("embedder", load(graphs["embedder"])), source, plan)}
     models["main"] = _planned("main", merge(signatures), source, plan)
@@ -42,7 +42,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
         name = "per_layer_embedder"
         models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
-        model = _single("mtp_drafter", with_width(graphs["drafter"], plan.drafter_width))
+        model = _single("mtp_drafter", with_width(load(graphs["drafter"]), plan.drafter_width))
         models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter), plan, "drafter.")
     return models
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import flatbuffers
 from litert_lm_builder import litertlm_header_schema_py_generated as schema
 
+from export.alignment import round_up  # noqa: F401  (of this module's positions, for the writer)
 from export.errors import OutputError
 from runtime_spec.bundle.header import BINARY_PREFIX, FLATBUFFER_AT, MAGIC, MODEL_TYPES
 from runtime_spec.bundle.manifest import ALIGNMENT, SharedWeights
@@ -72,10 +73,6 @@ class Group:
     model's (begin, end) and the ranges that several use, both relative to that."""
 
     write: Callable[[BinaryIO], tuple[Mapping[str, tuple[int, int]], tuple[SharedWeights, ...]]]
-
-
-def round_up(position: int, alignment: int) -> int:
-    return -(-position // alignment) * alignment
 
 
 def build_header(sections: Mapping[str, tuple[int, int]]) -> bytes:

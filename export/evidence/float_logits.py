@@ -13,6 +13,7 @@ from export.files import replacing
 from export.modules.fill import empty_weight
 from export.modules.layers import HIDDEN
 from export.modules.target import Target
+from export.weights.stream import TORCH_TYPES
 
 HEAD_ROWS = 16384
 
@@ -80,7 +81,6 @@ def _rows(target: Checkpoint, name: str, tokens: Sequence[int]) -> torch.Tensor:
 
 
 def _block(target: Checkpoint, name: str, begin: int, end: int) -> torch.Tensor:
-    kinds = {"BF16": torch.bfloat16, "F32": torch.float32, "F16": torch.float16}
     info = target.tensors.info(name)
     raw = target.tensors.rows(name, begin, end)
-    return torch.frombuffer(raw, dtype=kinds[info.dtype]).reshape(end - begin, -1).float()
+    return torch.frombuffer(raw, dtype=TORCH_TYPES[info.dtype]).reshape(end - begin, -1).float()

@@ -3,13 +3,14 @@
 Each rewrite works on flatbuffer objects, in `tidy`'s order, on the graph of one width.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.errors import GraphError
 from export.graphs.flatbuffer import constant, operator
 
-CALLS = ("slipstream.read_prefix", "slipstream.kth_largest", "slipstream.spread_mask")
 SPREAD_TABLE_LIMIT = 1 << 18
 """Bytes of the table up to which a mask is spread by a product."""
 INT8_ONE = 127
@@ -158,13 +159,9 @@ def expand_calls(editor: Editor) -> None:
                 f"Unknown call {name}", expected=", ".join(CALLS), found=name, where="the lowered graph",
                 action="Report the checkpoint's config.json.",
             )  # fmt: skip
-        if name == CALLS[0]:
-            operators += _read_prefix(editor, op, int(argument))
+        operators += CALLS[name](editor, op, int(argument))
+        if name == READ_PREFIX:
             prefixes[int(op.outputs[0])] = int(argument)
-        elif name == CALLS[1]:
-            operators += _kth_largest(editor, op, int(argument))
-        else:
-            operators.append(_spread_mask(editor, op))
     editor.graph.operators = operators
     spread_lengths(editor, prefixes)
 
@@ -199,21 +196,30 @@ def _kth_largest(editor: Editor, call: Op, k: int) -> list[Op]:
     ]
 
 
-def _spread_mask(editor: Editor, call: Op) -> Op:
+def _spread_mask(editor: Editor, call: Op, _: int) -> list[Op]:
     """(mask[1, N], group[M]) to mask[1, M]: FULLY_CONNECTED over one 1 a row, or GATHER where that would be large."""
     mask, groups = call.inputs
     group_of, count = constant(editor.model, editor.tensor(groups)), int(editor.tensor(mask).shape[1])
     if group_of is None or count * len(group_of) > SPREAD_TABLE_LIMIT:
         options = _options("Gather")
         options[1].axis = 1
-        return editor.new_op(Builtin.GATHER, call.inputs, call.outputs, options)
+        return [editor.new_op(Builtin.GATHER, call.inputs, call.outputs, options)]
     rows = np.zeros((len(group_of), count), np.int8)
     rows[np.arange(len(group_of)), group_of] = INT8_ONE
     table = editor.new_tensor("members", rows.shape, schema.TensorType.INT8, rows)
     editor.tensor(table).quantization = quantization = schema.QuantizationParametersT()
     quantization.scale, quantization.zeroPoint = np.full(1, 1 / INT8_ONE, np.float32), np.zeros(1, np.int64)
     inputs, options = [mask, table, -1], _options("FullyConnected")
-    return editor.new_op(Builtin.FULLY_CONNECTED, inputs, call.outputs, options, FULLY_CONNECTED_HYBRID)
+    return [editor.new_op(Builtin.FULLY_CONNECTED, inputs, call.outputs, options, FULLY_CONNECTED_HYBRID)]
+
+
+READ_PREFIX = "slipstream.read_prefix"
+CALLS: dict[str, Callable[[Editor, Op, int], list[Op]]] = {
+    READ_PREFIX: _read_prefix,
+    "slipstream.kth_largest": _kth_largest,
+    "slipstream.spread_mask": _spread_mask,
+}
+"""What stands for each call that `lower` left; the number after its name is the last argument."""
 
 
 def spread_lengths(editor: Editor, prefixes: dict[int, int]) -> None:

@@ -7,13 +7,12 @@ that prime (`conflicts` holds every lowered graph to it), and of traced ones: it
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.errors import GraphError
-from export.graphs.flatbuffer import constant, load, operator, weight_name
+from export.graphs.flatbuffer import constant, operator, weight_name
 from export.plan import Width
 
 MARKERS = (Width(1009, 3001, 20011), Width(1013, 3011, 20021), Width(1019, 3019, 20023), Width(1021, 3023, 20029))
@@ -24,11 +23,10 @@ LARGEST_RANK = 8
 """Integer constants with more values than this are tables of tokens, not sizes."""
 
 
-def with_width(path: Path, wanted: Width) -> schema.ModelT:
-    """The graph at `path`, lowered at one of MARKERS, at the sizes of `wanted`.
+def with_width(model: schema.ModelT, wanted: Width) -> schema.ModelT:
+    """`model`, a graph lowered at one of MARKERS, brought to the sizes of `wanted` in place.
 
     Raises GraphError for a graph that was lowered at other sizes."""
-    model = load(path)
     lowered = traced_width(model)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
@@ -50,8 +48,8 @@ def with_width(path: Path, wanted: Width) -> schema.ModelT:
             done.add(tensor.buffer)
             model.buffers[tensor.buffer].data = new.view(np.uint8)
         for op in graph.operators:
-            options = op.builtinOptions if operator(model, op) == "RESHAPE" else None
-            if options is not None and options.newShape is not None:
+            options = op.builtinOptions
+            if operator(model, op) == "RESHAPE" and options is not None and options.newShape is not None:
                 options.newShape = _sizes(options.newShape, lowered, wanted)
     return model
 
@@ -100,10 +98,8 @@ def conflicts(model: schema.ModelT, lowered: Width) -> list[str]:
     return found
 
 
-def _integer_operands(
-    model: schema.ModelT, graph
-) -> Iterator[tuple[schema.OperatorT, int, schema.TensorT, np.ndarray]]:
-    """Every use of a constant that can hold sizes: operation, operand's index, tensor, values."""
+def _integer_operands(model: schema.ModelT, graph: schema.SubGraphT) -> Iterator[tuple]:
+    """Every use of a constant that can hold sizes, as (operation, operand's index, tensor, values)."""
     for op in graph.operators:
         for operand, index in enumerate(op.inputs):
             tensor = graph.tensors[index]

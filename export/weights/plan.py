@@ -11,6 +11,9 @@ from export.graphs.flatbuffer import weight_name
 
 ALIGNMENT = 64
 """Of a weight's bytes in the bundle, as XNNPACK reads them in place."""
+UNKNOWN = 2
+"""Stands for an offset or size that is not known yet. Not 0 or 1: LiteRT takes those for none, and a field at its
+default is left out of a flatbuffer, whose size must not change when the real ones are set."""
 
 
 @dataclass
@@ -41,6 +44,7 @@ def plan_weights(model: schema.ModelT, shape_of, storage_of) -> list[Weight]:
     `shape_of(name)` is the checkpoint's shape: it also gives an embedder, lowered with few rows, its real size.
     `storage_of(name, shape)` decides how it is stored."""
     weights: dict[str, Weight] = {}
+    zeros: dict[int, np.ndarray] = {}
     for graph in model.subgraphs:
         for tensor in list(graph.tensors):
             name = weight_name(tensor)
@@ -51,15 +55,16 @@ def plan_weights(model: schema.ModelT, shape_of, storage_of) -> list[Weight]:
                 tensor.shape = np.array(shape, np.int32)
             if name not in weights:
                 weights[name] = _new_weight(model, name, shape, storage_of(name, shape))
-            _store(graph, tensor, weights[name], model)
+            count = weights[name].num_scales
+            zero_points = zeros.setdefault(count, np.zeros(count, np.int64))
+            _store(graph, tensor, weights[name], model, zero_points)
     return list(weights.values())
 
 
 def _new_weight(model: schema.ModelT, name: str, shape: tuple[int, ...], storage: Storage) -> Weight:
     buffers = [schema.BufferT() for _ in range(2 if storage.block else 1)]
     for buffer in buffers:
-        # Fields at their default are left out of a flatbuffer: its size must not change when the real ones are set.
-        buffer.offset = buffer.size = 2
+        buffer.offset = buffer.size = UNKNOWN
     model.buffers += buffers
     weight = Weight(name, shape, storage, buffers[0], buffers[1] if storage.block else None)
     if storage.bits < 32 and not storage.block:
@@ -67,7 +72,7 @@ def _new_weight(model: schema.ModelT, name: str, shape: tuple[int, ...], storage
     return weight
 
 
-def _store(graph, tensor, weight: Weight, model: schema.ModelT) -> None:
+def _store(graph, tensor, weight: Weight, model: schema.ModelT, zero_points: np.ndarray) -> None:
     tensor.buffer = model.buffers.index(weight.buffer)
     storage = weight.storage
     if storage.bits == 32:
@@ -87,14 +92,7 @@ def _store(graph, tensor, weight: Weight, model: schema.ModelT) -> None:
     else:
         # One array object a weight, now and when it is filled: the packed size must not change.
         quantization.scale = weight.scales
-        quantization.zeroPoint = _zeros(weight.num_scales)
-
-
-_ZEROS: dict[int, np.ndarray] = {}
-
-
-def _zeros(count: int) -> np.ndarray:
-    return _ZEROS.setdefault(count, np.zeros(count, np.int64))
+        quantization.zeroPoint = zero_points
 
 
 class _SharingBuilder(flatbuffers.Builder):

@@ -10,12 +10,13 @@ stands in the file once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
 
+from export.alignment import round_up
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.names import tensor_name
 from export.errors import CheckpointError
@@ -83,15 +84,20 @@ class PlannedModel:
         stream.write(root)
 
 
-def write_group(
-    stream: BinaryIO, models: Sequence[PlannedModel], section_alignment: int
-) -> tuple[dict[str, tuple[int, int]], tuple[SharedWeights, ...]]:
-    """Writes `models` from the stream's position 0 on. Returns their sections and what they share.
+class WrittenModels(NamedTuple):
+    """Each model's (begin, end) by name, and the ranges that several use, in bytes from the group's begin."""
+
+    sections: dict[str, tuple[int, int]]
+    shared: tuple[SharedWeights, ...]
+
+
+def write_group(stream: BinaryIO, models: Sequence[PlannedModel], section_alignment: int) -> WrittenModels:
+    """Writes `models` from the stream's position 0 on, their roots at multiples of `section_alignment` bytes.
 
     Two models share a weight when it is the same tensor stored the same way."""
     begins, cursor = [], 0
     for model in models:
-        cursor = _up(cursor, section_alignment)
+        cursor = round_up(cursor, section_alignment)
         begins.append(cursor)
         cursor += model.root_size
     ends = [b + m.root_size for b, m in zip(begins, models, strict=True)]
@@ -104,7 +110,7 @@ def write_group(
     shared, writer = [], _WeightWriter(stream)
     for (key, *_), users_of_key in sorted(users.items(), key=lambda item: len(item[1]) == 1):
         first_model, first = users_of_key[0]
-        start = cursor = _up(cursor, ALIGNMENT)
+        start = cursor = round_up(cursor, ALIGNMENT)
         cursor = writer.write(first, models[first_model].source, cursor, [weight for _, weight in users_of_key])
         for i, weight in users_of_key:
             _relative(weight, first, start, begins[i])
@@ -113,13 +119,13 @@ def write_group(
             shared.append(SharedWeights(key, start, cursor, tuple(models[i].name for i, _ in users_of_key)))
     for model, model_begin in zip(models, begins, strict=True):
         model.write_root(stream, model_begin)
-    return {m.name: (b, e) for m, b, e in zip(models, begins, ends, strict=True)}, tuple(shared)
+    return WrittenModels({m.name: (b, e) for m, b, e in zip(models, begins, ends, strict=True)}, tuple(shared))
 
 
 def _relative(weight: Weight, first: Weight, start: int, section_begin: int) -> None:
     weight.buffer.offset, weight.buffer.size = start - section_begin, weight.nbytes
     if weight.scale_buffer is not None:
-        weight.scale_buffer.offset = _up(start + weight.nbytes, ALIGNMENT) - section_begin
+        weight.scale_buffer.offset = round_up(start + weight.nbytes, ALIGNMENT) - section_begin
         weight.scale_buffer.size = 2 * weight.num_scales
 
 
@@ -148,7 +154,7 @@ class _WeightWriter:
         if scales is None:
             return cursor
         if storage.block:
-            cursor = _up(cursor, ALIGNMENT)
+            cursor = round_up(cursor, ALIGNMENT)
             self.stream.seek(cursor)
             self.stream.write(scales.numpy().tobytes())
             return cursor + 2 * weight.num_scales
@@ -170,7 +176,3 @@ def _too_large(name: str, begin: int, end: int, error: OverflowError) -> Checkpo
         where=f"rows {begin} to {end - 1} of {name}",
         action="Choose a recipe without blocks (int8), or train the checkpoint again.",
     )
-
-
-def _up(value: int, alignment: int) -> int:
-    return (value + alignment - 1) // alignment * alignment

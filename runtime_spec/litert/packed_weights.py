@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runtime_spec.bundle.proof import file_sha256, identity, prove
 from runtime_spec.bundle.reader import Bundle
+from runtime_spec.cache import cache_folder
 from runtime_spec.errors import BundleError, PackingError, UsageError
 from runtime_spec.litert.folder_lock import locked
 from runtime_spec.litert.library import default_path

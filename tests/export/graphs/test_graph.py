@@ -11,7 +11,7 @@ from export.cli.main import DEMO
 from export.graphs import lower
 from export.graphs import tidy as rewrites
 from export.graphs.flatbuffer import constant, load, operator
-from export.graphs.jobs import GraphJob, lower_at, run
+from export.graphs.jobs import GraphJob, lower_all, lower_at
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.graphs.widths import with_width
@@ -29,6 +29,7 @@ from runtime_spec.litert.library import Library
 # The demo's window is 64: at this capacity sliding layers read a part of the cache, and full layers do until the text
 # passes PREFIX_STEP.
 CAPACITY, ROWS = PREFIX_STEP + 32, 5
+READS = [(True, True), (True, False), (False, False)]
 # Attention summed over the whole cache or over a part of it: the largest difference measured is 1.7e-5.
 TOLERANCE = 5e-5
 
@@ -40,19 +41,22 @@ def target():
 
 @pytest.fixture(scope="module")
 def lowered(target, tmp_path_factory):
-    """The verify graph for all widths and, traced on its own, over ROWS."""
-    folder, job = tmp_path_factory.mktemp("graphs"), GraphJob("verify", target.config, None, True, True)
-    run(job, folder / "all.tflite")
-    lower_at(job, width(ROWS), folder / "rows.tflite")
-    return {"all": folder / "all.tflite", ROWS: folder / "rows.tflite"}
+    """The verify graph for all widths, by what it reads (window, prefix), and, traced on its own, over ROWS."""
+    folder = tmp_path_factory.mktemp("graphs")
+    jobs = {reads: GraphJob("verify", target.config, None, *reads) for reads in READS}
+    keys = {job.key(): reads for reads, job in jobs.items()}
+    found = {keys[path.stem]: path for _, path, _ in lower_all([*jobs.values()], folder / "graphs")}
+    lower_at(jobs[True, True], width(ROWS), folder / "rows.tflite")
+    return found | {ROWS: folder / "rows.tflite"}
 
 
-def width(tokens):
-    return Width(tokens, min(63 + tokens, CAPACITY), CAPACITY)
+def width(tokens, capacity=CAPACITY):
+    return Width(tokens, min(63 + tokens, capacity), capacity)
 
 
-def substituted(lowered, tokens):
-    return tidy(with_width(lowered["all"], width(tokens)))
+def substituted(lowered, tokens, capacity=CAPACITY):
+    reads = capacity > 64, capacity > PREFIX_STEP
+    return tidy(with_width(load(lowered[reads]), width(tokens, capacity)))
 
 
 def written(model, target, out):
@@ -64,17 +68,17 @@ def written(model, target, out):
     return out
 
 
-def inputs(config, start, rows=ROWS):
+def inputs(config, start, rows=ROWS, capacity=CAPACITY):
     """Random embeddings and caches; the cache behind the last row is random too, and hidden by the mask alone."""
     draw = np.random.default_rng(start)
     shapes = {"embeddings": (1, rows, config.hidden_size)}
     shapes["per_layer_embeddings"] = (1, rows, config.num_layers, config.per_layer_size)
     for i in config.kv_layers:
         heads, head = config.kv_heads[i], config.head_dims[i]
-        shapes |= {f"kv_cache_k_{i}": (1, heads, CAPACITY, head), f"kv_cache_v_{i}": (1, heads, head, CAPACITY)}
+        shapes |= {f"kv_cache_k_{i}": (1, heads, capacity, head), f"kv_cache_v_{i}": (1, heads, head, capacity)}
     found = {name: draw.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     found["input_pos"] = np.arange(start, start + rows, dtype=np.int32)
-    visible = np.arange(CAPACITY) <= found["input_pos"][:, None]
+    visible = np.arange(capacity) <= found["input_pos"][:, None]
     return found | {"mask": np.where(visible, 0.0, -1e4)[None, None].astype(np.float32)}
 
 
@@ -91,10 +95,10 @@ def whole_cache(target):
 
 
 @torch.no_grad()
-def largest_difference(path, module, config, starts):
-    found = []
+def largest_difference(path, module, config, starts, capacity=CAPACITY):
+    found, module.capacity = [], capacity
     for start in starts:
-        given = inputs(config, start)
+        given = inputs(config, start, capacity=capacity)
         expected = module(**{name: torch.from_numpy(value) for name, value in given.items()})["logits"].numpy()
         found.append(float(np.abs(scores(path, given)["logits"] - expected).max()))
     return max(found)
@@ -114,6 +118,14 @@ def test_layers_read_all_that_their_rows_can_see(lowered, target, whole_cache, t
     path = written(substituted(lowered, ROWS), target, tmp_path / "verify.tflite")
     starts = (0, 59, 63, 64, PREFIX_STEP - ROWS, PREFIX_STEP - 1, PREFIX_STEP, CAPACITY - ROWS)
     assert largest_difference(path, whole_cache, target.config, starts) < TOLERANCE
+
+
+@pytest.mark.parametrize("capacity", [33, 64, 100, 126, 127, 248, 380])
+def test_any_context_computes_what_the_module_does(capacity, lowered, target, whole_cache, tmp_path):
+    """Below and above the window and the prefix's step, and where a size of the graph was once taken for another."""
+    path = written(substituted(lowered, ROWS, capacity), target, tmp_path / "verify.tflite")
+    starts = (0, 17, min(64, capacity - ROWS), capacity - ROWS)
+    assert largest_difference(path, whole_cache, target.config, starts, capacity) < TOLERANCE
 
 
 @pytest.mark.parametrize(("kind", "value"), [("ADD", 1), ("SUB", 63)])

@@ -1,0 +1,39 @@
+"""Lowering in worker processes: what is left of a graph that can't be lowered, and what names a graph."""
+
+from dataclasses import replace
+
+import pytest
+
+from export.errors import GraphError
+from export.graphs.jobs import GraphJob, jobs, lower_all
+from tests.export.graphs.test_widths import pair
+
+
+def test_a_graph_that_can_not_be_lowered_is_an_error_with_its_log(tmp_path):
+    job = GraphJob("unheard_of", pair("demo")[0])
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / f"{job.key()}.unfinished").touch()
+    with pytest.raises(GraphError) as raised:
+        list(lower_all([job], tmp_path / "graphs"))
+    log = tmp_path / "log" / "lower-unheard_of.log"
+    assert raised.value.where == str(log)
+    assert raised.value.found.endswith("KeyError: 'unheard_of'") and "Traceback" in log.read_text()
+    assert list((tmp_path / "graphs").iterdir()) == []
+
+
+class Opened:
+    """What `jobs` asks of a plan without a drafter."""
+
+    def __init__(self, config, capacity):
+        self.target, self.drafter, self.capacity = self, None, capacity
+        self.config = config
+
+
+def keys(config, capacity):
+    return [job.key() for job in jobs(Opened(config, capacity))]
+
+
+def test_contexts_share_graphs_where_they_read_the_same_parts():
+    config = pair("demo")[0]
+    assert keys(config, 300) == keys(config, 131_072) != keys(config, 128) == keys(config, 65) != keys(config, 64)
+    assert not set(keys(config, 300)) & set(keys(replace(config, hidden_size=320), 300))
