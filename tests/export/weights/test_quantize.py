@@ -109,13 +109,29 @@ def outputs(path):
     return found
 
 
+def assert_same(ours, theirs, storage):
+    """Shapes, types, codes and scales; of a block without a scale only that ours is of zeros (as in the demo's row of
+    padding, where the quantizer divides by zero and what it stores is the machine's choice)."""
+    assert [one[:2] for one in ours] == [one[:2] for one in theirs]
+    for (shape, _, codes, scales), (_, _, their_codes, their_scales) in zip(ours, theirs, strict=True):
+        if not storage.block or np.prod(shape) // storage.block * 2 != len(scales):
+            assert (codes, scales) == (their_codes, their_scales)
+            continue
+        expected, blocks = np.frombuffer(their_scales, np.float16), (-1, storage.block // 2)
+        found, none = np.frombuffer(codes, np.uint8).reshape(blocks), expected == 0
+        np.testing.assert_array_equal(np.frombuffer(scales, np.float16), np.where(none, SMALLEST, expected))
+        np.testing.assert_array_equal(found[~none], np.frombuffer(their_codes, np.uint8).reshape(blocks)[~none])
+        assert not found[none].any()
+
+
 @pytest.mark.parametrize("storage", [Storage(8), Storage(4), Storage(4, 32)], ids=["int8", "int4", "int4 block 32"])
 @pytest.mark.parametrize("name", ["main", "drafter", "embedder", "per_layer_embedder"])
 def test_codes_scales_and_outputs_are_the_quantizers(name, storage, models, tmp_path):
     ours = streamed(models()[name], tmp_path / "ours.tflite", storage)
     plain = streamed(models()[name], tmp_path / "float.tflite", Storage(32))
     theirs = quantized(plain, tmp_path / "theirs.tflite", storage)
-    assert stored(ours) == stored(theirs) != stored(plain)
+    assert_same(stored(ours), stored(theirs), storage)
+    assert stored(ours) != stored(plain)
     found, expected = outputs(ours), outputs(theirs)
     assert found.keys() == expected.keys()
     for key in expected:
