@@ -55,10 +55,10 @@ class Checkpoint:
         `role` ("target" or "drafter") is what it is wanted for, None when either will do. A target needs a tokenizer.
         Raises CheckpointError.
         """
-        if str(folder_or_hub_id) != printable(folder_or_hub_id):
-            found = printable(folder_or_hub_id)
-            raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", found, folder_or_hub_id)
         folder = checkpoint_folder(folder_or_hub_id)
+        name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
+        if f"{folder}{name}" != printable(f"{folder}{name}"):
+            raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", printable(name), folder)
         _refuse_pickles(folder)
         values = _config(folder)
         model_type = values.get("model_type")
@@ -76,7 +76,6 @@ class Checkpoint:
         tokenizer = None
         if found_role == "target" or is_there(folder / "tokenizer.json"):
             tokenizer = TokenizerFiles.read(folder, values, text.vocab_size)
-        name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
         return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped_towers(tensors))
 
     @property

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from export.checkpoint.files import printable
 from export.errors import CheckpointError
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -13,13 +14,15 @@ HUB_PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"
 
 
 def checkpoint_folder(name: str | Path) -> Path:
+    """The folder of that name, or the hub's snapshot of that id, fetched. Raises CheckpointError."""
     if os.path.isdir(name):
         return Path(name)
     if os.path.exists(name) or not HUB_ID.fullmatch(str(name)):
         found = "a file" if os.path.exists(name) else "no such folder"
+        where = printable(name)
         action = "Name the folder that holds config.json, or a hub id such as google/gemma-4-E2B-it."
         raise CheckpointError(
-            f"Checkpoint folder not found: {name}", expected="a folder", found=found, where=str(name), action=action
+            f"Checkpoint folder not found: {where}", expected="a folder", found=found, where=where, action=action
         )
     return _download(str(name))
 

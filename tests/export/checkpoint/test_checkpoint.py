@@ -10,55 +10,12 @@ import sys
 import numpy as np
 import pytest
 
-from export.checkpoint import checkpoint
 from export.checkpoint.checkpoint import Checkpoint
-from export.checkpoint.config import FULL, SLIDING
 from export.checkpoint.pairing import check_pairing
-from export.checkpoint.safetensors import INDEX_NAME
-from export.errors import CheckpointError, PairingError
-from tests.checkpoints import PRESETS, write_pair, write_safetensors
+from export.errors import CheckpointError
+from tests.export.checkpoint.spoil import TINY, edit, rewrite
 
-TINY = [name for name in PRESETS if name.startswith("tiny")]
 PREFIX = "model.language_model."
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Preset → (target folder, drafter folder); read only."""
-    return {name: write_pair(name, tmp_path_factory.mktemp(name)) for name in TINY}
-
-
-@pytest.fixture
-def target(pairs, tmp_path):
-    """A copy of tiny_e2b's target to spoil."""
-    return shutil.copytree(pairs["tiny_e2b"][0], tmp_path / "target")
-
-
-@pytest.fixture
-def drafter(pairs, tmp_path):
-    return shutil.copytree(pairs["tiny_e2b"][1], tmp_path / "drafter")
-
-
-def edit(folder, text=None, **changes):
-    path = folder / "config.json"
-    values = json.loads(path.read_text()) | changes
-    values["text_config"] = values.get("text_config", {}) | (text or {})
-    path.write_text(json.dumps(values))
-
-
-def rewrite(folder, change):
-    """Rewrites model.safetensors, zeros and an ordering, with what `change` makes of name → (dtype, shape)."""
-    index = Checkpoint.open(folder).tensors
-    tensors = {name: (index.info(name).dtype, index.info(name).shape) for name in index.names()}
-    change(tensors)
-
-    def zeros(name, shape):
-        if name.endswith("token_ordering"):
-            yield np.arange(shape[0], dtype="<i8").tobytes()
-        else:
-            yield bytes(int(np.prod(shape)) * {"BF16": 2, "I64": 8}[tensors[name][0]])
-
-    write_safetensors(folder / "model.safetensors", tensors, zeros)
 
 
 def refused(folder, *parts, role=None):
@@ -231,61 +188,6 @@ def test_opening_stays_light():
     assert run.stdout.strip() == "[]"
 
 
-def mismatch(target, drafter, *parts):
-    with pytest.raises(PairingError) as caught:
-        check_pairing(Checkpoint.open(target), Checkpoint.open(drafter))
-    for part in parts:
-        assert part in str(caught.value)
-    assert caught.value.exit_code == 4
-
-
-def test_drafter_of_another_size(pairs):
-    mismatch(
-        pairs["tiny_e4b"][0],
-        pairs["tiny_plain"][1],
-        "Drafter does not fit target: backbone_hidden_size 128, target hidden_size 96",
-        "Use the drafter of the same size.",
-    )
-
-
-def test_drafter_of_another_vocabulary(target, drafter):
-    def smaller(tensors):
-        tensors["model.embed_tokens.weight"] = ("BF16", (512, 64))
-        tensors["masked_embedding.token_ordering"] = ("I64", (512,))
-
-    rewrite(drafter, smaller)
-    edit(drafter, text={"vocab_size": 512})
-    mismatch(target, drafter, "vocab_size 512", "vocab_size 1024")
-
-
-def test_drafter_of_another_window_or_kv_heads(pairs, target):
-    edit(target, text={"sliding_window": 32})
-    mismatch(target, pairs["tiny_e2b"][1], "sliding_window 16", "sliding_window 32")
-    mismatch(pairs["tiny_e2b"][0], pairs["tiny_k_eq_v"][1], "num_key_value_heads 2", "num_key_value_heads 1")
-
-
-def test_drafter_that_rotates_otherwise(target, drafter):
-    ropes = {SLIDING: {"rope_type": "default", "rope_theta": 5e4}, FULL: {"rope_type": "default", "rope_theta": 5e4}}
-    edit(drafter, text={"rope_parameters": ropes})
-    mismatch(target, drafter, "rope_parameters", "50000.0", "1000000.0")
-
-
-def test_drafter_of_other_layer_types(target, drafter):
-    def all_full(tensors):
-        for name, (dtype, shape) in tensors.items():
-            layer = name.split(".")[3] if "self_attn" in name else ""
-            if layer in ("2", "5", "8"):
-                tensors[name] = (dtype, tuple({256: 128, 64: 32}.get(size, size) for size in shape))
-
-    rewrite(target, all_full)
-    edit(target, text={"layer_types": [FULL] * 9, "global_head_dim": 32})
-    mismatch(target, drafter, "layer types full_attention and sliding_attention", "only full_attention")
-
-
-def test_swapped(target, drafter):
-    mismatch(drafter, target, "a drafter and a target")
-
-
 @pytest.mark.parametrize(
     "order", [[0] * 1024, [*range(1023), 0], [*range(1, 1025)], [*range(1023), -1], [2**62] * 1024]
 )
@@ -318,87 +220,9 @@ def test_a_folder_whose_name_is_no_text(pairs, tmp_path):
     assert str(caught.value).encode()
 
 
-@pytest.fixture
-def snapshot(target, tmp_path):
-    """The target as the hub's client keeps it: links to blobs of other names."""
-    repository = tmp_path / "models--org--name"
-    folder = repository / "snapshots/0123"
-    (repository / "blobs").mkdir(parents=True)
-    folder.mkdir(parents=True)
-    for number, path in enumerate(sorted(target.iterdir())):
-        shutil.copy(path, repository / "blobs" / f"{number:040}")
-        (folder / path.name).symlink_to(f"../../blobs/{number:040}")
-    return folder
-
-
 def test_a_snapshot_of_the_hub_opens_and_has_the_same_fingerprint(target, snapshot):
     opened = Checkpoint.open(snapshot)
     assert opened.fingerprint() == Checkpoint.open(target).fingerprint()
     assert opened.tokenizer.content() == (target / "tokenizer.json").read_bytes()
     again = pickle.loads(pickle.dumps(opened))
     assert again.tensors.read(f"{PREFIX}norm.weight").tolist() == [1.0] * 128
-
-
-SMALL = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_fingerprint_follows_every_small_file(target, name):
-    first = Checkpoint.open(target).fingerprint()
-    assert first == Checkpoint.open(target).fingerprint() and len(first) == 64
-    with open(target / name, "a") as file:
-        file.write("\n")
-    second = Checkpoint.open(target).fingerprint()
-    (target / name).rename(target / "elsewhere")
-    third = Checkpoint.open(target).fingerprint() if name not in ("config.json", "tokenizer.json") else ""
-    assert len({first, second, third}) == 3
-
-
-def test_fingerprint_follows_the_index(pairs, tmp_path):
-    folder = shutil.copytree(pairs["tiny_e4b"][0], tmp_path / "target")
-    first = Checkpoint.open(folder).fingerprint()
-    with open(folder / INDEX_NAME, "a") as file:
-        file.write("\n")
-    assert Checkpoint.open(folder).fingerprint() != first
-
-
-@pytest.mark.parametrize("whole", [True, False])
-def test_fingerprint_follows_the_tensors(target, monkeypatch, whole):
-    """Every byte of a small checkpoint; of a large one those that were written since, whichever they are."""
-    if not whole:
-        monkeypatch.setattr(checkpoint, "FULL_HASH_BYTES", 1 << 20)
-        monkeypatch.setattr(checkpoint, "SAMPLE_BYTES", 1 << 10)
-    first, path = Checkpoint.open(target).fingerprint(), target / "model.safetensors"
-    before = path.stat()
-    with open(path, "r+b") as file:
-        file.seek(-1, os.SEEK_END)
-        last = file.read(1)[0]
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last ^ 1]))
-    if whole:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    else:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert Checkpoint.open(target).fingerprint() != first
-
-
-def test_fingerprint_of_a_large_checkpoint_follows_header_and_samples(target, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FULL_HASH_BYTES", 1 << 20)
-    monkeypatch.setattr(checkpoint, "SAMPLE_BYTES", 1 << 10)
-    path, seen = target / "model.safetensors", {Checkpoint.open(target).fingerprint()}
-    before, header = path.stat(), int.from_bytes(path.read_bytes()[:8], "little")
-    step = before.st_size // checkpoint.SAMPLES
-    for at in (7 + header, step * (checkpoint.SAMPLES - 1)):  # of the header's filling, and where a sample begins
-        with open(path, "r+b") as file:
-            file.seek(at)
-            byte = file.read(1)
-            file.seek(at)
-            file.write(b"\t" if byte == b" " else bytes([byte[0] ^ 1]))
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        seen.add(Checkpoint.open(target).fingerprint())
-    assert len(seen) == 3
-
-
-def test_fingerprint_of_a_small_copy_is_the_same(target, tmp_path):
-    copy = shutil.copytree(target, tmp_path / "copy")
-    assert Checkpoint.open(copy).fingerprint() == Checkpoint.open(target).fingerprint()

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import qtyping, quantizer
+from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as uniform
 
 from export.bundle.assemble import planned_models
 from export.choices.device import Device
@@ -17,6 +19,7 @@ from export.graphs.flatbuffer import operator, weight_name
 from export.graphs.jobs import jobs, lower_all
 from export.plan import make_plan
 from export.weights.plan import plan_weights
+from export.weights.quantize import SMALLEST, Quantizer
 from export.weights.stream import PlannedModel, write_group
 from runtime_spec.bundle.manifest import ALIGNMENT
 
@@ -106,14 +109,95 @@ def outputs(path):
     return found
 
 
+def assert_same(ours, theirs, storage):
+    """Shapes, types, codes and scales; of a block without a scale only that ours is of zeros (as in the demo's row of
+    padding, where the quantizer divides by zero and what it stores is the machine's choice)."""
+    assert [one[:2] for one in ours] == [one[:2] for one in theirs]
+    for (shape, _, codes, scales), (_, _, their_codes, their_scales) in zip(ours, theirs, strict=True):
+        if not storage.block or np.prod(shape) // storage.block * 2 != len(scales):
+            assert (codes, scales) == (their_codes, their_scales)
+            continue
+        expected, blocks = np.frombuffer(their_scales, np.float16), (-1, storage.block // 2)
+        found, none = np.frombuffer(codes, np.uint8).reshape(blocks), expected == 0
+        np.testing.assert_array_equal(np.frombuffer(scales, np.float16), np.where(none, SMALLEST, expected))
+        np.testing.assert_array_equal(found[~none], np.frombuffer(their_codes, np.uint8).reshape(blocks)[~none])
+        assert not found[none].any()
+
+
 @pytest.mark.parametrize("storage", [Storage(8), Storage(4), Storage(4, 32)], ids=["int8", "int4", "int4 block 32"])
 @pytest.mark.parametrize("name", ["main", "drafter", "embedder", "per_layer_embedder"])
 def test_codes_scales_and_outputs_are_the_quantizers(name, storage, models, tmp_path):
     ours = streamed(models()[name], tmp_path / "ours.tflite", storage)
     plain = streamed(models()[name], tmp_path / "float.tflite", Storage(32))
     theirs = quantized(plain, tmp_path / "theirs.tflite", storage)
-    assert stored(ours) == stored(theirs) != stored(plain)
+    assert_same(stored(ours), stored(theirs), storage)
+    assert stored(ours) != stored(plain)
     found, expected = outputs(ours), outputs(theirs)
     assert found.keys() == expected.keys()
     for key in expected:
         np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
+
+
+class Pruned:
+    """Weights whose first block of every row is zero, and whose second is too small for a float16 scale."""
+
+    def __init__(self, source):
+        self.key, self.shape, self._rows = source.key, source.shape, source.rows
+
+    def rows(self, name, begin, end):
+        rows = self._rows(name, begin, end).clone()
+        if len(self.shape(name)) > 1 and rows.shape[1] >= 64:
+            rows[:, :32] = 0
+            rows[:, 32:64] *= 1e-8
+        return rows
+
+
+def test_blocks_of_zeros_decode(models, tmp_path):
+    """A layer widened or pruned has such blocks; a scale of zero would be divided by, and XNNPACK refuses it."""
+    found = {}
+    for name, storage in (("first", Storage(4, 32)), ("again", Storage(4, 32)), ("float", Storage(32))):
+        planned = models()["drafter"]
+        planned.source = Pruned(planned.source)
+        found[name] = streamed(planned, tmp_path / f"{name}.tflite", storage)
+    assert found["first"].read_bytes() == found["again"].read_bytes()
+    scales = [np.frombuffer(block, np.float16) for _, kind, _, block in stored(found["first"]) if kind != 0]
+    assert min(each.min() for each in scales) == SMALLEST
+    ours, exact = outputs(found["first"]), outputs(found["float"])
+    for key, value in ours.items():
+        assert np.isfinite(value).all()
+        assert np.corrcoef(value.ravel(), exact[key].ravel())[0, 1] > 0.9, key
+
+
+def quantizers_blocks(rows):
+    """(codes int8[n, k], scales float16[n, k / 32]) as ai-edge-quantizer computes them."""
+    blocks, kind = rows.reshape(len(rows), -1, 32), qtyping.QuantGranularity.BLOCKWISE_32
+    zero, scale = uniform.tensor_zp_scale_from_min_max(blocks.min(2), blocks.max(2), 4, True, kind)
+    params = qtyping.UniformQuantParams(4, 1, scale, zero, symmetric=True, block_size=32)
+    return uniform.uniform_quantize(rows, params, is_blockwise_quant=True), scale.astype(np.float16)
+
+
+def our_blocks(rows):
+    scales = torch.empty(rows.size // 32, dtype=torch.float16)
+    packed = Quantizer(rows.size).store(torch.from_numpy(rows), Storage(4, 32), scales).numpy().view(np.int8)
+    return np.stack([packed << 4 >> 4, packed >> 4], -1).reshape(rows.shape), scales.numpy().reshape(len(rows), -1)
+
+
+def test_small_blocks_are_the_quantizers_as_long_as_it_has_a_scale():
+    """Scales of few bits fall below max / 7: the codes past the last one are cut, not wrapped into the other sign."""
+    rows = np.random.default_rng(0).uniform(-1, 1, (200, 32)).astype(np.float32)
+    rows *= np.geomspace(3e-7, 1e-4, 200, dtype=np.float32)[:, None]
+    codes, scales = quantizers_blocks(rows)
+    found, ours = our_blocks(rows)
+    assert (scales > 0).all() and codes.max() == 7 and codes.min() == -8
+    np.testing.assert_array_equal(ours, scales)
+    np.testing.assert_array_equal(found, codes)
+
+
+def test_a_block_without_a_scale_has_the_smallest_one():
+    rows = np.zeros((2, 64), np.float32)
+    rows[1, 32:] = np.linspace(-1e-7, 1e-7, 32)
+    with np.errstate(all="ignore"):
+        assert (quantizers_blocks(rows)[1] == 0).all()
+    codes, scales = our_blocks(rows)
+    assert (scales == SMALLEST).all() and not codes[0].any() and not codes[1, :32].any()
+    np.testing.assert_allclose(codes[1, 32:] * SMALLEST, rows[1, 32:], atol=SMALLEST / 2)
