@@ -15,7 +15,7 @@ from runtime_spec.errors import UsageError
 from runtime_spec.litert.runtime import Runtime
 from tests.sealed import opened_sections, seal_bundle, stated_tokenizer, tiny_manifest, tiny_sections, tokenizer_json
 
-SECONDS, BYTES = 10, 400 << 20
+SECONDS, BYTES = 10, 400 << 20  # of the processor: other processes' work is not counted
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def refuse(tmp_path, capfd):
     def check(sections, values, text, codes=(8,), verbs=("generate", "verify")):
         path = seal_bundle(tmp_path / "model.litertlm", sections, values)
         for verb in verbs:
-            begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            begin, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             more = ["--prompt", "the cat"] if verb == "generate" else []
             code, found = main([verb, str(path), *more]), capfd.readouterr().err
             assert code in codes and text in found and "Traceback" not in found, (verb, code, found)
             assert all(part in found for part in ("expected:", "found:", "where:", "do:"))
-            assert time.monotonic() - begin < SECONDS
+            assert time.process_time() - begin < SECONDS
             assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10 < BYTES
 
     return check
@@ -213,9 +213,9 @@ def test_an_id_outside_the_vocabulary_is_refused(made, refuse):
 def test_a_chat_piece_of_five_megabytes_is_a_prompt_that_is_too_long(made, tmp_path, capfd):
     values = replace(made[0], chat=replace(made[0].chat, user_prefix="the " * (5 << 18)))
     path = seal_bundle(tmp_path / "model.litertlm", made[1], values)
-    begin = time.monotonic()
+    begin = time.process_time()
     assert main(["generate", str(path), "--prompt", "the", "--chat"]) == 9
-    assert time.monotonic() - begin < SECONDS and "chat pieces" in capfd.readouterr().err
+    assert time.process_time() - begin < SECONDS and "chat pieces" in capfd.readouterr().err
 
 
 def test_the_longest_prompt_that_is_encoded_and_the_first_that_is_not(made, tmp_path, capfd):
