@@ -61,8 +61,8 @@ class Tensor:
 
 @contextmanager
 def _spelled(path: Path) -> Iterator[str]:
-    """A spelling of `path` for LiteRT's options: their TOML has no escapes (seen in 2.3.0), and is UTF-8. A folder
-    whose name needs one is reached through an open descriptor."""
+    """A spelling of `path` for LiteRT's options: their TOML has no escapes (seen in 2.3.0) and is UTF-8. A folder whose
+    name needs one is reached through an open descriptor."""
     text = os.fsencode(path).decode("utf-8", "replace")
     if text.isprintable() and not {'"', "\\", "\ufffd"} & set(text):
         yield text

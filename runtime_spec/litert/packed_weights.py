@@ -91,7 +91,7 @@ class Entry:
 
     def read(self) -> dict:
         """entry.json, or what stands for none."""
-        with suppress(OSError, ValueError, RecursionError):
+        with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
             found = json.loads((self.folder / ENTRY).read_bytes())
             files, proven = found["files"], found["proven"]
             texts = [text for file in files.values() for text in (file["sha256"], file["identity"])] + list(proven)

@@ -12,6 +12,8 @@ from runtime_spec.errors import TraceError
 
 FORMAT = "slipstream-trace"
 VERSION = 1
+MOST = 2**31 - 1
+"""The largest integer that a trace may hold: every language has a type for it."""
 STOP_REASONS = ("stop_token", "max_new_tokens", "cache_full", "cancelled")
 
 
@@ -154,11 +156,11 @@ def read_round(raw: object, where: str) -> Round:
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value <= MOST
 
 
 def _is_positive(value: object) -> bool:
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value <= MOST
 
 
 def _is_number(value: object) -> bool:
