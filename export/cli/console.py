@@ -1,4 +1,5 @@
-"""The Rich console of an export. Nothing that it is given is taken for markup: paths may hold brackets and colons."""
+"""The Rich console of an export. Nothing that it is given is taken for markup: paths may hold brackets and colons.
+Commands in sentences are as the user would call them."""
 
 from collections.abc import Callable
 from typing import NoReturn, TextIO
@@ -6,8 +7,13 @@ from typing import NoReturn, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from export.cli.program import as_called
+
 
 class _Console(Console):
+    def print(self, *objects: object, **more: object) -> None:
+        super().print(*(as_called(one) if isinstance(one, str) else one for one in objects), **more)
+
     def on_broken_pipe(self) -> NoReturn:
         """Rich would end the process here, with an exit code of its own."""
         raise BrokenPipeError

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> None:
     from runtime_spec.litert.runtime import Runtime
 
     prompt = _read(options.prompt_file) if options.prompt_file else options.prompt
+    check_unicode(prompt)
     with Runtime(options.bundle, options.threads) as runtime:
         reply, rounds = turn(runtime, prompt, options.chat, options.draft_tokens, options.max_new_tokens)
         stream = TextStream(runtime.decode)
@@ -137,14 +138,25 @@ def _visible(tokens: list[int], runtime: "Runtime") -> list[int]:
     return tokens[:-1] if tokens and tokens[-1] in stops else tokens
 
 
+def check_unicode(prompt: str) -> None:
+    """UsageError for a prompt with bytes that are no UTF-8: the command line's come as lone surrogates."""
+    wrong = next((character for character in prompt if "\ud800" <= character <= "\udfff"), None)
+    if wrong is not None:
+        found = f"byte 0x{ord(wrong) - 0xDC00:02x}" if "\udc80" <= wrong <= "\udcff" else ascii(wrong)
+        raise _usage("--prompt", "text in UTF-8", found, "Write the prompt in UTF-8, or put it in a --prompt-file.")
+
+
 def _draft_count(text: str | None, runtime: "Runtime") -> int | None:
+    """0 for plain decoding, None for the bundle's own number."""
     if text is None:
         return None
     if text == "off":
         return 0
-    most = runtime.target.verify_widths[-1] - 1
-    if not text.isdigit() or not 0 <= int(text) <= most:
-        raise _usage("--draft-tokens", f"off or a number from 0 to {most}", text, "Choose a width the bundle has.")
+    most = runtime.target.verify_widths[-1] - 1 if runtime.drafter else 0
+    choices = f"off or a number from 0 to {most}" if most else "off: the bundle has no drafter"
+    # isdigit alone is true of digits that int does not take, as a superscript two is.
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
+        raise _usage("--draft-tokens", choices, ascii(text[:40]), "Choose a number that the bundle has graphs for.")
     return int(text)
 
 

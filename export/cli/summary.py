@@ -1,13 +1,11 @@
 """What the export prints last: files, sizes, speed here, acceptance, the check, what to do next."""
 
-import shlex
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from export.android.apk.build import Built, tell
-from export.cli.program import as_called, program
 
 
 def show(report: dict, out: Path, console: Console, built: Built | None = None) -> None:
@@ -27,16 +25,15 @@ def show(report: dict, out: Path, console: Console, built: Built | None = None) 
     console.print(table)
     if kept := report["android"]["kept"]:
         console.print(f"kept as you changed them: {', '.join(kept)}", soft_wrap=True)
-    bundle = shlex.quote(str(out / "model.litertlm"))
-    project = shlex.quote(str(out / "android"))
+    bundle = out / "model.litertlm"
     console.print(f"in {out}, sha256 {report['sha256']}", soft_wrap=True)
-    console.print(f"next: {program()} generate {bundle} --prompt 'def main():'", soft_wrap=True)
-    console.print(f"      {program()} bench {bundle}", soft_wrap=True)
+    console.print(f"next: python -m export generate {bundle} --prompt 'def main():'", soft_wrap=True)
+    console.print(f"      python -m export bench {bundle}", soft_wrap=True)
     if built:
-        tell(built, lambda text: console.print(as_called(text), soft_wrap=True))
+        tell(built, lambda text: console.print(text, soft_wrap=True))
     else:
-        console.print(f"      {program()} apk {shlex.quote(str(out))}", soft_wrap=True)
-    console.print(f"      open {project} in Android Studio, or run gradlew installDebug there", soft_wrap=True)
+        console.print(f"      python -m export apk {out}", soft_wrap=True)
+    console.print(f"      open {out / 'android'} in Android Studio, or run gradlew installDebug there", soft_wrap=True)
 
 
 def _speed(row: dict) -> str:
