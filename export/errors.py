@@ -1,7 +1,7 @@
 """The export's errors; base class and message form are the runtime's (`runtime_spec.errors`).
 
 Exit codes: 2 usage, 3 checkpoint, 4 pairing, 5 chat template, 6 output, 7 check out of tolerance, 8 bundle,
-9 prompt, 10 LiteRT, 11 trace, 12 graph, 13 phone, 14 APK, 15 machine, 130 interrupted.
+9 prompt, 10 LiteRT, 11 trace, 12 graph, 13 phone, 14 APK, 15 machine, 130 interrupted, 143 ended by SIGTERM.
 """
 
 from runtime_spec.errors import (

@@ -1,6 +1,7 @@
 """The Rich console of an export, and its progress: a line a stage, and on terminals a bar of bytes while one works.
 
-Nothing that it is given is taken for markup: paths may hold brackets and colons.
+Nothing that it is given is taken for markup: paths may hold brackets and colons. Commands in sentences are as the user
+would call them.
 """
 
 from contextlib import AbstractContextManager
@@ -10,8 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from export.cli.program import as_called
+
 
 class _Console(Console):
+    def print(self, *objects: object, **more: object) -> None:
+        super().print(*(as_called(one) if isinstance(one, str) else one for one in objects), **more)
+
     def on_broken_pipe(self) -> NoReturn:
         """Rich would end the process here, with an exit code of its own."""
         raise BrokenPipeError

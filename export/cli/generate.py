@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> None:
     from runtime_spec.litert.runtime import Runtime
 
     prompt = _read(options.prompt_file) if options.prompt_file else options.prompt
+    check_unicode(prompt)
     with Runtime(options.bundle, options.threads) as runtime:
         reply, rounds = turn(runtime, prompt, options.chat, options.draft_tokens, options.max_new_tokens)
         stream = TextStream(runtime.decode)
@@ -133,6 +134,14 @@ def _visible(tokens: list[int], runtime: "Runtime") -> list[int]:
     """Without the stop token that ended the turn."""
     stops = runtime.manifest.tokens.stop
     return tokens[:-1] if tokens and tokens[-1] in stops else tokens
+
+
+def check_unicode(prompt: str) -> None:
+    """UsageError for a prompt with bytes that are no UTF-8: the command line's come as lone surrogates."""
+    wrong = next((character for character in prompt if "\ud800" <= character <= "\udfff"), None)
+    if wrong is not None:
+        found = f"byte 0x{ord(wrong) - 0xDC00:02x}" if "\udc80" <= wrong <= "\udcff" else ascii(wrong)
+        raise _usage("--prompt", "text in UTF-8", found, "Write the prompt in UTF-8, or put it in a --prompt-file.")
 
 
 def _draft_count(text: str | None, runtime: "Runtime") -> int | None:
