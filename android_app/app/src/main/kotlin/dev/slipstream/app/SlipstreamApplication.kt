@@ -3,6 +3,7 @@ package dev.slipstream.app
 import android.app.ActivityManager
 import android.app.Application
 import android.os.Build
+import android.util.Log
 import dev.slipstream.app.chat.ConversationStore
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.check.deviceFacts
@@ -14,6 +15,7 @@ import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.openAsset
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.PackedWeights
 import java.io.File
 
 /** The process: it holds what outlives windows. */
@@ -35,7 +37,11 @@ public open class SlipstreamApplication : Application() {
 
     private fun packed(asset: String) = PackedBundle(ModelBindings.BUNDLE_SHA256) { openAsset(assets, asset) }
 
-    private fun openEngine(file: File) = LiteRtEngine(BundleRuntime(file, threads(), File(cacheDir, "weights")))
+    /** Of packed weights, which are as large as the bundle, those of the one that is loaded stay. */
+    private fun openEngine(file: File): LiteRtEngine {
+        val weights = PackedWeights(cacheDir, limit = 0) { Log.w("slipstream", it) }
+        return LiteRtEngine(BundleRuntime(file, threads(), weights))
+    }
 
     internal fun freeMemory(): Long {
         val memory = ActivityManager.MemoryInfo()

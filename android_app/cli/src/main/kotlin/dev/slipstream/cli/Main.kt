@@ -8,7 +8,10 @@ import kotlin.system.exitProcess
 @Command(
     name = "slipstream",
     description = ["The Kotlin runtime from a shell: the verbs, options and JSON of `python -m export`."],
-    subcommands = [GenerateCommand::class, VerifyCommand::class, BenchCommand::class, DigestCommand::class],
+    subcommands = [
+        GenerateCommand::class, VerifyCommand::class, BenchCommand::class, CleanCommand::class, DigestCommand::class,
+        PackCommand::class,
+    ],
     mixinStandardHelpOptions = true,
 )
 internal class SlipstreamCommand

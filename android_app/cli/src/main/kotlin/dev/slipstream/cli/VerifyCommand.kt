@@ -1,12 +1,12 @@
 package dev.slipstream.cli
 
-import dev.slipstream.bundle.Bundle
-import dev.slipstream.bundle.verifyHashes
 import dev.slipstream.json.json
-import dev.slipstream.trace.readTraces
+import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.trace.goldenTraces
 import dev.slipstream.trace.replay
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
+import java.nio.file.Files
 import java.util.concurrent.Callable
 
 @Command(
@@ -20,29 +20,33 @@ internal class VerifyCommand : Callable<Int> {
     @Mixin lateinit var threading: ThreadOptions
 
     override fun call(): Int {
-        val sections =
-            Bundle.open(options.bundle).use { bundle ->
-                verifyHashes(bundle)
-                bundle.manifest.sections.size
-            }
+        val folder = Files.createTempDirectory("slipstream-verify").toFile()
+        try {
+            // A folder that remembers nothing: the file is proven anew, and its weights are packed anew.
+            threading.open(options.bundle, root = folder).use(::verify)
+        } finally {
+            folder.deleteRecursively()
+        }
+        return 0
+    }
+
+    private fun verify(runtime: BundleRuntime) {
         val rounds = LinkedHashMap<String, Int>()
         var forks = 0
-        threading.open(options.bundle).use { runtime ->
-            for ((name, text) in runtime.bundle.traces()) {
-                for (trace in readTraces(text, name)) {
-                    val report = replay(trace, runtime.target, runtime.drafter)
-                    rounds[name] = report.rounds
-                    forks += report.targetForks + report.draftForks
-                }
+        for ((name, traces) in goldenTraces(runtime.bundle)) {
+            for (trace in traces) {
+                val report = replay(trace, runtime.target, runtime.drafter)
+                rounds[name] = rounds.getOrDefault(name, 0) + report.rounds
+                forks += report.targetForks + report.draftForks
             }
         }
+        val sections = runtime.manifest.sections.size
         if (options.json) {
             println(json(mapOf("verified" to true, "sections" to sections, "rounds" to rounds, "forks" to forks)))
         } else {
             println("$sections sections and their digests agree")
             for ((name, count) in rounds) println("trace $name: $count rounds replayed")
-            if (forks > 0) println("$forks near ties fell otherwise, within the recorded tolerance")
+            println("$forks forks: near ties that fell otherwise, within the recorded tolerance")
         }
-        return 0
     }
 }

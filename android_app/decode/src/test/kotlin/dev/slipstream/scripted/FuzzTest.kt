@@ -20,7 +20,7 @@ class FuzzTest {
         scenarioLines(0, lines::add)
         val documented =
             spec
-                .resolve("TRACES.md")
+                .resolveSibling("TRACES.md")
                 .readLines()
                 .dropWhile { it != "```jsonl" }
                 .drop(1)

@@ -87,6 +87,9 @@ class ScenarioTest {
 
     private companion object {
         @JvmStatic
-        fun files(): List<Path> = repository.resolve("runtime_spec/vectors/scenarios").listDirectoryEntries("*.json").sorted()
+        fun files(): List<Path> {
+            val folder = repository.resolve("runtime_spec/vectors/scenarios")
+            return folder.listDirectoryEntries("*.json").sorted()
+        }
     }
 }

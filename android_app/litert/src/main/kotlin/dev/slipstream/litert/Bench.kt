@@ -2,7 +2,7 @@ package dev.slipstream.litert
 
 import androidx.collection.IntList
 import androidx.collection.emptyIntSet
-import dev.slipstream.trace.readTraces
+import dev.slipstream.trace.goldenTraces
 
 /**
  * Per draft length ("plain", "drafted_N"): median tokens/s, spread (10th to 90th percentile), acceptance, mean accepted
@@ -111,9 +111,7 @@ private fun row(
 private fun benchPrompts(runtime: BundleRuntime): List<IntList> {
     val most = runtime.target.capacity / 2
     val found =
-        runtime.bundle.traces().flatMap { (name, text) ->
-            readTraces(text, name).map { it.header.turns[0].promptTokens }
-        }
+        goldenTraces(runtime.bundle).values.flatten().map { it.header.turns[0].promptTokens }
     return found.filter { it.size in 1..most }.ifEmpty { listOf(runtime.encode("")) }
 }
 

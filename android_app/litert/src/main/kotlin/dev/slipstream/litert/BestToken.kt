@@ -7,8 +7,7 @@ import java.nio.FloatBuffer
  * The id of the largest of [size] logits from [begin] on, the lowest id among equals; the row belongs to cache slot
  * [position].
  *
- * Throws [RuntimeLibraryException] where one is not a number or the largest is infinite: no token is ever drawn from
- * such a row.
+ * Throws [RuntimeLibraryException] where one is infinite or not a number: no token is ever drawn from such a row.
  */
 internal fun bestToken(
     logits: FloatBuffer,
@@ -17,17 +16,23 @@ internal fun bestToken(
     position: Int,
 ): Int {
     var best = Float.NEGATIVE_INFINITY
+    var least = Float.POSITIVE_INFINITY
     var token = 0
     for (i in 0 until size) {
         val logit = logits.get(begin + i)
-        // A NaN is not <= anything: it takes this rare branch too, and one comparison a logit does for both.
+        // A NaN is not <= anything: it takes this rare branch too, and two comparisons a logit do for all.
         if (!(logit <= best)) {
             if (logit.isNaN()) throw notFinite(logit, i, size, position)
             best = logit
             token = i
+        } else if (logit < least) {
+            least = logit
         }
     }
-    if (best.isInfinite()) throw notFinite(best, token, size, position)
+    if (best == Float.POSITIVE_INFINITY) throw notFinite(best, token, size, position)
+    if (least == Float.NEGATIVE_INFINITY) {
+        throw notFinite(least, (0 until size).first { logits.get(begin + it) == least }, size, position)
+    }
     return token
 }
 

@@ -14,20 +14,25 @@ import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Session
+import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.UsageException
 import dev.slipstream.tokenizer.Tokenizer
 import java.io.File
+import java.io.IOException
+import java.nio.file.InvalidPathException
 
 /**
  * A bundle opened for use: ports over its models, its tokenizer and chat pieces. Close it when done.
  *
- * [cacheFolder] is where packed weights are kept between runs, in a folder a bundle: null packs them anew each time,
- * once a signature. [timer] is for benchmarks. Used by one thread at a time. Throws BundleException, RuntimeLibraryException.
+ * Its file is proven before anything runs: BundleException names the first wrong byte. [weights] remembers that, and
+ * keeps packed weights between runs; null proves and packs anew each time. [library] null is the one that
+ * [LiteRtLibrary.load] finds. [timer] is for benchmarks. Used by one thread at a time. Throws BundleException,
+ * RuntimeLibraryException.
  */
 public class BundleRuntime(
     path: File,
     threads: Int = 1,
-    cacheFolder: File? = null,
+    weights: PackedWeights? = null,
     library: LiteRtLibrary = LiteRtLibrary.load(),
     timer: CallTimer? = null,
 ) : AutoCloseable {
@@ -39,9 +44,15 @@ public class BundleRuntime(
     init {
         val opened =
             closingOnError(closing) {
+                val identity = identity(path)
                 val bundle = closing.add(Bundle.open(path))
-                val folder = cacheFolder?.let { weightCache(it, bundle.manifest, library) }
-                val models = closing.add(Models(bundle, threads, folder, library, timer))
+                modelSections(bundle)
+                checkContract(bundle.manifest, path.path)
+                val build = { files: (String) -> File? -> Models(bundle, threads, files, library, timer) }
+                val models = weights?.use(bundle, identity, library, build) ?: PackedWeights.openUnkept(bundle, build)
+                closing.add(models)
+                // The models were mapped by name: they must be the file that was proven.
+                if (identity(path) != identity) throw changed(path)
                 Triple(bundle, models, Tokenizer.read(bundle.tokenizerJson(), "$path, section tokenizer"))
             }
         bundle = opened.first
@@ -59,13 +70,13 @@ public class BundleRuntime(
     public fun encode(prompt: String): IntList {
         val tokens = MutableIntList()
         tokens.add(manifest.tokens.bos)
-        tokens.addAll(tokenizer.encode(prompt))
+        tokens.addAll(known(tokenizer.encode(prompt)))
         return tokens
     }
 
     /** [content] as the first user turn of the bundle's chat template. UsageException where it has none. */
     public fun encodeChat(content: String): IntList =
-        tokenizer.encode(chat().prompt(listOf(ChatTurn(ChatRole.USER, content))))
+        known(tokenizer.encode(chat().prompt(listOf(ChatTurn(ChatRole.USER, content)))))
 
     /**
      * [content] as a further user turn, behind what [session] has emitted. Where the reply ended with the very token
@@ -81,7 +92,7 @@ public class BundleRuntime(
         content: String,
         lastToken: Int,
     ): IntList {
-        val tokens = tokenizer.encode(chat().followUp(content))
+        val tokens = known(tokenizer.encode(chat().followUp(content)))
         if (lastToken == NO_TOKEN || tokens.isEmpty() || tokens[0] != lastToken || lastToken !in manifest.tokens.stop) {
             return tokens
         }
@@ -100,6 +111,24 @@ public class BundleRuntime(
         return Session(target, if (count > 0) drafter else null, DecodeConfig(count, stops))
     }
 
+    /** BundleException for a token of the tokenizer that the model does not have. */
+    private fun known(tokens: IntList): IntList {
+        val vocabSize = manifest.config.vocabSize
+        tokens.forEach { token -> if (token >= vocabSize) throw unknown(token, vocabSize) }
+        return tokens
+    }
+
+    private fun unknown(
+        token: Int,
+        vocabSize: Int,
+    ) = BundleException(
+        "The tokenizer does not fit the model",
+        expected = "token ids from 0 to ${vocabSize - 1}",
+        found = "$token",
+        where = "${bundle.path}, section tokenizer",
+        action = "Export the bundle again from a checkpoint whose tokenizer is its own.",
+    )
+
     private fun chat(): ChatPieces =
         manifest.chat ?: throw UsageException(
             "There is no chat in this bundle",
@@ -114,15 +143,23 @@ public class BundleRuntime(
     }
 
     private companion object {
-        /** Packed weights belong to one bundle, one library and one processor. */
-        fun weightCache(
-            root: File,
-            manifest: Manifest,
-            library: LiteRtLibrary,
-        ): File {
-            val processor = System.getProperty("os.arch")
-            val key = "${manifest.manifestSha256.take(32)}-${File(library.path).length()}-$processor"
-            return File(root, key).also { it.mkdirs() }
-        }
+        /** Empty where there is no such file: opening it says so. */
+        fun identity(path: File): String =
+            try {
+                fileIdentity(path)
+            } catch (_: IOException) {
+                ""
+            } catch (_: InvalidPathException) {
+                ""
+            }
+
+        fun changed(path: File) =
+            BundleException(
+                "Bundle changed while it was opened",
+                expected = "the file that was proven",
+                found = "another one",
+                where = path.path,
+                action = "Wait until it is copied, then open it again.",
+            )
     }
 }

@@ -13,7 +13,7 @@ import java.io.File
 internal class CompiledModel(
     private val library: LiteRtLibrary,
     environment: Long,
-    range: MappedRange,
+    graph: Graph,
     threads: Int,
     weightCache: File?,
     private val timer: CallTimer?,
@@ -23,14 +23,14 @@ internal class CompiledModel(
     val signatures: Map<String, Signature>
 
     init {
-        val built = closingOnError(closing) { compile(environment, range, threads, weightCache) }
+        val built = closingOnError(closing) { compile(environment, graph, threads, weightCache) }
         compiled = built.first
         signatures = built.second
     }
 
     private fun compile(
         environment: Long,
-        range: MappedRange,
+        graph: Graph,
         threads: Int,
         weightCache: File?,
     ): Pair<Long, Map<String, Signature>> {
@@ -38,67 +38,18 @@ internal class CompiledModel(
         closing.defer { LiteRtApi.LiteRtDestroyOptions(options) }
         val status = LiteRtApi.LiteRtSetOptionsHardwareAccelerators(options, CPU)
         library.check("LiteRtSetOptionsHardwareAccelerators", status)
-        val cache = weightCache?.let { "weight_cache_file_path = \"${it.path}\"\n" }.orEmpty()
+        val cache = weightCache?.let { "weight_cache_file_path = ${tomlString(it.path)}\n" }.orEmpty()
         library.addOptions(options, "xnnpack", "num_threads = $threads\n$cache")
-        val model =
-            library.create("LiteRtCreateModelFromBuffer") {
-                LiteRtApi.LiteRtCreateModelFromBuffer(environment, range.address, range.size, it)
-            }
+        val model = graph.open(library, environment)
         closing.defer { LiteRtApi.LiteRtDestroyModel(model) }
+        val signatures = signatures(library, model)
+        checkGraph(graph.section, graph.declared, signatures.mapValues { it.value.declared() }, graph.path)
         val compiled =
             library.create("LiteRtCreateCompiledModel") {
                 LiteRtApi.LiteRtCreateCompiledModel(environment, model, options, it)
             }
         closing.defer { LiteRtApi.LiteRtDestroyCompiledModel(compiled) }
-        val count =
-            library.create("LiteRtGetNumModelSignatures") { LiteRtApi.LiteRtGetNumModelSignatures(model, it) }
-        return compiled to (0 until count).associate { signature(model, compiled, it) }
-    }
-
-    private fun signature(
-        model: Long,
-        compiled: Long,
-        index: Long,
-    ): Pair<String, Signature> {
-        val handle =
-            library.create("LiteRtGetModelSignature") { LiteRtApi.LiteRtGetModelSignature(model, index, it) }
-        val key = library.text("LiteRtGetSignatureKey") { LiteRtApi.LiteRtGetSignatureKey(handle, it) }
-        val inputs = tensors(SignatureSide.INPUT, handle, compiled, index)
-        val outputs = tensors(SignatureSide.OUTPUT, handle, compiled, index)
-        return key to Signature(index, inputs, outputs)
-    }
-
-    private fun tensors(
-        side: SignatureSide,
-        signature: Long,
-        compiled: Long,
-        index: Long,
-    ): Map<String, Tensor> {
-        val count = library.create("LiteRtGetNumSignature${side.label}s") { side.count(signature, it) }
-        return (0 until count).associate { at ->
-            val name = library.text("LiteRtGetSignature${side.label}Name") { side.nameOf(signature, at, it) }
-            val tensor =
-                library.create("LiteRtGetSignature${side.label}TensorByIndex") { side.tensor(signature, at, it) }
-            val needs =
-                library.create("LiteRtGetCompiledModel${side.label}BufferRequirements") {
-                    side.requirements(compiled, index, at, it)
-                }
-            name to tensor(tensor, needs)
-        }
-    }
-
-    private fun tensor(
-        handle: Long,
-        requirements: Long,
-    ): Tensor {
-        val type = closing.add(Memory(Tensor.TYPE_SIZE))
-        val status = LiteRtApi.LiteRtGetRankedTensorType(handle, Pointer.nativeValue(type))
-        library.check("LiteRtGetRankedTensorType", status)
-        val size =
-            library.create("LiteRtGetTensorBufferRequirementsBufferSize") {
-                LiteRtApi.LiteRtGetTensorBufferRequirementsBufferSize(requirements, it)
-            }
-        return Tensor(type, size)
+        return compiled to signatures.mapValues { it.value.withSizes(library, compiled) }
     }
 
     /** Memory for [tensor], freed with the model. */

@@ -2,25 +2,25 @@ package dev.slipstream.litert
 
 import androidx.collection.IntList
 import androidx.collection.MutableIntIntMap
+import dev.slipstream.errors.UsageException
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
 /**
  * Rows of the main and, where the model has them, the per-layer embedder, by token: looked up once and kept.
  *
- * The tables grow with use up to [TABLE_BYTES]; then they start anew.
+ * The tables grow with use up to [TABLE_BYTES]; then they start anew. A row is copied out as soon as its place is known,
+ * so that a table may start anew in the middle of a pass. UsageException for a token outside the vocabulary.
  */
 internal class Embeddings(
     main: BoundCall,
     perLayer: BoundCall?,
+    private val vocabSize: Int,
 ) {
     private val main = Table(main)
     private val perLayer = perLayer?.let(::Table)
     private val rows = MutableIntIntMap()
     private val limit: Int
-
-    /** Floats in a row of the main embedder. */
-    val hiddenSize: Int get() = main.width
 
     init {
         val rowBytes = 4 * (this.main.width + (this.perLayer?.width ?: 0))
@@ -54,6 +54,7 @@ internal class Embeddings(
     }
 
     private fun lookUp(token: Int): Int {
+        if (token !in 0 until vocabSize) throw unknown(token)
         if (rows.size == limit) rows.clear()
         val index = rows.size
         rows[token] = index
@@ -61,6 +62,15 @@ internal class Embeddings(
         perLayer?.lookUp(token, index)
         return index
     }
+
+    private fun unknown(token: Int) =
+        UsageException(
+            "There is no such token",
+            expected = "token ids from 0 to ${vocabSize - 1}",
+            found = "$token",
+            where = "the tokens of a pass",
+            action = "Give tokens of this bundle's tokenizer.",
+        )
 
     private class Table(
         private val call: BoundCall,

@@ -4,6 +4,7 @@ import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
+import dev.slipstream.errors.UsageException
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
@@ -17,13 +18,15 @@ internal class LiteRtDrafter(
     private val hiddenSize = activations.capacity() / 2
     private val inputPosition: IntBuffer = call.inputs.getValue("input_pos").ints()
     private val mask: PrefixMask
+    private val capacity: Int
     private val logits: FloatBuffer = call.outputs.getValue("logits").floats()
     private val projected: FloatBuffer = call.outputs.getValue("projected_activations").floats()
     private val draftTokens = MutableIntList()
 
     init {
         val buffer = call.inputs.getValue("mask").floats()
-        mask = PrefixMask(buffer, buffer.capacity())
+        capacity = buffer.capacity()
+        mask = PrefixMask(buffer, capacity)
     }
 
     /** The position given to the graph is one less, and constant over the round, as LiteRT-LM passes it. */
@@ -33,6 +36,7 @@ internal class LiteRtDrafter(
         position: Int,
         count: Int,
     ): IntList {
+        checkPosition(position)
         inputPosition.put(0, position - 1)
         mask.show(position)
         writeHidden(hidden as FloatBuffer)
@@ -46,6 +50,17 @@ internal class LiteRtDrafter(
             draftTokens.add(token)
         }
         return draftTokens
+    }
+
+    private fun checkPosition(position: Int) {
+        if (position in 1..capacity) return
+        throw UsageException(
+            "There is nothing to draft from",
+            expected = "1 to $capacity live slots",
+            found = "position $position",
+            where = "the drafter, capacity $capacity",
+            action = "Prefill a prompt that fits first.",
+        )
     }
 
     private fun writeHidden(hidden: FloatBuffer) {

@@ -5,6 +5,7 @@ import androidx.collection.MutableIntList
 import androidx.collection.MutableIntObjectMap
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.TargetOutput
+import dev.slipstream.errors.UsageException
 
 /** The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place. */
 internal class LiteRtTarget(
@@ -19,11 +20,17 @@ internal class LiteRtTarget(
     private val part = MutableIntList()
     private var last: Pass? = null
 
-    /** All but the last token through the prefill graphs, the last through decode, which scores it. */
+    /** UsageException, with nothing written, for tokens that do not fit. All but the last go through prefill graphs. */
     override fun prefill(
         tokens: IntList,
         position: Int,
     ): TargetOutput {
+        if (tokens.isEmpty() || position !in 0..capacity - tokens.size) {
+            throw misuse(
+                "a prompt that ends at or before slot $capacity",
+                "${tokens.size} tokens at position $position",
+            )
+        }
         val rest = tokens.size - 1
         var done = 0
         while (done < rest) {
@@ -60,7 +67,7 @@ internal class LiteRtTarget(
         position: Int,
         width: Int,
     ): TargetOutput {
-        val pass = checkNotNull(scoring[width]) { "no pass of width $width" }
+        val pass = scoring[width] ?: throw misuse("one of the widths $verifyWidths", "width $width")
         pass.run(tokens, position, embeddings)
         last = pass
         return pass.score(tokens.size, position)
@@ -68,6 +75,17 @@ internal class LiteRtTarget(
 
     /** Nothing to do: masks show only what a pass is told, and dead slots are written again before they show. */
     override fun rollback(cacheLength: Int) {}
+
+    private fun misuse(
+        expected: String,
+        found: String,
+    ) = UsageException(
+        "A pass does not fit the cache",
+        expected,
+        found,
+        where = "the target, capacity $capacity",
+        action = "Shorten the prompt, or start a new conversation.",
+    )
 
     override fun margins(): List<Double> = last?.margins().orEmpty()
 }

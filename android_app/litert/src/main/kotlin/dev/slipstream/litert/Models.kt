@@ -7,16 +7,16 @@ import dev.slipstream.decode.MarginTarget
 import java.io.File
 
 /**
- * The compiled models of a bundle and the ports over them. [weightCache] is the folder of packed weights, which belongs
- * to exactly this bundle; null leaves it off. [threads] is for each call into LiteRT.
+ * The compiled models of a bundle and the ports over them. [weights] gives the file of a section's packed weights, made
+ * from exactly these bytes, or null: they are packed in memory then. [threads] is for each call into LiteRT.
  *
- * Everything is opened from the mapped file, without a second copy of the weights. Closing frees all of it: the ports
- * must not be used any more.
+ * BundleException where the graphs are not what the manifest says. Everything is opened from the mapped file, without a
+ * second copy of the weights. Closing frees all of it: the ports must not be used any more.
  */
 public class Models(
     bundle: Bundle,
     threads: Int,
-    weightCache: File?,
+    weights: (String) -> File?,
     private val library: LiteRtLibrary = LiteRtLibrary.load(),
     private val timer: CallTimer? = null,
 ) : AutoCloseable {
@@ -28,7 +28,7 @@ public class Models(
     public val drafter: Drafter?
 
     init {
-        val ports = closingOnError(closing) { open(bundle, threads, weightCache) }
+        val ports = closingOnError(closing) { open(bundle, threads, weights) }
         target = ports.first
         drafter = ports.second
     }
@@ -36,21 +36,29 @@ public class Models(
     private fun open(
         bundle: Bundle,
         threads: Int,
-        weightCache: File?,
+        weights: (String) -> File?,
     ): Pair<MarginTarget, Drafter?> {
+        checkContract(bundle.manifest, bundle.path.path)
         val environment = environment()
         val models =
-            SECTIONS.filter(bundle::has).associateWith { name ->
-                val section = bundle.section(name)
-                val range = closing.add(MappedRange(bundle.path, section.begin, section.end - section.begin))
-                val packed = weightCache?.resolve("$name.xnnpack")
-                closing.add(CompiledModel(library, environment, range, threads, packed, timer))
+            modelSections(bundle).associateWith { name ->
+                closing.add(CompiledModel(library, environment, graph(bundle, name), threads, weights(name), timer))
             }
-        val main = models.getValue("main")
+        val main = models.getValue(MAIN)
         val caches = caches(main)
-        val rows = Embeddings(onlyCall(models.getValue("embedder")), models["per_layer_embedder"]?.let(::onlyCall))
-        val drafter = models["drafter"]?.let { LiteRtDrafter(it.bind("mtp_drafter", caches), rows) }
+        val embedders = listOf(EMBEDDER, PER_LAYER_EMBEDDER).map { models[it]?.let(::onlyCall) }
+        val rows = Embeddings(embedders[0]!!, embedders[1], bundle.manifest.config.vocabSize)
+        val drafter = models[DRAFTER]?.let { LiteRtDrafter(it.bind("mtp_drafter", caches), rows) }
         return target(main, caches, rows) to drafter
+    }
+
+    private fun graph(
+        bundle: Bundle,
+        name: String,
+    ): Graph {
+        val section = bundle.section(name)
+        val range = closing.add(MappedRange(bundle.path, section.begin, section.size))
+        return Graph(name, range, bundle.manifest.signatures[name].orEmpty(), bundle.path.path)
     }
 
     /** The library's own notes go to the process's stderr: only its errors are wanted there. */
@@ -100,10 +108,6 @@ public class Models(
     }
 
     private companion object {
-        /** The cache file of an embedder stays empty: it has no matrix that XNNPACK packs. */
-        val SECTIONS = listOf("main", "embedder", "per_layer_embedder", "drafter")
-        const val CACHE_PREFIX = "kv_cache_"
-
         /** kLiteRtEnvOptionTagMinLoggerSeverity and kLiteRtLogSeverityError. */
         const val MIN_LOGGER_SEVERITY = 25
         const val SEVERITY_ERROR = 3L

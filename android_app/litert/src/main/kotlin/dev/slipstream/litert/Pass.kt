@@ -3,6 +3,7 @@ package dev.slipstream.litert
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import dev.slipstream.decode.TargetOutput
+import dev.slipstream.errors.UsageException
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
@@ -15,6 +16,7 @@ internal class Pass(
     private val embeddings: FloatBuffer = call.inputs.getValue("embeddings").floats()
     private val perLayer: FloatBuffer? = call.inputs["per_layer_embeddings"]?.floats()
     private val mask: CausalMask
+    private val capacity: Int
     private val logits: FloatBuffer? = call.outputs["logits"]?.floats()
     private val targetTokens = MutableIntList(width)
 
@@ -24,19 +26,40 @@ internal class Pass(
 
     init {
         val buffer = call.inputs.getValue("mask").floats()
-        mask = CausalMask(buffer, width, buffer.capacity() / width)
+        capacity = buffer.capacity() / width
+        mask = CausalMask(buffer, width, capacity)
     }
 
-    /** Writes [tokens] at slots [position]..; rows behind them are padding and land in dead slots. */
+    /**
+     * Writes [tokens] at slots [position]..; rows behind them are padding and land in dead slots.
+     *
+     * UsageException, before anything is written, unless there are 1 to [width] tokens and the pass ends within the cache.
+     */
     fun run(
         tokens: IntList,
         position: Int,
         rows: Embeddings,
     ) {
+        check(tokens.size, position)
         rows.write(tokens, embeddings, perLayer)
         for (row in 0 until width) positions.put(row, position + row)
         mask.moveTo(position)
         call.run()
+    }
+
+    /** The graph refuses nothing: an update that would end past the cache is moved back over live slots. */
+    private fun check(
+        count: Int,
+        position: Int,
+    ) {
+        if (count in 1..width && position in 0..capacity - width) return
+        throw UsageException(
+            "A pass does not fit the cache",
+            expected = "1 to $width tokens, and a pass that ends at or before slot $capacity",
+            found = "$count tokens at position $position, width $width",
+            where = "the target, capacity $capacity",
+            action = "Choose a narrower pass, or start a new conversation.",
+        )
     }
 
     /** The target's choice and hidden after each of [count] tokens that the last [run] wrote from [position] on. */

@@ -12,7 +12,7 @@ internal class TensorBuffer(
     library: LiteRtLibrary,
     private val tensor: Tensor,
 ) : AutoCloseable {
-    private val memory = Memory(tensor.size + ALIGNMENT)
+    private val memory = allocate(tensor.size + ALIGNMENT)
     private val bytes: ByteBuffer
     var handle: Long
         private set
@@ -54,6 +54,13 @@ internal class TensorBuffer(
     }
 
     private companion object {
+        fun allocate(size: Long): Memory =
+            try {
+                Memory(size)
+            } catch (_: OutOfMemoryError) {
+                throw libraryError("There is no memory for a tensor", "$size bytes", "less", "this process")
+            }
+
         /** LiteRT takes host memory at such addresses only. */
         const val ALIGNMENT = 64
     }

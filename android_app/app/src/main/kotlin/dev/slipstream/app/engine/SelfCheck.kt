@@ -7,7 +7,7 @@ import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.benchEffort
 import dev.slipstream.litert.measure
 import dev.slipstream.trace.Trace
-import dev.slipstream.trace.readTraces
+import dev.slipstream.trace.goldenTraces
 import dev.slipstream.trace.recordWithMargins
 import dev.slipstream.trace.replay
 import dev.slipstream.trace.traceText
@@ -35,8 +35,8 @@ internal class SelfCheck(
         } catch (_: Cancelled) {
             return null
         }
-        for ((name, text) in runtime.bundle.traces()) {
-            for (trace in readTraces(text, name)) {
+        for ((name, traces) in goldenTraces(runtime.bundle)) {
+            for (trace in traces) {
                 if (cancelled()) return null
                 onStep(CheckStep(CheckStep.Kind.TRACE, name))
                 check(name, trace)
