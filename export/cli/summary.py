@@ -1,5 +1,6 @@
 """What the export prints last: files, sizes, speed here, acceptance, the check, what to do next."""
 
+import shlex
 from pathlib import Path
 
 from rich.console import Console
