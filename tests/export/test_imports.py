@@ -24,19 +24,20 @@ ALLOWED = {
         "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.bundle",
     ],
     "export.graphs": ["export.checkpoint", "export.errors", "export.modules", "export.plan", "export.processes"],
+    "export.resources": ["runtime_spec.cache"],
     "export.weights": [
-        "export.checkpoint", "export.choices", "export.errors", "export.graphs", "runtime_spec.bundle",
+        "export.alignment", "export.checkpoint", "export.choices", "export.errors", "export.graphs", "runtime_spec.bundle",
     ],
     "export.bundle": [
-        "export.errors", "export.files", "export.graphs", "export.plan", "export.weights", "runtime_spec.bundle",
+        "export.alignment", "export.errors", "export.files", "export.graphs", "export.plan", "export.weights", "runtime_spec.bundle",
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
-        "runtime_spec.bundle", "runtime_spec.litert", "runtime_spec.reference",
+        "export.weights", "runtime_spec.bundle", "runtime_spec.litert", "runtime_spec.reference",
     ],
     "export.android": [
         "export.errors", "export.files", "export.outputs", "export.resources", "runtime_spec.bundle",
-        "runtime_spec.reference",
+        "runtime_spec.cache", "runtime_spec.reference",
     ],
     "export.report": ["export.android", "export.evidence", "export.files"],
     "export.forecast": [
@@ -50,16 +51,19 @@ ALLOWED = {
         "export.work", "runtime_spec.bundle", "runtime_spec.litert",
     ],
     "export.cli": [
-        "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.forecast",
-        "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources", "export.work",
-        "runtime_spec.bundle", "runtime_spec.errors", "runtime_spec.litert", "runtime_spec.reference",
+        "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
+        "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources", "export.work",
+        "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.litert",
+        "runtime_spec.reference",
     ],
     "export.demo": ["runtime_spec.litert", "runtime_spec.reference"],
     "runtime_spec.__main__": ["runtime_spec.errors", "runtime_spec.vectors"],
     "runtime_spec.bundle": ["runtime_spec.errors"],
     "runtime_spec.reference": ["runtime_spec.errors"],
     "runtime_spec.vectors": ["runtime_spec.errors", "runtime_spec.reference"],
-    "runtime_spec.litert": ["runtime_spec", "runtime_spec.bundle", "runtime_spec.errors", "runtime_spec.reference"],
+    "runtime_spec.litert": [
+        "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.reference",
+    ],
 }  # fmt: skip
 TORCH = ("export.demo", "export.evidence", "export.graphs", "export.modules", "export.pipeline", "export.weights")
 """Rooms that may import torch: none of them is asked for --help, --dry-run or by a runtime."""

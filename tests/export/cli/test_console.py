@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from export.cli.console import progress_on, user_console
+from export.cli.console import ConsoleProgress, user_console
 
 NASTY = [
     "out/[brackets]",
@@ -23,7 +23,8 @@ NASTY = [
 @pytest.mark.parametrize("name", NASTY)
 def test_progress_is_printed_as_it_is_on_one_line(name):
     file = io.StringIO()
-    progress_on(user_console(file))("lower", f"into {name}")
+    with ConsoleProgress(user_console(file)) as progress:
+        progress.stage("lower", f"into {name}")
     assert file.getvalue() == f"    lower  into {name}\n"
 
 
@@ -53,3 +54,18 @@ def test_a_reader_that_left_is_not_rich_s_to_end_the_process():
 
     with pytest.raises(BrokenPipeError):
         user_console(Gone()).print("x")
+
+
+def test_bytes_are_shown_on_a_terminal_and_nowhere_else():
+    for is_terminal in (False, True):
+        file = io.StringIO()
+        console = user_console(file)
+        console._force_terminal = is_terminal
+        with ConsoleProgress(console) as progress:
+            progress.stage("seal", "digests")
+            progress.advance("seal", 1_500_000, 4_000_000)
+            progress._bars.refresh()
+            progress.stage("seal", "done")
+        shown = file.getvalue()
+        assert ("1.5/4.0 MB" in shown) == is_terminal
+        assert is_terminal or shown == "     seal  digests\n     seal  done\n"

@@ -113,8 +113,3 @@ def test_a_prompt_file_that_can_t_be_read(content, tmp_path, capsys):
 def test_a_prompt_that_is_no_utf_8(capsys):
     assert main(["generate", "b", "--prompt", "a\udcff"]) == 2
     assert "byte 0xff" in capsys.readouterr().err
-
-
-def test_chat_without_a_template(capsys):
-    assert main(["generate", "b", "--prompt", "x", "--chat"]) == 2
-    assert "Leave --chat out." in capsys.readouterr().err
