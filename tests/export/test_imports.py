@@ -26,10 +26,12 @@ ALLOWED = {
     "export.graphs": ["export.checkpoint", "export.errors", "export.modules", "export.plan", "export.processes"],
     "export.resources": ["runtime_spec.cache"],
     "export.weights": [
-        "export.alignment", "export.checkpoint", "export.choices", "export.errors", "export.graphs", "runtime_spec.bundle",
+        "export.alignment", "export.checkpoint", "export.choices", "export.errors", "export.graphs",
+        "runtime_spec.bundle",
     ],
     "export.bundle": [
-        "export.alignment", "export.errors", "export.files", "export.graphs", "export.plan", "export.weights", "runtime_spec.bundle",
+        "export.alignment", "export.errors", "export.files", "export.graphs", "export.plan", "export.weights",
+        "runtime_spec.bundle",
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
@@ -52,8 +54,8 @@ ALLOWED = {
     ],
     "export.cli": [
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
-        "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources", "export.work",
-        "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.litert",
+        "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources",
+        "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.litert",
         "runtime_spec.reference",
     ],
     "export.demo": ["runtime_spec.litert", "runtime_spec.reference"],

@@ -56,7 +56,8 @@ def test_a_reader_that_left_is_not_rich_s_to_end_the_process():
         user_console(Gone()).print("x")
 
 
-def test_bytes_are_shown_on_a_terminal_and_nowhere_else():
+def test_bytes_are_shown_on_a_terminal_and_nowhere_else(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     for is_terminal in (False, True):
         file = io.StringIO()
         console = user_console(file)
