@@ -61,7 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
         return show_error(error, "--json" in arguments)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and streams.reader_is_gone():
-            streams.drop_output()
             return 0
         return show_error(_unwritable(error), "--json" in arguments)
     finally:

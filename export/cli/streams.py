@@ -34,12 +34,6 @@ def reader_is_gone() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def drop_output() -> None:
-    """What is still to be written goes nowhere."""
-    _drop(sys.stdout)
-    _drop(sys.stderr)
-
-
 def drop_what_is_full() -> str | None:
     """Drops stdout if it can't be written, and names it then: Python's own flush at the end would fail aloud."""
     try:

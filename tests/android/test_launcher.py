@@ -4,6 +4,7 @@ same exit codes for the same mistakes."""
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -12,7 +13,7 @@ from export.choices.prompts import Prompts
 from export.cli.main import main
 from runtime_spec.bundle.digests import seal
 from runtime_spec.bundle.reader import Bundle
-from tests.android.launcher import run, run_json
+from tests.android.launcher import SLIPSTREAM, run, run_json
 from tests.bundles import write_bundle
 
 TIMES = ("prefill_seconds", "decode_seconds", "tokens_per_second")
@@ -138,12 +139,44 @@ def test_a_library_that_is_missing_or_of_another_version(int8):
 
 def test_options_that_do_not_fit(int8):
     fails(2, "off or a number", command=["generate", int8, "--prompt", "x", "--draft-tokens", "99"])
-    fails(2, "at least 1", command=["bench", int8, "--threads", "0"])
+    for threads in ("0", "65", "100000"):
+        fails(2, "1 to 64", command=["bench", int8, "--threads", threads])
     fails(2, "--prompt-file", command=["generate", int8, "--prompt-file", "/nowhere"])
     fails(2, "nothing to decode", command=["generate", int8, "--prompt", "x", "--max-new-tokens", "0"])
     for command in (["generate", int8], ["frobnicate"], ["generate", int8, "--prompt", "x", "--prompt-file", "y"]):
         assert run(*command).returncode == 2
     assert run("digest", arch="sparc").returncode == 2
+
+
+def test_classes_older_than_a_source_are_built_again(tmp_path):
+    """Maven and Java are stubs here: what counts is whether they are called."""
+    app, tools = tmp_path / "android_app", tmp_path / "tools"
+    for folder in ("decode/src/main", "litert/src/main", "cli/src/main", "cli/target/lib", "bin"):
+        (app / folder).mkdir(parents=True)
+    for name in ("pom.xml", "decode/pom.xml", "litert/pom.xml", "cli/pom.xml", "decode/src/main/A.kt"):
+        (app / name).write_text("")
+        os.utime(app / name, (1000, 1000))
+    shutil.copy(SLIPSTREAM, app / "bin")
+    tools.mkdir()
+    for name, line in (("mvn", f'echo "$@" >>{tmp_path}/calls'), ("java", "exit 0")):
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
+    (app / "cli/target/cli-1.jar").write_text("")
+    os.utime(app / "cli/target/cli-1.jar", (2000, 2000))
+
+    def builds() -> int:
+        environment = {"PATH": f"{tools}:{os.environ['PATH']}", "JAVA_HOME": "", "SLIPSTREAM_LITERT": "none"}
+        subprocess.run([app / "bin/slipstream", "digest"], check=True, env=environment)
+        return len((tmp_path / "calls").read_text().splitlines()) if (tmp_path / "calls").exists() else 0
+
+    assert builds() == 0
+    os.utime(app / "decode/src/main/A.kt", (3000, 3000))
+    assert builds() == 1
+    assert builds() == 1  # Maven left the jar alone: its bytes are the same
+    (app / "litert/src/main/B.kt").write_text("")
+    later = os.stat(app / "cli/target/built").st_mtime + 10
+    os.utime(app / "litert/src/main/B.kt", (later, later))
+    assert builds() == 2
 
 
 def test_weights_that_were_packed_for_another_file_are_packed_again(int8, tmp_path):

@@ -38,7 +38,8 @@ def test_nothing_is_left_open(int8_out, tmp_path):
     assert done.stdout == "0 mappings, 0 descriptors\n", done.stdout + done.stderr
 
 
-def test_a_section_that_is_no_graph_is_an_error_of_litert(int8_out, tmp_path):
+def test_a_section_that_is_no_graph_is_an_error_of_the_bundle(int8_out, tmp_path):
     bad = without_a_drafter_graph(int8_out / "model.litertlm", tmp_path / "bad.litertlm")
     done = run("generate", bad, "--prompt", "x")
-    assert done.returncode == 10 and "LiteRtCreateModelFromBuffer failed" in done.stderr
+    assert done.returncode == 8 and "section drafter" in done.stderr
+    assert "LiteRtCreateModelFromBuffer failed" in done.stderr

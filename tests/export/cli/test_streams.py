@@ -50,3 +50,17 @@ def test_letters_that_the_terminal_lacks_are_escaped(encoding):
     assert (
         b"/nowhere/\\udcff/" in done.stderr and ("\u65e5" if encoding == "utf-8" else "\\u65e5").encode() in done.stderr
     )
+
+
+def test_letters_on_stdout_too():
+    done = run("slipstream --help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"") and b"--device NAME \\u2026" in done.stdout
+
+
+def test_an_error_after_output_that_nobody_reads():
+    """The verb has printed, fails, and what it printed can't be written: the failure's code stays."""
+    code = "import export.cli.devices as d; from export.cli.main import *; from export.errors import UsageError as E"
+    body = "def run(o): print('x'); raise E('t', expected='', found='', where='', action='')"
+    script = f"import sys; {code}\n{body}\nd.run = run\nsys.exit(main(['devices']))"
+    done = run(f'"{sys.executable}" -c "{script}" > /dev/full')
+    assert done.returncode == 2 and b"Exception ignored" not in done.stderr

@@ -47,7 +47,7 @@ internal fun checkGraph(
     val (wanted, actual) = declared[name] to found[name]
     val where = "$path, section $section, signature ${name.take(SHOWN)}"
     if (wanted == null || actual == null) {
-        throw contractError(if (wanted == null) "no such signature" else "this signature", "the contrary", where)
+        throw contractError("signatures ${declared.keys}".take(LONGEST), "${found.keys}".take(LONGEST), where)
     }
     val (expected, other) = tensors(wanted) to tensors(actual)
     val tensor = (expected.keys + other.keys).first { expected[it] != other[it] }
