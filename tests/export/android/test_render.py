@@ -1,6 +1,7 @@
 """The Android project: constants that survive, the same bytes twice, and a user's changes that stay."""
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -211,13 +212,14 @@ def test_the_note_lies_in_the_project_and_the_work_folder_is_not_needed(out):
     "end", [KeyboardInterrupt, OSError(28, "No space left on device")], ids=["killed", "disk full"]
 )
 def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, tmp_path, monkeypatch, end):
-    """Cut off after the n-th file of another template and another bundle, then once more, then left to run."""
-    newer = tmp_path / "template"
-    shutil.copytree(TEMPLATE, newer)
-    for path in filter(Path.is_file, newer.rglob("*")):
-        path.write_bytes(path.read_bytes() + b"\n")
-    first, project = (out / "model.litertlm").read_bytes(), out / "android"
-    rename, left = os.replace, [0]
+    """Cut off after the n-th file of a newer template and another bundle; so is the next, of a template newer still;
+    then another is left to run."""
+    templates = [TEMPLATE, *(tmp_path / name for name in ("newer", "newer still", "newest"))]
+    for before, newer in itertools.pairwise(templates):
+        shutil.copytree(before, newer)
+        for path in filter(Path.is_file, newer.rglob("*")):
+            path.write_bytes(path.read_bytes() + b"\n")
+    project, rename, left = out / "android", os.replace, [0]
 
     def replace(source, target):
         left[0] -= 1
@@ -225,22 +227,26 @@ def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, 
             raise end
         rename(source, target)
 
+    def use(template, context):
+        monkeypatch.setattr("export.android.render.TEMPLATE", template)
+        write_bundle(out / "model.litertlm", context_length=context)
+
     def cut_off_after(files):
         with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, OutputError)):
             left[0] = files
             patch.setattr("export.files.os.replace", replace)
             rendered(out)
 
-    for files in (0, 1, 7, 14):
-        monkeypatch.setattr("export.android.render.TEMPLATE", TEMPLATE)
-        (out / "model.litertlm").write_bytes(first)
+    for files in (0, 1, 9):
+        use(TEMPLATE, 64)
         assert rendered(out).kept == ()
         changed = project / "app/proguard.pro"
         changed.write_text("# mine")
-        monkeypatch.setattr("export.android.render.TEMPLATE", newer)
-        altered(out, context_length=128)
+        use(templates[1], 65)
         cut_off_after(files)
+        use(templates[2], 66)
         cut_off_after(1)
+        use(templates[3], 67)
         assert rendered(out).kept == ("app/proguard.pro",) and changed.read_text() == "# mine"
         changed.unlink()
         assert rendered(out).kept == ()
