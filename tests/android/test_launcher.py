@@ -155,8 +155,9 @@ def test_classes_older_than_a_source_are_built_again(tmp_path):
         (app / folder).mkdir(parents=True)
     for name in ("pom.xml", "decode/pom.xml", "litert/pom.xml", "cli/pom.xml", "decode/src/main/A.kt"):
         (app / name).write_text("")
-        os.utime(app / name, (1000, 1000))
     shutil.copy(SLIPSTREAM, app / "bin")
+    for path in app.rglob("*"):
+        os.utime(path, (1000, 1000))
     tools.mkdir()
     for name, line in (("mvn", f'echo "$@" >>{tmp_path}/calls'), ("java", "exit 0")):
         (tools / name).write_text(f"#!/bin/sh\n{line}\n")
