@@ -1,4 +1,4 @@
-"""Functions that child processes run in tests, and a parent to interrupt: `python -m tests.export.held_calls FOLDER`."""
+"""Functions for child processes of tests, and a parent to interrupt: `python -m tests.export.held_calls FOLDER`."""
 
 import os
 import signal
