@@ -1,5 +1,6 @@
-"""The demo pair exported once per recipe, as a user would, for every test that needs it."""
+"""The demo pair exported once per recipe, as a user would, for every test that needs it, in whichever process it runs."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -8,34 +9,57 @@ import pytest
 from export.cli.main import main
 
 REQUIRED = "the export of the demo pair"
+ROOT = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of one file run in one process, for the sake of what they share; those of the Kotlin side all in one, since
+    they share what Maven builds."""
+    for item in items:
+        path = item.path.relative_to(ROOT)
+        group = "android" if path.parts[0] == "android" else str(path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
-def float_out(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("demo") / "float"
-    assert main(["--device", "pixel", "--recipe", "float", "--out", str(out)]) == 0, REQUIRED
-    return out
+def demo(tmp_path_factory):
+    """Recipe → folder of the demo pair's export. Processes of one run share them: the first to ask makes one."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if base.name.startswith("popen-") else base) / "demo"
+    shared.mkdir(exist_ok=True)
 
+    def of(recipe: str) -> Path:
+        out, is_whole = shared / recipe, shared / f"{recipe}.whole"
+        with (shared / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_whole.exists():
+                made = [path for path in shared.glob("*/work/graphs") if path != out / "work/graphs"]
+                if made:
+                    # Graphs depend on the model's shape alone.
+                    shutil.copytree(made[0], out / "work" / "graphs", dirs_exist_ok=True)
+                assert main(["--device", "pixel", "--recipe", recipe, "--out", str(out)]) == 0, REQUIRED
+                is_whole.touch()
+        return out
 
-def _export(recipe: str, float_out: Path) -> Path:
-    """Graphs do not depend on the recipe: they are lowered once."""
-    out = float_out.parent / recipe
-    shutil.copytree(float_out / "work" / "graphs", out / "work" / "graphs")
-    assert main(["--device", "pixel", "--recipe", recipe, "--out", str(out)]) == 0, REQUIRED
-    return out
+    return of
 
 
 @pytest.fixture(scope="session")
-def demo_graphs(float_out) -> Path:
+def float_out(demo) -> Path:
+    return demo("float")
+
+
+@pytest.fixture(scope="session")
+def int8_out(demo) -> Path:
+    return demo("int8")
+
+
+@pytest.fixture(scope="session")
+def int4_out(demo) -> Path:
+    return demo("int4")
+
+
+@pytest.fixture(scope="session")
+def demo_graphs(int8_out) -> Path:
     """The demo pair's lowered graphs, which no recipe, context or prompt changes."""
-    return float_out / "work" / "graphs"
-
-
-@pytest.fixture(scope="session")
-def int8_out(float_out) -> Path:
-    return _export("int8", float_out)
-
-
-@pytest.fixture(scope="session")
-def int4_out(float_out) -> Path:
-    return _export("int4", float_out)
+    return int8_out / "work" / "graphs"

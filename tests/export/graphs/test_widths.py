@@ -1,6 +1,5 @@
 """One lowering of each shape, brought to every context: whatever the numbers, the graph is sound."""
 
-import pickle
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -89,8 +88,27 @@ def lowered(tmp_path_factory):
     every = {(name, kind, *parts(name, kind, context)) for name in SHAPES for kind in KINDS for context in CONTEXTS}
     wanted = {one.key(): each for each in sorted(every) if (one := job(*each))}
     found = lower_all([job(*each) for each in wanted.values()], tmp_path_factory.mktemp("widths") / "graphs")
-    packed = {wanted[path.stem]: pickle.dumps(load(path)) for _, path, _ in found}
-    return lambda name, kind, capacity: pickle.loads(packed[name, kind, *parts(name, kind, capacity)])
+    models = {wanted[path.stem]: load(path) for _, path, _ in found}
+    states = {each: state(model) for each, model in models.items()}
+
+    def fresh(name, kind, capacity):
+        each = name, kind, *parts(name, kind, capacity)
+        for owner, field, value in states[each]:
+            setattr(owner, field, value)
+        return models[each]
+
+    return fresh
+
+
+def state(model):
+    """(object, field, value) of everything that widths and these tests set: a model is loaded once, which takes long,
+    and put back instead."""
+    found = [(buffer, "data", buffer.data) for buffer in model.buffers]
+    for graph in model.subgraphs:
+        found += [(tensor, "shape", tensor.shape) for tensor in graph.tensors]
+        options = [op.builtinOptions for op in graph.operators if operator(model, op) == "RESHAPE"]
+        found += [(one, "newShape", one.newShape) for one in options if one is not None]
+    return found
 
 
 def integers(model):
