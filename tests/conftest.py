@@ -1,4 +1,4 @@
-"""The demo pair exported once per recipe, as a user would, for every test that needs it, in whichever process it runs."""
+"""The demo pair exported once per recipe, as a user would, for every test that needs it, in any process."""
 
 import fcntl
 import shutil

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What child processes run in tests, and a parent to interrupt: `python -m tests.export.held_calls FOLDER`."""
-=======
-"""Functions for child processes of tests, and a parent to interrupt: `python -m tests.export.held_calls FOLDER`."""
->>>>>>> graphs
 
 import os
 import signal
