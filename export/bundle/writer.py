@@ -185,7 +185,7 @@ class BundleWriter:
         ranges = {**written.sections, "traces": (begin, begin + stream.length)}
         begin = round_up(begin + stream.length, ALIGNMENT)
         self._truncate(descriptor, begin)
-        digests, stray = scan(descriptor, begin, ranges, ((0, ALIGNMENT),))
+        digests, stray = scan(descriptor, begin, ranges, ((0, ALIGNMENT),), seen)
         if stray is not None:
             raise ValueError(f"byte {stray[0]} between two sections is not zero")
         entries = tuple(SectionEntry(name, *ranges[name], *digests[name]) for name in ranges)

@@ -123,12 +123,16 @@ class SectionDigest:
 
 
 def scan(
-    descriptor: int, size: int, ranges: Mapping[str, tuple[int, int]], covered: tuple[tuple[int, int], ...] = ()
+    descriptor: int,
+    size: int,
+    ranges: Mapping[str, tuple[int, int]],
+    covered: tuple[tuple[int, int], ...] = (),
+    seen: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, tuple[str, Blocks]], tuple[int, int] | None]:
     """One pass over the file with a reused buffer (read, not mapped: mapped pages count as resident).
 
     Returns per range its SHA-256 and blocks, and (offset, value) of the first byte that is not zero outside all
-    ranges and `covered`, or None. BundleError when the file ends before `size`.
+    ranges and `covered`, or None. `seen(done, size)` is told of bytes as they are read. BundleError when the file ends before `size`.
     """
     digests = {name: SectionDigest(begin, end) for name, (begin, end) in ranges.items()}
     gaps = _gaps(size, (*ranges.values(), *covered))
@@ -144,6 +148,8 @@ def scan(
             stray = stray or _first_nonzero(data, offset, gaps)
             for job in jobs:
                 job.result()
+            if seen is not None:
+                seen(offset + len(data), size)
     return {name: digest.result() for name, digest in digests.items()}, stray
 
 
