@@ -132,7 +132,8 @@ def scan(
     """One pass over the file with a reused buffer (read, not mapped: mapped pages count as resident).
 
     Returns per range its SHA-256 and blocks, and (offset, value) of the first byte that is not zero outside all
-    ranges and `covered`, or None. `seen(done, size)` is told of bytes as they are read. BundleError when the file ends before `size`.
+    ranges and `covered`, or None. `seen(done, size)` is told of bytes as they are read. BundleError when the file ends
+    before `size`.
     """
     digests = {name: SectionDigest(begin, end) for name, (begin, end) in ranges.items()}
     gaps = _gaps(size, (*ranges.values(), *covered))
