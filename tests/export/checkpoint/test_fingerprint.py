@@ -32,6 +32,15 @@ def test_fingerprint_follows_the_index(pairs, tmp_path):
     assert Checkpoint.open(folder).fingerprint() != first
 
 
+def spoil(path, at):
+    """Changes one byte, white space into other white space."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(b"\t" if byte == b" " else bytes([byte[0] ^ 1]))
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_fingerprint_follows_the_tensors(target, monkeypatch, whole):
     """Every byte of a small checkpoint; of a large one those that were written since, whichever they are."""
@@ -40,11 +49,8 @@ def test_fingerprint_follows_the_tensors(target, monkeypatch, whole):
         monkeypatch.setattr(checkpoint, "SAMPLE_BYTES", 1 << 10)
     first, path = Checkpoint.open(target).fingerprint(), target / "model.safetensors"
     before = path.stat()
-    with open(path, "r+b") as file:
-        file.seek(-1, os.SEEK_END)
-        last = file.read(1)[0]
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last ^ 1]))
+    step = before.st_size // checkpoint.SAMPLES
+    spoil(path, 100 * step + step // 2)  # between two samples
     if whole:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     else:
@@ -59,11 +65,7 @@ def test_fingerprint_of_a_large_checkpoint_follows_header_and_samples(target, mo
     before, header = path.stat(), int.from_bytes(path.read_bytes()[:8], "little")
     step = before.st_size // checkpoint.SAMPLES
     for at in (7 + header, step * (checkpoint.SAMPLES - 1)):  # of the header's filling, and where a sample begins
-        with open(path, "r+b") as file:
-            file.seek(at)
-            byte = file.read(1)
-            file.seek(at)
-            file.write(b"\t" if byte == b" " else bytes([byte[0] ^ 1]))
+        spoil(path, at)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         seen.add(Checkpoint.open(target).fingerprint())
     assert len(seen) == 3
