@@ -24,7 +24,7 @@ from runtime_spec.litert import packed_weights
 from tests.sealed import opened_sections, seal_bundle, tiny_manifest, tiny_sections
 
 SECONDS, WAITED = 20, 300
-"""What a case may take of the processor, and with all that the machine does beside it; alone 33 milliseconds."""
+"""What a case may take of the processor, and with all that the machine does beside it; alone it takes 30 ms."""
 MODELS = ("main", "embedder", "per_layer_embedder", "drafter")
 ODD = (
     None,
