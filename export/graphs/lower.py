@@ -105,12 +105,15 @@ def lower(name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], o
 
 
 def externalize(module) -> None:
-    """Every named constant becomes a `tfl.external_const`, which the writer leaves without bytes."""
+    """Every named constant becomes a `tfl.external_const`, which the writer leaves without bytes.
+
+    Each name has an index of its own, as the dialect asks of different buffers.
+    """
     root = module.operation if isinstance(module, ir.Module) else module
     index_type = ir.IntegerType.get_signless(32, root.context)
     indices: dict[str, int] = {}
     for operation, name in [*_named_constants(root)]:
-        index = buffer_index(indices, name)
+        index = indices.setdefault(name, len(indices) + 1)
         with ir.Location.name(f"{WEIGHT_PREFIX}{name}/", context=root.context):
             external = ir.Operation.create(
                 "tfl.external_const",
@@ -120,12 +123,6 @@ def externalize(module) -> None:
             )
         operation.results[0].replace_all_uses_with(external.results[0])
         operation.erase()
-
-
-def buffer_index(indices: dict[str, int], name: str) -> int:
-    """An index of its own for each name: with one index, the writer merges weights of the same shape in silence
-    (litert-converter 0.5)."""
-    return indices.setdefault(name, len(indices) + 1)
 
 
 def _named_constants(operation):

@@ -44,17 +44,18 @@ def missing() -> list[str]:
 
 
 def _exists(name: str) -> bool:
-    module, *path = name.split(".")
-    found = import_module(module)
-    for part in path:
-        module = f"{module}.{part}"
-        if not hasattr(found, part):
-            try:
-                import_module(module)
-            except ImportError:
-                return False
-        found = getattr(found, part, None)
-    return found is not None
+    head, *rest = name.split(".")
+    found = import_module(head)
+    for part in rest:
+        head = f"{head}.{part}"
+        if hasattr(found, part):
+            found = getattr(found, part)
+            continue
+        try:
+            found = import_module(head)
+        except ImportError:
+            return False
+    return True
 
 
 def to_mlir(

@@ -95,10 +95,3 @@ def test_without_our_inlining_weights_lose_their_names(tmp_path, monkeypatch):
     """Fails when litert-torch leaves parameters named: `_parameters_as` is needless then."""
     monkeypatch.setattr(upstream, "_parameters_as", lambda _: nullcontext())
     assert weights(lowered(tmp_path)) == []
-
-
-def test_with_one_index_the_writer_merges_weights_of_one_shape(tmp_path, monkeypatch):
-    """Fails when the converter keeps them apart by itself: `externalize` need not count then."""
-
-    monkeypatch.setattr(lower, "buffer_index", lambda indices, name: 1)
-    assert len(set(weights(lowered(tmp_path)))) == 1
