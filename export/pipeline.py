@@ -34,6 +34,7 @@ from export.processes import run_apart
 from export.report import PeakMemory, Report, Skipped
 from export.work import STAGES, WorkFolder, open_work, refuse_finished
 from runtime_spec.bundle.manifest import Manifest
+from runtime_spec.litert.pack import PACKED, pack_sections
 from runtime_spec.litert.runtime import MODELS, Models
 
 LOG_LIMIT = 1_000_000
@@ -300,19 +301,18 @@ class _Run:
         would be one copy of them a signature."""
         packed, sections = self.work.packed, self.writer.written.sections
         shutil.rmtree(packed, ignore_errors=True)
-        packed.mkdir()
+        with output_errors(packed):
+            packed.mkdir()
+        expected = sum(end - begin for name, (begin, end) in sections.items() if name in PACKED)
+        with (
+            self.clock.stage("pack", "weights laid out for this processor"),
+            self._watched("pack", lambda: sum(map(_size, packed.iterdir())), expected),
+        ):
+            pack_sections(self.writer.partial, sections, packed)
         with self.writer.partial.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
             view = memoryview(mapped)
             parts = {name: view[slice(*sections[name])] for name in MODELS if name in sections}
-            expected = sum(len(parts[name]) for name in ("main", "drafter") if name in parts)
-            # Packed, then opened again: the one that packs keeps a buffer of the largest weight.
-            with (
-                self.clock.stage("pack", "weights laid out for this processor"),
-                self._watched("pack", lambda: sum(map(_size, packed.iterdir())), expected),
-                _forgetting(mapped),
-            ):
-                Models(parts, threads=1, weight_cache=packed).close()
             models = Models(parts, threads=1, weight_cache=packed)
             try:
                 yield models
@@ -361,11 +361,6 @@ def _one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _forgetting(mapped: mmap.mmap):
-    """Gives mapped pages back while weights are packed from them: each is needed once, and counts as resident."""
-    return _repeating(lambda: mapped.madvise(mmap.MADV_DONTNEED), every=0.05)
 
 
 @contextmanager
