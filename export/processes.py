@@ -20,6 +20,9 @@ from export.errors import RuntimeLibraryError
 PR_SET_PDEATHSIG = 1
 LOG_LINES = 20
 """Of a log, told in an error."""
+SECONDS_TO_LEAVE = 1
+QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""Semaphores that a killed process leaves are removed by Python's tracker: no need to tell the user."""
 KILLED_ACTION = "Most often memory ran out: close other programs, then run the same command again."
 
 
@@ -71,6 +74,8 @@ def run_each(calls: Sequence[Call], processes: int, environment: dict[str, str] 
                 index, result = worker.index, worker.take()
                 if left:
                     worker.give(*left.pop(0))
+                else:
+                    worker.dismiss()
                 yield index, result
     finally:
         for worker in workers:
@@ -141,8 +146,14 @@ class _Worker:
         value.call = self.call
         raise value
 
+    def dismiss(self) -> None:
+        """Hangs up, at which the process ends in its own time."""
+        self.connection.close()
+
     def end(self) -> None:
-        """Kills: results are in, or nobody waits for them any more."""
+        """Waits for a process that was dismissed; kills it if it is slow, and one at work at once."""
+        if self.connection.closed:
+            self.process.join(SECONDS_TO_LEAVE)
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -164,6 +175,8 @@ class _Worker:
 def _inherited(environment: dict[str, str]) -> Iterator[None]:
     """What a process started in here inherits: `environment` beside the rest, and SIGINT blocked, since a terminal
     sends Ctrl-C to all of its processes. For this one it only waits until the end."""
+    warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), QUIET_TRACKER)))
+    environment = environment | {"PYTHONWARNINGS": warnings}
     before = {name: os.environ.get(name) for name in environment}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(environment)

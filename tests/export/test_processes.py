@@ -102,8 +102,9 @@ def test_a_signal_to_the_parent_alone_ends_all(sent, status, cleaned, tmp_path):
     process, children = started(tmp_path)
     begin = time.monotonic()
     process.send_signal(sent)
-    process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=30)
     assert time.monotonic() - begin < SECONDS_TO_ANSWER
+    assert "resource_tracker" not in errors
     assert process.returncode == status and (tmp_path / "cleaned").exists() == cleaned
     assert_all_end(children, tmp_path)
 
