@@ -38,7 +38,9 @@ internal class CompiledModel(
         closing.defer { LiteRtApi.LiteRtDestroyOptions(options) }
         val status = LiteRtApi.LiteRtSetOptionsHardwareAccelerators(options, CPU)
         library.check("LiteRtSetOptionsHardwareAccelerators", status)
-        val cache = weightCache?.let { "weight_cache_file_path = ${tomlString(it.path)}\n" }.orEmpty()
+        // LiteRT 2.3.0's reader of TOML knows no escapes: a name stands as it is, and one of several lines can't.
+        val name = weightCache?.path?.takeIf { path -> path.none(Char::isISOControl) }
+        val cache = name?.let { "weight_cache_file_path = \"$it\"\n" }.orEmpty()
         library.addOptions(options, "xnnpack", "num_threads = $threads\n$cache")
         val model = graph.open(library, environment)
         closing.defer { LiteRtApi.LiteRtDestroyModel(model) }

@@ -202,7 +202,7 @@ private data class Size(
         private fun saturated(
             left: Long,
             right: Long,
-        ) = if (Math.multiplyHigh(left, right) != 0L || left * right < 0) Long.MAX_VALUE else left * right
+        ) = if (right != 0L && left > Long.MAX_VALUE / right) Long.MAX_VALUE else left * right
     }
 }
 

@@ -83,6 +83,7 @@ public class PackedWeights(
         if (!fresh.mkdirs()) return giveUp(key, "$fresh can't be made")
         val problem = packer.pack(bundle.path, fresh)
         if (problem != null) return giveUp(key, problem)
+        if (!File(fresh, "$MAIN${Entry.SUFFIX}").isFile) return giveUp(key, "LiteRT wrote no file under this name")
         Entry.write(fresh, identity)
         val place = File(folder, key)
         if (!fresh.renameTo(place)) return giveUp(key, "$place can't be made")
