@@ -19,7 +19,7 @@ import numpy as np
 
 from export.android.render import render
 from export.bundle.writer import BundleWriter, WrittenModels
-from export.errors import OutputError
+from export.errors import BundleError, OutputError
 from export.evidence.against_float import Acceptance, FloatCheck, checked_tokens, compare_with_float, recipe_failed
 from export.evidence.encoder import Encoder
 from export.evidence.golden_traces import golden_traces, write_traces
@@ -162,7 +162,7 @@ class _Run:
                 self.writer.reopen(WrittenModels.from_json(stored["written"]))
                 self.progress.stage("quantize", "the models of an earlier run")
                 return Manifest.from_json(stored["manifest"].encode())
-            except OutputError:
+            except (OutputError, BundleError):
                 if self.options.start is not None:
                     raise
         self.work.forget("models")
