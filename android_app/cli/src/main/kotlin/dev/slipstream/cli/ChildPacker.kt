@@ -22,8 +22,11 @@ internal class ChildPacker : Packer {
             } catch (error: IOException) {
                 return "no process to pack them in: ${error.message}"
             }
-        val code = process.waitFor()
-        return if (code == 0) null else "packing them ended with code $code; the disk may be full"
+        return when (val code = process.waitFor()) {
+            0 -> null
+            BAD_BUNDLE -> ""
+            else -> "packing them ended with code $code; the disk may be full"
+        }
     }
 
     private fun command(): List<String> {

@@ -7,6 +7,9 @@ import java.io.File
 import java.util.concurrent.Callable
 import kotlin.concurrent.thread
 
+/** The exit code of a packing child whose bundle can't be opened: its parent will find out itself. */
+internal const val BAD_BUNDLE = 8
+
 /** What [ChildPacker] runs. Nobody else has a use for it: the folder is an entry that its parent is making. */
 @Command(name = "pack", hidden = true)
 internal class PackCommand : Callable<Int> {
@@ -22,6 +25,10 @@ internal class PackCommand : Callable<Int> {
             generateSequence { System.`in`.read().takeIf { it >= 0 } }.forEach { _ -> }
             Runtime.getRuntime().halt(1)
         }
-        return if (PackerHere().pack(bundle, folder) == null) 0 else 1
+        return when (PackerHere().pack(bundle, folder)) {
+            null -> 0
+            "" -> BAD_BUNDLE
+            else -> 1
+        }
     }
 }

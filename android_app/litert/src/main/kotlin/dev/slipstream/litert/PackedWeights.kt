@@ -147,7 +147,7 @@ public class PackedWeights(
         reason: String,
     ): Entry? {
         File(folder, "$key$UNFINISHED").deleteRecursively()
-        warn("packed weights are not kept: $reason")
+        if (reason.isNotEmpty()) warn("packed weights are not kept: $reason")
         return null
     }
 

@@ -1,12 +1,13 @@
 package dev.slipstream.litert
 
 import dev.slipstream.bundle.Bundle
+import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.SlipstreamException
 import java.io.File
 
 /** Packs a bundle's weights into a folder, `SECTION.xnnpack` each. */
 public fun interface Packer {
-    /** What went wrong, in words, or null where all was packed. IOException likewise. */
+    /** What went wrong, in words, or null where all was packed; no words where opening the bundle will say it. */
     public fun pack(
         bundle: File,
         folder: File,
@@ -33,6 +34,8 @@ public class PackerHere(
                 Models(opened, threads = 1, weights, library ?: LiteRtLibrary.load()).close()
             }
             null
+        } catch (_: BundleException) {
+            ""
         } catch (error: SlipstreamException) {
             error.title
         }
