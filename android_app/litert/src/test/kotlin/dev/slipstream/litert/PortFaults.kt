@@ -183,7 +183,7 @@ private fun isRefused(call: () -> Unit): Boolean =
         false
     } catch (error: UsageException) {
         error.found.isNotEmpty()
-    } catch (_: IndexOutOfBoundsException) {
+    } catch (_: RuntimeException) {
         false
     }
 
