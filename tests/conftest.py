@@ -12,6 +12,7 @@ REQUIRED = "the export of the demo pair"
 ROOT = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Tests of one file run in one process, for the sake of what they share; those of the Kotlin side all in one, since
     they share what Maven builds."""
