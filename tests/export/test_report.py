@@ -32,6 +32,7 @@ def report(**changes):
         "check": FloatCheck(0.99, 0.0, 0.001, 334, {"plain": Acceptance(0.65, 0.66, 504, 0.0163)}),
         "android": Rendered(Path("out/android"), 241, True, ("build.gradle.kts",)),
         "prompts": "prompts.toml",
+        "fingerprints": {"target": "demo/target 1", "drafter": "none"},
     }
     return Report(**(values | changes))
 
@@ -74,6 +75,7 @@ def test_the_keys_of_the_file():
         },
         "android": {"files": 241, "has_asset": True, "kept": ["build.gradle.kts"]},
         "prompts": "prompts.toml",
+        "fingerprints": {"target": "demo/target 1", "drafter": "none"},
         "accepted_loss": [],
     }
 
