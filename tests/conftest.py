@@ -12,14 +12,11 @@ REQUIRED = "the export of the demo pair"
 ROOT = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """Tests of one file run in one process, for the sake of what they share; those of the Kotlin side all in one, since
     they share what Maven builds."""
-    for item in items:
-        path = item.path.relative_to(ROOT)
-        group = "android" if path.parts[0] == "android" else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    path = item.path.relative_to(ROOT)
+    item.add_marker(pytest.mark.xdist_group("android" if path.parts[0] == "android" else str(path)))
 
 
 @pytest.fixture(scope="session")

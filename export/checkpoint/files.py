@@ -15,7 +15,7 @@ from typing import BinaryIO
 from export.errors import CheckpointError
 
 MIB = 1 << 20
-MAX_JSON, MAX_INDEX, MAX_TOKENIZER = 16 * MIB, 64 * MIB, 256 * MIB
+MAX_JSON, MAX_INDEX, MAX_TOKENIZER = 16 * MIB, 64 * MIB, 64 * MIB
 """Bytes of config.json and its like, of the tensor index, and of tokenizer.json (the bundle's own limit)."""
 MAX_VALUES, MAX_TOKENIZER_VALUES = 2_000_000, 8_000_000
 """Commas of a JSON file: each value may take a hundred bytes once it is parsed. Gemma's tokenizer has 1.5 million."""

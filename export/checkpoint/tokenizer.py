@@ -21,6 +21,7 @@ from export.checkpoint.files import (
     read_json,
 )
 from export.errors import CheckpointError
+from runtime_spec.bundle.limits import tokenizer_limit
 
 TIME_LIMIT = 60.0
 """Seconds to load a tokenizer and encode a probe: Gemma's takes two."""
@@ -54,7 +55,11 @@ class TokenizerFiles:
         last = _last_id(path, values)
         if not 0 <= last < vocab_size:
             raise _error("Tokenizer does not fit the model", f"ids below vocab_size {vocab_size}", f"id {last}", path)
-        _prove(path, values, _exported(raw, values), vocab_size)
+        exported, limit = _exported(raw, values), tokenizer_limit(vocab_size)
+        if len(exported) > limit:
+            expected = f"at most {limit} bytes for {vocab_size} tokens, as a bundle may hold"
+            raise _error("Tokenizer is too large", expected, f"{len(exported)} bytes", path)
+        _prove(path, values, exported, vocab_size)
         generation = folder / "generation_config.json"
         sources = [read_json(generation) if is_there(generation) else {}, config, config.get("text_config")]
         sources = [source for source in sources if isinstance(source, dict)]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from runtime_spec.bundle.digests import Damage, header_damage, read_exactly, scan, seal_damage, section_damage
 from runtime_spec.bundle.header import BINARY_PREFIX, Section, bundle_error, read_header
+from runtime_spec.bundle.limits import MAX_TOKENIZER, tokenizer_limit
 from runtime_spec.bundle.manifest import ALIGNMENT, Manifest
 from runtime_spec.errors import BundleError
 
-MAX_MANIFEST, MAX_TOKENIZER = 16 * 2**20, 64 * 2**20
-TOKENIZER_BASE, TOKENIZER_PER_TOKEN = 2**20, 256  # bytes of tokenizer.json that a vocabulary may take
+MAX_MANIFEST = 16 * 2**20
 _MANIFEST_START = b'{"chat":'
 
 
@@ -64,7 +64,7 @@ class Bundle:
 
     def tokenizer_json(self) -> bytes:
         """The tokenizer.json: 8 bytes of its size, then zlib. BundleError when the stream is not exactly that."""
-        limit = min(MAX_TOKENIZER, TOKENIZER_BASE + TOKENIZER_PER_TOKEN * self.manifest.config.vocab_size)
+        limit = tokenizer_limit(self.manifest.config.vocab_size)
         return unpack_tokenizer(self.section("tokenizer").data, f"{self.path}, section tokenizer", limit)
 
     def llm_metadata(self) -> bytes:

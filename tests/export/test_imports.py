@@ -17,7 +17,7 @@ ALLOWED = {
     "export.outputs": ["export.files"],
     "export.processes": ["export.errors"],
     "export.choices": ["export.errors"],
-    "export.checkpoint": ["export.errors"],
+    "export.checkpoint": ["export.errors", "runtime_spec.bundle"],
     "export.chat": ["export.checkpoint", "export.errors", "runtime_spec.bundle"],
     "export.modules": ["export.checkpoint"],
     "export.plan": [

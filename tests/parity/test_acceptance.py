@@ -14,7 +14,7 @@ from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.cli.main import DEMO
 from export.evidence.float_ports import FloatDrafter, FloatTarget
-from export.plan import make_plan
+from export.plan import Choices, make_plan
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
@@ -50,7 +50,8 @@ def test_the_engine_counts_what_the_reference_counts(recipe, request):
 
 
 def test_the_float_bundle_drafts_and_accepts_what_torch_does(float_out):
-    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), Device.load("pixel"), Recipe.load("float"))
+    pair = str(DEMO / "target"), str(DEMO / "drafter")
+    plan = make_plan(Choices(*pair, Device.load("pixel"), Recipe.load("float")))
     target = FloatTarget(plan)
     drafter, stops = FloatDrafter(plan, target), frozenset(plan.target.tokenizer.stop)
     with Runtime(float_out / "model.litertlm") as runtime:

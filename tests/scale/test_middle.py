@@ -18,7 +18,7 @@ def test_e2b_kept_its_bounds():
 
 
 def test_a_middle_size_keeps_the_bound_per_byte(tmp_path):
-    small = export(DEMO / "target", DEMO / "drafter", tmp_path / "demo", "int8")
+    small = export(DEMO / "target", DEMO / "drafter", tmp_path / "demo", "int8", context=512)
     middle = export(*write_pair("middle", tmp_path), tmp_path / "middle", "int8")
     assert middle["peak_resident_gib"] <= 3.0
     bytes_more = middle["checkpoint_bytes"] - small["checkpoint_bytes"]

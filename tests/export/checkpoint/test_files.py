@@ -9,7 +9,7 @@ import pytest
 from export.checkpoint import files
 from export.checkpoint.files import MAX_TOKENIZER, is_there, open_file, parse_json, printable, read_file, read_json
 from export.errors import CheckpointError
-from runtime_spec.bundle import reader
+from runtime_spec.bundle import limits
 
 
 @pytest.fixture
@@ -158,4 +158,4 @@ def test_names_that_are_no_text_can_be_printed(folder):
 
 
 def test_a_tokenizer_may_have_the_bundles_size():
-    assert MAX_TOKENIZER == reader.MAX_TOKENIZER
+    assert MAX_TOKENIZER == limits.MAX_TOKENIZER

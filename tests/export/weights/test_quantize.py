@@ -17,7 +17,7 @@ from export.choices.recipe import Recipe, Storage
 from export.cli.main import DEMO
 from export.graphs.flatbuffer import operator, weight_name
 from export.graphs.jobs import jobs, lower_all
-from export.plan import make_plan
+from export.plan import Choices, make_plan
 from export.weights.plan import plan_weights
 from export.weights.quantize import SMALLEST, Quantizer
 from export.weights.stream import PlannedModel, write_group
@@ -31,7 +31,7 @@ BLOCKS = {0: qtyping.QuantGranularity.CHANNELWISE, 32: qtyping.QuantGranularity.
 def models(tmp_path_factory):
     """The demo pair's models by section, planned in float; the main graph with one signature of each kind."""
     device = replace(Device.load("pixel"), prefill_lengths=(32,), verify_widths=())
-    plan = make_plan(str(DEMO / "target"), str(DEMO / "drafter"), device, Recipe.load("float"))
+    plan = make_plan(Choices(str(DEMO / "target"), str(DEMO / "drafter"), device, Recipe.load("float")))
     graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"))}
     return lambda: planned_models(plan, graphs)
 

@@ -32,17 +32,21 @@ internal class VerifyCommand : Callable<Int> {
 
     private fun verify(runtime: BundleRuntime) {
         val rounds = LinkedHashMap<String, Int>()
-        var forks = 0
+        var targetForks = 0
+        var draftForks = 0
         for ((name, traces) in goldenTraces(runtime.bundle)) {
             for (trace in traces) {
                 val report = replay(trace, runtime.target, runtime.drafter)
                 rounds[name] = rounds.getOrDefault(name, 0) + report.rounds
-                forks += report.targetForks + report.draftForks
+                targetForks += report.targetForks
+                draftForks += report.draftForks
             }
         }
+        val forks = targetForks + draftForks
         val sections = runtime.manifest.sections.size
         if (options.json) {
-            println(json(mapOf("verified" to true, "sections" to sections, "rounds" to rounds, "forks" to forks)))
+            val counts = mapOf("forks" to forks, "target_forks" to targetForks, "draft_forks" to draftForks)
+            println(json(mapOf("verified" to true, "sections" to sections, "rounds" to rounds) + counts))
         } else {
             println("$sections sections and their digests agree")
             for ((name, count) in rounds) println("trace $name: $count rounds replayed")

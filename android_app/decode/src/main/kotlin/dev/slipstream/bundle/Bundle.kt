@@ -56,7 +56,11 @@ public class Bundle private constructor(
 
     /** The `tokenizer.json`. BundleException when the section is not exactly one. */
     public fun tokenizerJson(): ByteArray =
-        unpackTokenizer(contents("tokenizer", MAX_PACKED_TOKENIZER), whereIs("tokenizer"))
+        unpackTokenizer(
+            contents("tokenizer", MAX_PACKED_TOKENIZER),
+            whereIs("tokenizer"),
+            tokenizerLimit(manifest.config.vocabSize),
+        )
 
     /** LiteRT-LM's LlmMetadata message, serialized. */
     public fun llmMetadata(): ByteArray = contents("llm_metadata", MAX_METADATA)

@@ -6,26 +6,37 @@ import dev.slipstream.json.parseStrictJson
 import java.util.zip.DataFormatException
 import java.util.zip.Inflater
 
-private const val MAX_TOKENIZER = 256L * 1024 * 1024
+private const val MAX_TOKENIZER = 64L * 1024 * 1024
+private const val TOKENIZER_BASE = 1024L * 1024
+private const val TOKENIZER_PER_TOKEN = 256L
 private const val MAX_RATIO = 1032L // of deflate
 private const val SIZE_BYTES = 8
 private const val MAX_TRACE_HEAD = 1024 // bytes; a name and a number need less, and JSON trees are large
 private const val PIECE = 16 * 1024
 
+/** Bytes that a tokenizer.json of [vocabSize] tokens may have (BUNDLE.md). */
+internal fun tokenizerLimit(vocabSize: Int): Long =
+    minOf(
+        MAX_TOKENIZER,
+        TOKENIZER_BASE + TOKENIZER_PER_TOKEN * vocabSize,
+    )
+
 /**
- * The tokenizer section's text: 8 bytes of its size, then zlib; BundleException when the stream is not exactly that.
+ * The tokenizer section's text: 8 bytes of its size, then zlib; BundleException when the stream is not exactly that, or
+ * states more than [limit] bytes.
  *
  * Unpacked twice, first into nothing: a false size, of bytes or of a bomb, costs no memory.
  */
 internal fun unpackTokenizer(
     data: ByteArray,
     where: String,
+    limit: Long = MAX_TOKENIZER,
 ): ByteArray {
     var size = 0L
     for (index in minOf(SIZE_BYTES, data.size) - 1 downTo 0) size = (size shl 8) or (data[index].toLong() and 0xff)
-    if (data.size < SIZE_BYTES || size < 0 || size > minOf(MAX_TOKENIZER, MAX_RATIO * data.size)) {
+    if (data.size < SIZE_BYTES || size < 0 || size > minOf(limit, MAX_RATIO * data.size)) {
         val found = "a size of ${java.lang.Long.toUnsignedString(size)}"
-        throw tokenizerError("a size and a zlib stream", found, where)
+        throw tokenizerError("at most $limit bytes and a zlib stream", found, where)
     }
     val inflater = Inflater()
     try {

@@ -135,7 +135,11 @@ public class PackedWeights(
 
     private fun lock(key: String): EntryLock? =
         try {
-            if (!folder.isDirectory && !folder.mkdirs()) throw IOException("$folder can't be made")
+            if (!folder.isDirectory && !folder.mkdirs() &&
+                !folder.isDirectory
+            ) {
+                throw IOException("$folder can't be made")
+            }
             EntryLock.of(File(folder, "$key$LOCK"))
         } catch (error: IOException) {
             warn("packed weights are not kept: ${error.message}")
