@@ -148,7 +148,15 @@ class MutantsTest {
             throw bundleError("", "", "", "")
         }
 
-        fun tokenizer(section: ByteArray): (Reader) -> Unit = { it.call("Unpack.unpackTokenizer", section, "test", 1L shl 26) }
+        fun tokenizer(section: ByteArray): (Reader) -> Unit =
+            {
+                it.call(
+                    "Unpack.unpackTokenizer",
+                    section,
+                    "test",
+                    1L shl 26,
+                )
+            }
 
         /** Refused only when it was so within the memory that it may take. */
         fun cheaply(
