@@ -52,9 +52,19 @@ class PeakMemory(threading.Thread):
             time.sleep(0.1)
 
 
+APART = """
+import sys
+from export import pipeline
+from export.cli.main import main
+pipeline.SMALL_PAIR = 0
+sys.exit(main(sys.argv[1:]))
+"""
+"""The export with the processes of a large pair, whatever the pair's size."""
+
+
 def export(target: Path, drafter: Path, out: Path, recipe: str, context: int = 1024) -> dict:
-    """Runs the export as a user would; returns its wall time, peak memory and report."""
-    command = [sys.executable, "-m", "export", "--device", "pixel", "--target", str(target), "--drafter", str(drafter)]
+    """Runs the export as a user would, but for `APART`; returns its wall time, peak memory and report."""
+    command = [sys.executable, "-c", APART, "--device", "pixel", "--target", str(target), "--drafter", str(drafter)]
     command += ["--recipe", recipe, "--context", str(context), "--out", str(out), "--force"]
     begin = time.monotonic()
     process = subprocess.Popen(command)
