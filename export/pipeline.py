@@ -8,22 +8,20 @@ import mmap
 import resource
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from export.android.render import render
 from export.bundle.writer import BundleWriter, WrittenModels
 from export.errors import BundleError, OutputError
-from export.evidence.against_float import Acceptance, FloatCheck, checked_tokens, compare_with_float, recipe_failed
+from export.evidence.against_float import FloatCheck, checked_tokens, compare_with_float, recipe_failed
 from export.evidence.encoder import Encoder
 from export.evidence.golden_traces import golden_traces, write_traces
-from export.evidence.speed import Speed, short_bench
+from export.evidence.speed import short_bench
 from export.files import file_sha256, output_errors
 from export.forecast import SMALL_PAIR, check_machine, forecast
 from export.graphs.jobs import jobs, lower_all
@@ -31,23 +29,13 @@ from export.origin import evidence_origin, models_origin
 from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
 from export.plan import Plan
 from export.processes import run_apart
+from export.progress import Clock, Progress
 from export.report import PeakMemory, Report, Skipped
+from export.results import Evidence, Sealed, float_check, texts
 from export.work import STAGES, WorkFolder, open_work, refuse_finished
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.litert.pack import PACKED, pack_sections
 from runtime_spec.litert.runtime import MODELS, Models
-
-LOG_LIMIT = 1_000_000
-
-
-class Progress(Protocol):
-    """Told of an export as it goes."""
-
-    def stage(self, name: str, what: str) -> None:
-        """A stage begins, or says how it went."""
-
-    def advance(self, name: str, done: int, total: int) -> None:
-        """Bytes of a stage's work, as often as they change."""
 
 
 @dataclass(frozen=True)
@@ -77,47 +65,12 @@ def is_lowered(plan: Plan, out: Path) -> bool:
     return all((folder / f"{job.key()}.tflite").exists() for job in jobs(plan))
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """What was found out about the stored models, before they are sealed."""
-
-    against_float: FloatCheck
-    traces: dict[str, bytes]
-    speed: dict[str, Speed]
-
-    def to_json(self) -> dict:
-        speed = {name: asdict(row) for name, row in self.speed.items()}
-        return {"against_float": asdict(self.against_float), "traces": _texts(self.traces), "speed": speed}
-
-    @classmethod
-    def from_json(cls, values: dict) -> "_Evidence":
-        speed = {name: Speed(**row | {"spread": tuple(row["spread"])}) for name, row in values["speed"].items()}
-        traces = {name: text.encode() for name, text in values["traces"].items()}
-        return cls(_float_check(values["against_float"]), traces, speed)
-
-
-def _float_check(values: dict) -> FloatCheck:
-    acceptance = {name: Acceptance(**row) for name, row in values["acceptance"].items()}
-    return FloatCheck(**values | {"acceptance": acceptance})
-
-
-@dataclass(frozen=True)
-class _Sealed:
-    """A bundle that is whole but not in place yet: its SHA-256, and what the report says of it."""
-
-    sha256: str
-    evidence: _Evidence
-    accepted_loss: tuple[str, ...]
-    seconds: Mapping[str, float]
-    peak: PeakMemory
-
-
 class _Run:
     """One export into a locked folder."""
 
     def __init__(self, plan: Plan, out: Path, work: WorkFolder, options: Options, progress: Progress):
         self.plan, self.out, self.work, self.options, self.progress = plan, out, work, options, progress
-        self.clock = _Clock(progress, work.log)
+        self.clock = Clock(progress, work.log)
         self.origin, self.evidence_origin = models_origin(plan), evidence_origin(plan)
         self.encoder = Encoder(plan.target.tokenizer, plan.chat and plan.chat.pieces)
         self.forecast = forecast(plan, is_lowered(plan, out))
@@ -145,14 +98,14 @@ class _Run:
     def _is_unfinished(self) -> bool:
         return self.writer.partial.exists() or self.work.has("sealed")
 
-    def _sealed_before(self) -> _Sealed | None:
+    def _sealed_before(self) -> Sealed | None:
         """What an earlier run sealed and did not put in place, if it is there byte for byte."""
         found = self.work.stored("sealed", self._sealed_origin())
         source = self.writer.partial if self.writer.partial.exists() else self.writer.path
         if found is None or not source.exists() or file_sha256(source) != found["sha256"]:
             return None
-        evidence, peak = _Evidence.from_json(found["evidence"]), PeakMemory(**found["peak"])
-        return _Sealed(found["sha256"], evidence, tuple(found["accepted_loss"]), found["seconds"], peak)
+        evidence, peak = Evidence.from_json(found["evidence"]), PeakMemory(**found["peak"])
+        return Sealed(found["sha256"], evidence, tuple(found["accepted_loss"]), found["seconds"], peak)
 
     def _models(self) -> Manifest:
         """The models in the unfinished bundle: an earlier run's, or written now, with float's own answers beside."""
@@ -196,7 +149,7 @@ class _Run:
     def _checked_tokens(self) -> list[int]:
         return checked_tokens(self.plan.target, self.plan.capacity, self.plan.prompts, self.encoder)
 
-    def _evidence(self) -> _Evidence:
+    def _evidence(self) -> Evidence:
         """Check, golden traces and speed: stored ones, or made now over the running models."""
         stages = {"against_float": self._check, "traces": self._record}
         if self.options.bench:
@@ -210,8 +163,8 @@ class _Run:
                     self.work.store(name, self.evidence_origin, found[name])
                     if name == "against_float":
                         # Before minutes are spent on what will not be sealed.
-                        self._judge(_float_check(found[name]))
-        return _Evidence.from_json({"speed": {}} | found)
+                        self._judge(float_check(found[name]))
+        return Evidence.from_json({"speed": {}} | found)
 
     def _check(self, models: Models) -> dict:
         with self.clock.stage("check", "against float"):
@@ -231,7 +184,7 @@ class _Run:
 
     def _record(self, models: Models) -> dict:
         with self.clock.stage("record", "golden traces"):
-            return _texts(golden_traces(self.plan, models, self.plan.prompts, self.encoder))
+            return texts(golden_traces(self.plan, models, self.plan.prompts, self.encoder))
 
     def _bench(self, models: Models) -> dict:
         with self.clock.stage("bench", "plain against drafted, one thread"):
@@ -248,18 +201,18 @@ class _Run:
     def _sealed_origin(self) -> dict[str, str]:
         return self.evidence_origin | {"accept_loss": str(self.options.accept_loss), "bench": str(self.options.bench)}
 
-    def _seal(self, manifest: Manifest, evidence: _Evidence, accepted_loss: tuple[str, ...]) -> _Sealed:
+    def _seal(self, manifest: Manifest, evidence: Evidence, accepted_loss: tuple[str, ...]) -> Sealed:
         with self.clock.stage("seal", "digests of every byte"):
             manifest = replace(manifest, recipe=replace(manifest.recipe, accepted_loss=accepted_loss))
             digest = self.writer.seal(evidence.traces, manifest, lambda *done: self.progress.advance("seal", *done))
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         peak = PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, children * 1024)
-        sealed = _Sealed(digest, evidence, accepted_loss, self.clock.seconds, peak)
+        sealed = Sealed(digest, evidence, accepted_loss, self.clock.seconds, peak)
         values = asdict(sealed) | {"evidence": evidence.to_json()}
         self.work.store("sealed", self._sealed_origin(), values)
         return sealed
 
-    def _finish(self, sealed: _Sealed) -> Report:
+    def _finish(self, sealed: Sealed) -> Report:
         """Everything around the bundle, then the bundle itself: each step can be done again."""
         source = self.writer.partial if self.writer.partial.exists() else self.writer.path
         clear_stale(self.out)
@@ -388,40 +341,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _texts(traces: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: text.decode() for name, text in traces.items()}
-
-
-class _Clock:
-    """Times stages, tells of them, and adds them to the log."""
-
-    def __init__(self, progress: Progress, folder: Path):
-        self.progress, self.seconds = progress, {}
-        self._path = folder / "export.log"
-        with output_errors(self._path):
-            folder.mkdir(exist_ok=True)
-            if _size(self._path) > LOG_LIMIT:
-                self._path.unlink()
-
-    @contextmanager
-    def stage(self, name: str, what: str) -> Iterator[None]:
-        self._tell(name, what)
-        begin = time.monotonic()
-        try:
-            yield
-        except BaseException as error:
-            with suppress(OutputError):
-                self._log(name, f"ended by {type(error).__name__}: {error}")
-            raise
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
-        self._tell(name, f"done in {self.seconds[name]:.1f} s")
-
-    def _tell(self, name: str, what: str) -> None:
-        self.progress.stage(name, what)
-        self._log(name, what)
-
-    def _log(self, name: str, what: str) -> None:
-        with output_errors(self._path), self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {name}: {what}\n")

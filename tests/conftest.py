@@ -31,7 +31,7 @@ def demo(tmp_path_factory):
         with (shared / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_whole.exists():
-                made = [path for path in shared.glob("*/work/graphs") if path != out / "work/graphs"]
+                made = [work / "graphs" for work in shared.glob("*/work") if work != out / "work"]
                 if made:
                     # Graphs depend on the model's shape alone.
                     shutil.copytree(made[0], out / "work" / "graphs", dirs_exist_ok=True)

@@ -45,12 +45,14 @@ ALLOWED = {
     "export.forecast": [
         "export.bundle", "export.checkpoint", "export.choices", "export.errors", "export.plan", "runtime_spec.bundle",
     ],
+    "export.progress": ["export.errors", "export.files"],
+    "export.results": ["export.evidence", "export.report"],
     "export.origin": ["export.checkpoint", "export.plan"],
     "export.work": ["export.errors", "export.files", "export.outputs"],
     "export.pipeline": [
         "export.android", "export.bundle", "export.errors", "export.evidence", "export.files", "export.forecast",
-        "export.graphs", "export.origin", "export.outputs", "export.plan", "export.processes", "export.report",
-        "export.work", "runtime_spec.bundle", "runtime_spec.litert",
+        "export.graphs", "export.origin", "export.outputs", "export.plan", "export.processes", "export.progress",
+        "export.report", "export.results", "export.work", "runtime_spec.bundle", "runtime_spec.litert",
     ],
     "export.cli": [
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
