@@ -9,14 +9,20 @@ import pytest
 from export.cli.main import main
 
 REQUIRED = "the export of the demo pair"
-ROOT = Path(__file__).parent
 
 
-def pytest_itemcollected(item):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """Tests of one file run in one process, for the sake of what they share; those of the Kotlin side all in one, since
     they share what Maven builds."""
-    path = item.path.relative_to(ROOT)
-    item.add_marker(pytest.mark.xdist_group("android" if path.parts[0] == "android" else str(path)))
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.split("::", 1)[0]
+            return "tests/android" if path.startswith("tests/android/") else path
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
