@@ -54,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        # One that passed through exec of a text (any dataclass being defined) is remembered by CPython, which then ends
+        # `python -m` by SIGINT whatever it returns; the next exec forgets it.
+        exec("")
         return _ended(_interrupted(arguments), INTERRUPTED)
     except _Terminated:
         return _ended("ended by SIGTERM", TERMINATED)

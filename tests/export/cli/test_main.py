@@ -177,3 +177,16 @@ def test_signals_end_a_verb_with_a_message(number, code, says, tmp_path):
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (code, says)
+
+
+def test_ctrl_c_while_a_text_is_executed_ends_with_130_too(tmp_path):
+    """As when it falls into an import that defines a dataclass: CPython remembers it to the end of `python -m`."""
+    (tmp_path / "interrupted.py").write_text(
+        "from export.cli import devices, main\n"
+        "devices.run = lambda _: exec('raise KeyboardInterrupt')\n"
+        "raise SystemExit(main.main(['devices']))\n"
+    )
+    command = [sys.executable, "-m", "interrupted"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
