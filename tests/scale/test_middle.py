@@ -23,10 +23,6 @@ def test_a_middle_size_keeps_the_bound_per_byte(tmp_path):
     assert middle["peak_resident_gib"] <= 3.0
     bytes_more = middle["checkpoint_bytes"] - small["checkpoint_bytes"]
     assert bytes_more > 400e6
-    # How two processes' peaks fall together depends on what else the machine does: the least of three runs counts.
-    peaks = [middle["peak_with_weights_gib"]]
-    pair = tmp_path / "target", tmp_path / "drafter"
-    peaks += [export(*pair, tmp_path / "middle", "int8")["peak_with_weights_gib"] for _ in range(2)]
-    gib_more = min(peaks) - small["peak_with_weights_gib"]
+    gib_more = middle["peak_with_weights_gib"] - small["peak_with_weights_gib"]
     assert gib_more * GIB / bytes_more <= 3 * GIB / E2B["checkpoint_bytes"]
     assert decode_with_litert_lm(tmp_path / "middle" / "model.litertlm")["characters"] > 0
