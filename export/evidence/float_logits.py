@@ -52,7 +52,7 @@ class _StreamedTarget(Target):
         super().__init__(target.config, capacity, True, empty_weight)
         self._target = target
         for name, parameter in self.named_parameters():
-            if name != "head" and not name.startswith("layers."):
+            if not name.startswith(("head.", "layers.")):
                 _load(parameter, name, target)
 
     def _layers_in_turn(self) -> Iterator[nn.Module]:

@@ -52,6 +52,14 @@ def test_a_layer_is_held_for_its_turn_only(target):
     assert len([first, second, *layers]) == target.config.num_layers
 
 
+def test_the_head_is_never_read_whole(target, monkeypatch):
+    """At E2B's size it would be 1.6 GB."""
+    read, names = target.tensors.read, []
+    monkeypatch.setattr(target.tensors, "read", lambda name: names.append(name) or read(name))
+    float_logits(target, TOKENS)
+    assert names and not [name for name in names if "embed_tokens" in name or "head" in name]
+
+
 def test_a_file_that_can_not_be_written_is_named(target, tmp_path):
     (tmp_path / "work").write_bytes(b"")
     with pytest.raises(OutputError, match="float_logits.npy"):
