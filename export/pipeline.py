@@ -169,9 +169,7 @@ class _Run:
     def _check(self, models: Models) -> dict:
         with self.clock.stage("check", "against float"):
             tokens, exact = self._checked_tokens(), self._float_logits()
-            with _one_torch_thread():
-                found = compare_with_float(self.plan, models, self.plan.prompts, self.encoder, tokens, exact)
-            return asdict(found)
+            return asdict(compare_with_float(self.plan, models, self.plan.prompts, self.encoder, tokens, exact))
 
     def _float_logits(self) -> np.ndarray:
         """float32[T, V] over the checked tokens; made now where other prompts were checked when the models were."""
@@ -277,7 +275,9 @@ class _Run:
         """Results of (function, *arguments), side by side in processes whose memory is given back whole. A small pair's
         fits here, where no process has to start first."""
         if self.plan.num_parameters <= SMALL_PAIR:
-            with _one_torch_thread():
+            from export.evidence.float_ports import one_torch_thread
+
+            with one_torch_thread():
                 return [function(*arguments) for function, *arguments in calls]
         return run_apart(*calls)
 
@@ -300,20 +300,6 @@ def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
     from export.evidence.float_logits import write_float_logits
 
     write_float_logits(plan.target, tokens, out)
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """For small models and single tokens: a second thread gains nothing there, and waits for the first by spinning,
-    which on a busy machine made a check of 8 s take 137."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 
 def _acceptance_by_class(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder) -> dict[str, Acceptance]:
     """Classes of prompts differ much, so each is counted alone."""
-    from export.evidence.float_ports import FloatDrafter, FloatTarget
+    from export.evidence.float_ports import FloatDrafter, FloatTarget, one_torch_thread
 
     classes = {"plain": [encoder.prompt(text) for text in prompts.plain]}
     if encoder.chat is not None:
@@ -168,7 +168,9 @@ def _acceptance_by_class(plan: Plan, models: Models, prompts: Prompts, encoder: 
         texts = [text for text in texts if len(text) + 2 < plan.capacity]
         if texts:
             ours = count_acceptance(models.target, models.drafter, texts, count)
-            found[name] = compare_acceptance(ours, count_acceptance(exact, float_drafter, texts, count))
+            with one_torch_thread():
+                floats = count_acceptance(exact, float_drafter, texts, count)
+            found[name] = compare_acceptance(ours, floats)
     return found
 
 

@@ -3,7 +3,8 @@
 One pass of any width, caches in torch tensors. For models that fit in memory as float32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -13,6 +14,18 @@ from export.modules.fill import empty_weight, fill
 from export.modules.layers import HIDDEN
 from export.modules.target import Target
 from export.plan import Plan
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """For small models and single tokens: a second thread gains nothing there, and waits for the first by spinning,
+    which on a busy machine made a check of 8 s take 137."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class FloatTarget:
