@@ -42,6 +42,13 @@ class FloatTarget:
             self.caches[f"kv_cache_k_{i}"] = torch.zeros(1, heads, plan.capacity, head)
             self.caches[f"kv_cache_v_{i}"] = torch.zeros(1, heads, head, plan.capacity)
 
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        """One pass takes any number."""
+        return 0
+
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        raise AssertionError("fill_count asks for no fill")
+
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, torch.Tensor]:
         chosen, hiddens = self.verify(tokens, position, len(tokens))
         return chosen[-1], hiddens[-1]

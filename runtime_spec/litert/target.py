@@ -57,24 +57,26 @@ class LiteRtTarget:
         self._chunks = sorted(prefills.items())
         self._last: tuple[Pass, int] | None = None
 
-    def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, np.ndarray]:
-        """All but the last token through the prefill graphs, the last through decode, which scores it.
-
-        Returns the token and the hidden float32[H] after the last. Raises UsageError, before anything is written, if
-        there are no tokens or they would end past the capacity."""
-        if not tokens or not 0 <= position <= self.capacity - len(tokens):
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        """All but the last token go through the graphs that score nothing. Raises UsageError if there are no tokens or
+        they would end past the capacity."""
+        if num_tokens < 1 or not 0 <= position <= self.capacity - num_tokens:
             raise misuse(
                 f"1 to {self.capacity - position} tokens",
-                f"{len(tokens)} tokens at position {position}",
+                f"{num_tokens} tokens at position {position}",
                 f"a prefill over a capacity of {self.capacity} slots",
             )
-        done, rest = 0, len(tokens) - 1
-        while done < rest:
-            chunk = self._chunk(rest - done, position + done)
-            part = tokens[done : min(done + chunk.width, rest)]
-            chunk.run(part, position + done, self._embeddings)
-            done += len(part)
-        target_tokens, hiddens = self.verify(tokens[-1:], position + rest, 1)
+        rest = num_tokens - 1
+        return min(rest, self._chunk(rest, position).width) if rest else 0
+
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        self._chunk(len(tokens), position).run(tokens, position, self._embeddings)
+
+    def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, np.ndarray]:
+        """The one token that fill_count leaves, through decode, which scores it.
+
+        Returns the token and the hidden float32[H] after it. Raises as `verify` does."""
+        target_tokens, hiddens = self.verify(tokens, position, 1)
         return target_tokens[0], hiddens[0]
 
     def _chunk(self, remaining: int, position: int) -> Pass:

@@ -63,17 +63,30 @@ class _Texts:
 
 
 def _answers(trace: Trace, texts: _Texts) -> Iterator[_Answer]:
-    text, turns, begins = 0, iter(trace.header.turns), True
+    said, text, turns, begins = [], 0, iter(trace.header.turns), True
     for round in trace.rounds:
-        before = text
+        kept, before = len(said), text
         if begins:
-            text = texts.after(text, next(turns).prompt_tokens)
+            turn = next(turns)
+            if turn.from_start:
+                # Of a turn from the start that is given up, what the cache had kept is left.
+                del said[round.position :]
+                kept, text = len(said), texts.after(0, said)
+                before = text
+            begun = turn.prompt_tokens[kept:] if turn.from_start else turn.prompt_tokens
+            said += begun
+            text = texts.after(text, begun)
         asked = text
         for i, token in enumerate(round.target_tokens):
             margin = round.margins[i] if round.margins else None
             yield _Answer(asked, round.index, i, token, margin, round.draft_tokens if i == 0 else None)
             asked = texts.after(asked, round.draft_tokens[i : i + 1])
-        text = before if round.stop_reason == "cancelled" else texts.after(text, round.emitted_tokens)
+        if round.stop_reason == "cancelled":
+            del said[kept:]
+            text = before
+        else:
+            said += round.emitted_tokens
+            text = texts.after(text, round.emitted_tokens)
         begins = round.stop_reason is not None
 
 
@@ -109,6 +122,14 @@ class _RecordedTarget:
     def __init__(self, state: Replay):
         self.state = state
         self.capacity, self.verify_widths = state.header.capacity, state.header.verify_widths
+        self.filled = 0
+
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        """One token a pass, for as many passes as the round has: how many each took makes no difference."""
+        return 1 if self.filled < self.state.expected.fills and num_tokens > 1 else 0
+
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        self.filled += 1
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, Hidden]:
         answers = self.state.expected.target_tokens
@@ -121,7 +142,7 @@ class _RecordedTarget:
         return list(answers), [None] * len(answers)
 
     def rollback(self, cache_length: int) -> None:
-        pass
+        self.filled = 0
 
 
 class _RecordedDrafter:

@@ -28,6 +28,15 @@ def check_turn(tokens: Sequence[int], max_new_tokens: int, position: int, capaci
         )
 
 
+def common_beginning(cached: Sequence[int], tokens: Sequence[int]) -> int:
+    """How many of the first tokens are in the cache already; never all of them, for the last one must be prefilled
+    again to have its hidden."""
+    count = 0
+    while count < len(cached) and count < len(tokens) - 1 and cached[count] == tokens[count]:
+        count += 1
+    return count
+
+
 def draft_count(num_draft_tokens: int, remaining: int, room: int, verify_widths: Sequence[int]) -> int:
     """How many drafts to ask for when `remaining` tokens may be emitted and `room` cache slots are free (both >= 1).
 

@@ -18,11 +18,17 @@ class Target(Protocol):
     capacity: int
     verify_widths: tuple[int, ...]
 
-    def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, Hidden]:
-        """Writes tokens at slots position.. and returns the token and the hidden after the last of them.
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        """How many of num_tokens (>= 1) still to come at slots position.. the next `fill` takes, fewer than
+        num_tokens; 0 when `prefill` takes them all. No pass, padding included, may end past capacity."""
+        ...
 
-        Cuts the tokens into chunks as it likes, but no chunk, padding included, may end past capacity.
-        """
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        """Writes tokens, as many as fill_count said, at slots position.. in one pass."""
+        ...
+
+    def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, Hidden]:
+        """Writes tokens at slots position.. and returns the token and the hidden after the last of them."""
         ...
 
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], Sequence[Hidden]]:

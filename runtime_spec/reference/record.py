@@ -14,7 +14,8 @@ def new_session(header: Header, target: Target, drafter: Drafter | None) -> Sess
 
 def play_turn(session: Session, turn: Turn) -> Iterator[Round]:
     """The rounds of one turn, cancelled when its cancel_at says so."""
-    return session.turn(turn.prompt_tokens, turn.max_new_tokens, cancel_after(turn.cancel_at))
+    cancelled = cancel_after(turn.cancel_at)
+    return session.turn(turn.prompt_tokens, turn.max_new_tokens, cancelled, from_start=turn.from_start)
 
 
 def cancel_after(cancel_at: int | None) -> Callable[[], bool]:

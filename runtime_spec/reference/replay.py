@@ -84,10 +84,19 @@ class CheckedTarget:
     def __init__(self, target: Target, replay: Replay):
         self.target, self.replay = target, replay
         self.capacity, self.verify_widths = replay.header.capacity, replay.header.verify_widths
+        self.filled = 0
+
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        return self.target.fill_count(num_tokens, position)
+
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        self._check_prefill(position)
+        self.target.fill(tokens, position)
+        self.filled += len(tokens)
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, Hidden]:
-        self.replay.check("verify_width", self.replay.expected.verify_width, 0)
-        self.replay.check("position", self.replay.expected.position, position)
+        self._check_prefill(position)
+        self.filled = 0
         token, hidden = self.target.prefill(tokens, position)
         return self.replay.check_target_tokens([token])[0], hidden
 
@@ -101,7 +110,12 @@ class CheckedTarget:
         return list(self.replay.check_target_tokens(target_tokens)), hiddens
 
     def rollback(self, cache_length: int) -> None:
+        self.filled = 0
         self.target.rollback(cache_length)
+
+    def _check_prefill(self, position: int) -> None:
+        self.replay.check("verify_width", self.replay.expected.verify_width, 0)
+        self.replay.check("position", self.replay.expected.position, position - self.filled)
 
 
 class CheckedDrafter:

@@ -12,6 +12,10 @@ def never() -> bool:
     return False
 
 
+def unwatched(done: int, total: int) -> None:
+    pass
+
+
 class Session:
     """Turns that share a target's cache. Without a drafter it decodes plainly.
 
@@ -25,15 +29,27 @@ class Session:
         self.state = State()
 
     def turn(
-        self, prompt_tokens: Sequence[int], max_new_tokens: int, cancelled: Callable[[], bool] = never
+        self,
+        prompt_tokens: Sequence[int],
+        max_new_tokens: int,
+        cancelled: Callable[[], bool] = never,
+        filled: Callable[[int, int], None] = unwatched,
+        from_start: bool = False,
     ) -> Iterator[Round]:
         """Yields the turn's rounds as they happen; only the last has a stop_reason.
+
+        `prompt_tokens` follow what was said so far; with `from_start` they are the whole context from its first token
+        on, of which only what the cache does not hold already is prefilled. `filled(done, total)` tells between the
+        passes of a prefill how many of its tokens are written.
 
         The caller may drop the iterator between rounds: that ends the turn as a cancellation would. A new turn must
         not be started while an older iterator is still used. The first round raises PromptTooLongError if the prompt
         does not fit and UsageError if there is nothing to do; the conversation is then as it was before.
         """
-        return decode(self.state, prompt_tokens, max_new_tokens, self.target, self.drafter, self.config, cancelled)
+        return decode(
+            self.state, prompt_tokens, from_start, max_new_tokens, self.target, self.drafter, self.config, cancelled,
+            filled,
+        )  # fmt: skip
 
     @property
     def room(self) -> int:

@@ -24,6 +24,7 @@ class Round:
     index: int
     position: int
     bonus_token: int
+    fills: int
     draft_tokens: list[int]
     verify_width: int
     target_tokens: list[int]
@@ -36,11 +37,13 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A prompt and its budget; cancel_at is how often the loop may ask before it is told to stop (None: never)."""
+    """A prompt and its budget; cancel_at is how often the loop may ask before it is told to stop (None: never).
+    from_start: the prompt is the whole context, of which the cache keeps what it holds already."""
 
     prompt_tokens: tuple[int, ...]
     max_new_tokens: int
     cancel_at: int | None = None
+    from_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def round_line(round: Round) -> str:
     margins = "" if round.margins is None else f',"margins":{decimals(round.margins)}'
     return (
         f'{{"index":{round.index},"position":{round.position},"bonus_token":{round.bonus_token},'
-        f'"draft_tokens":{integers(round.draft_tokens)},"verify_width":{round.verify_width},'
+        f'"fills":{round.fills},"draft_tokens":{integers(round.draft_tokens)},"verify_width":{round.verify_width},'
         f'"target_tokens":{integers(round.target_tokens)},"num_accepted":{round.num_accepted},'
         f'"emitted_tokens":{integers(round.emitted_tokens)},"cache_length":{round.cache_length},'
         f'"stop_reason":{reason}{margins}}}'
@@ -89,8 +92,8 @@ def header_line(header: Header) -> str:
 def turn_text(turn: Turn) -> str:
     cancel_at = "null" if turn.cancel_at is None else turn.cancel_at
     return (
-        f'{{"prompt_tokens":{integers(turn.prompt_tokens)},"max_new_tokens":{turn.max_new_tokens},'
-        f'"cancel_at":{cancel_at}}}'
+        f'{{"prompt_tokens":{integers(turn.prompt_tokens)},"from_start":{"true" if turn.from_start else "false"},'
+        f'"max_new_tokens":{turn.max_new_tokens},"cancel_at":{cancel_at}}}'
     )
 
 
@@ -133,7 +136,7 @@ def read_header(raw: object, where: str) -> Header:
     """A header from its JSON object. Raises TraceError naming the first field that is wrong."""
     fields = _fields(raw, HEADER_FIELDS, where)
     turns = tuple(
-        Turn(tuple(turn["prompt_tokens"]), turn["max_new_tokens"], turn["cancel_at"])
+        Turn(tuple(turn["prompt_tokens"]), turn["max_new_tokens"], turn["cancel_at"], turn["from_start"])
         for turn in (_fields(turn, TURN_FIELDS, f"{where}, turn {i}") for i, turn in enumerate(fields["turns"]))
     )
     return Header(
@@ -189,6 +192,7 @@ HEADER_FIELDS: dict[str, Callable[[object], bool]] = {
 }
 TURN_FIELDS: dict[str, Callable[[object], bool]] = {
     "prompt_tokens": _is_tokens,
+    "from_start": lambda value: isinstance(value, bool),
     "max_new_tokens": _is_positive,
     "cancel_at": lambda value: value is None or _is_count(value),
 }
@@ -196,6 +200,7 @@ ROUND_FIELDS: dict[str, Callable[[object], bool]] = {
     "index": _is_count,
     "position": _is_count,
     "bonus_token": lambda value: value == -1 or _is_count(value),
+    "fills": _is_count,
     "draft_tokens": _is_tokens,
     "verify_width": _is_count,
     "target_tokens": _is_tokens,

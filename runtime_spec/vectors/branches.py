@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runtime_spec.reference.plan import draft_count
-from runtime_spec.reference.trace import Header, Round, Trace
+from runtime_spec.reference.trace import Header, Round, Trace, Turn
 from runtime_spec.vectors.scripted import Script
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A round, and what held when it began: budget left, free slots, the round before it in the trace."""
+    """A round, its turn, and what held when it began: budget left, free slots, the round before it in the trace."""
 
     round: Round
+    turn: Turn
     header: Header
     script: Script
     before: Round | None
@@ -124,24 +125,56 @@ def cancelled_mid_round(step: Step) -> bool:
     return round.stop_reason == "cancelled" and agreed and not step.is_prefill and round.cache_length == round.position
 
 
+def restarts(step: Step) -> bool:
+    """A prefill from the start that was not given up, with rounds before it."""
+    is_kept = step.round.stop_reason != "cancelled"
+    return step.is_prefill and step.turn.from_start and step.before is not None and is_kept
+
+
+def beginning_kept(step: Step) -> bool:
+    """An earlier text is edited: the cache keeps what comes before, and loses what came after."""
+    return restarts(step) and 0 < step.round.position < step.before.cache_length
+
+
+def context_goes_on(step: Step) -> bool:
+    """Nothing is lost: the context begins with all that is cached, and with the token that was pending."""
+    position = step.before.cache_length if step.before else 0
+    pending = step.before.emitted_tokens[-1:] if step.before else []
+    is_said = list(step.turn.prompt_tokens[position : position + 1]) == pending != []
+    return restarts(step) and step.round.position == position and is_said
+
+
+def context_all_cached(step: Step) -> bool:
+    """A reply is asked for again: its context is in the cache already, and only its last token is prefilled."""
+    count = len(step.turn.prompt_tokens)
+    return restarts(step) and count <= step.before.cache_length and step.round.position == count - 1
+
+
+def cancelled_between_fills(step: Step) -> bool:
+    """Given up after a pass of the prefill that was not its last."""
+    return step.round.stop_reason == "cancelled" and step.round.fills > 0 and step.round.target_tokens == []
+
+
 BRANCHES: dict[str, Callable[[Step], bool]] = {
     branch.__name__: branch
     for branch in (
         all_accepted, reject_at_first, reject_at_last, zero_drafts, stop_token_in_draft, stop_token_is_bonus,
         budget_ends_mid_round, cache_full_mid_draft, prompt_fills_cache, argmax_tie, verify_width_at_capacity,
-        drafter_returns_fewer, single_token_prompt, second_turn_after_stop, cancelled_mid_round,
+        drafter_returns_fewer, single_token_prompt, second_turn_after_stop, cancelled_mid_round, beginning_kept,
+        context_goes_on, context_all_cached, cancelled_between_fills,
     )
 }  # fmt: skip
 
 
 def steps(trace: Trace, script: Script) -> Iterator[Step]:
     """The trace's rounds with the budget and the room that each began with."""
-    turns, before, remaining = iter(trace.header.turns), None, 0
+    turns, turn, before, remaining = iter(trace.header.turns), trace.header.turns[0], None, 0
     for round in trace.rounds:
         if before is None or before.stop_reason is not None:
-            remaining = next(turns).max_new_tokens
+            turn = next(turns)
+            remaining = turn.max_new_tokens
         room = trace.header.capacity - round.position
-        yield Step(round, trace.header, script, before, remaining, room)
+        yield Step(round, turn, trace.header, script, before, remaining, room)
         remaining -= len(round.emitted_tokens)
         before = round
 

@@ -38,19 +38,24 @@ def scenario(number: int) -> tuple[Header, Script]:
         hit_percent = draws.below(101)
         fewer_percent = draws.below(50) if draws.below(4) == 0 else 0
         drafter = DrafterScript(number + 1_000_000, hit_percent, fewer_percent)
-    turns = tuple(draw_turn(draws, vocab, is_first) for is_first in (True, *[False] * draws.below(3)))
+    turns = [draw_turn(draws, vocab, ())]
+    turns += [draw_turn(draws, vocab, turns[0].prompt_tokens) for _ in range(draws.below(4))]
     capacity = max(1, len(turns[0].prompt_tokens) - 1 + draws.below(60))
-    header = Header(f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, turns)
-    return header, Script(number, vocab, drafter)
+    fill_length = draws.below(6)
+    header = Header(f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, tuple(turns))
+    return header, Script(number, vocab, fill_length, drafter)
 
 
-def draw_turn(draws: Draws, vocab: int, is_first: bool) -> Turn:
-    """A turn; only later ones may be empty, which means going on."""
-    length = 1 + draws.below(12) if is_first else draws.below(6)
-    prompt_tokens = tuple(draws.below(vocab) for _ in range(length))
+def draw_turn(draws: Draws, vocab: int, first: tuple[int, ...]) -> Turn:
+    """A turn after one with the prompt `first`; () is the first turn itself. Later ones may be empty, which means going
+    on, or start again with part of `first`, which the cache holds unless the first turn was refused or cancelled."""
+    length = draws.below(6) if first else 1 + draws.below(12)
+    from_start = bool(first) and draws.below(3) == 0
+    beginning = first[: draws.below(len(first) + 1)] if from_start else ()
+    prompt_tokens = beginning + tuple(draws.below(vocab) for _ in range(length))
     max_new_tokens = 1 + draws.below(24)
     cancel_at = draws.below(16) if draws.below(4) == 0 else None
-    return Turn(prompt_tokens, max_new_tokens, cancel_at)
+    return Turn(prompt_tokens, max_new_tokens, cancel_at, from_start)
 
 
 def play(session: Session, turns: Iterable[Turn]) -> Iterator[Round | str]:
@@ -83,7 +88,10 @@ def script_line(script: Script) -> str:
             f'"fewer_percent":{script.drafter.fewer_percent}}}'
         )
     logits = ",".join(f'"{slot}":{integers(row)}' for slot, row in sorted(script.logits.items()))
-    return f'{{"seed":{script.seed},"vocab":{script.vocab},"drafter":{drafter},"logits":{{{logits}}}}}'
+    return (
+        f'{{"seed":{script.seed},"vocab":{script.vocab},"fill_length":{script.fill_length},"drafter":{drafter},'
+        f'"logits":{{{logits}}}}}'
+    )
 
 
 def digest(count: int = COUNT) -> str:

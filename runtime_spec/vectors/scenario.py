@@ -52,7 +52,7 @@ def read_scenario(path: Path) -> Scenario:
 def read_script(raw: dict) -> Script:
     logits = {int(slot): tuple(row) for slot, row in raw["logits"].items()}
     drafter = None if raw["drafter"] is None else DrafterScript(**raw["drafter"])
-    return Script(raw["seed"], raw["vocab"], drafter, logits)
+    return Script(raw["seed"], raw["vocab"], raw["fill_length"], drafter, logits)
 
 
 def scenario_text(scenario: Scenario) -> str:

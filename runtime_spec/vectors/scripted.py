@@ -38,10 +38,12 @@ class DrafterScript:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Everything that fixes a scripted pair. `logits` replaces the hash for the token after a given slot."""
+    """Everything that fixes a scripted pair. `fill_length` is how many tokens a fill takes (0: there is none, a prefill
+    takes all), `logits` replaces the hash for the token after a given slot."""
 
     seed: int
     vocab: int
+    fill_length: int
     drafter: DrafterScript | None
     logits: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
@@ -55,6 +57,14 @@ class ScriptedTarget:
         self.rows = [PADDING] * capacity
         self.states = [splitmix(script.seed)] + [0] * capacity
         self.last_slots = range(0)
+
+    def fill_count(self, num_tokens: int, position: int) -> int:
+        return self.script.fill_length if num_tokens > self.script.fill_length else 0
+
+    def fill(self, tokens: Sequence[int], position: int) -> None:
+        if len(tokens) != self.script.fill_length:
+            raise MisuseError(f"fill of {len(tokens)} tokens, passes of {self.script.fill_length}")
+        self._write(list(tokens), position, len(tokens))
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, int]:
         if not tokens:

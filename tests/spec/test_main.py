@@ -28,7 +28,7 @@ def test_digest_prints_the_committed_64_characters_and_nothing_else():
 
 def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
-    assert "15 scenarios" in capsys.readouterr().out
+    assert "19 scenarios" in capsys.readouterr().out
 
 
 def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):

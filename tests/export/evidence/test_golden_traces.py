@@ -42,6 +42,9 @@ class Parrot:
     def __init__(self, capacity, reply):
         self.capacity, self.reply, self.cache = capacity, reply, []
 
+    def fill_count(self, num_tokens, position):
+        return 0
+
     def prefill(self, tokens, position):
         self.cache[position:], self.left = tokens, iter(self.reply)
         return next(self.left), None

