@@ -11,14 +11,16 @@ import androidx.collection.emptyIntList
 internal fun decode(
     state: State,
     promptTokens: IntList,
+    fromStart: Boolean,
     maxNewTokens: Int,
     target: Target,
     drafter: Drafter?,
     config: DecodeConfig,
     cancelled: () -> Boolean,
+    filled: (Int, Int) -> Unit,
 ): Sequence<Round> =
     sequence {
-        var latest = prefillRound(state, promptTokens, maxNewTokens, target, config, cancelled)
+        var latest = prefillRound(state, promptTokens, fromStart, maxNewTokens, target, config, cancelled, filled)
         yield(latest)
         while (latest.stopReason == null) {
             latest = decodeRound(state, target, drafter, config, cancelled)
@@ -29,28 +31,51 @@ internal fun decode(
 internal fun prefillRound(
     state: State,
     promptTokens: IntList,
+    fromStart: Boolean,
     maxNewTokens: Int,
     target: Target,
     config: DecodeConfig,
     cancelled: () -> Boolean,
+    filled: (Int, Int) -> Unit,
 ): Round {
-    // 1. plan: the pending token of the turn before comes first; what does not fit is refused untouched.
-    val position = state.cacheLength
-    val bonusToken = state.bonusToken
+    // 1. plan: from the start, what the cache holds already is kept; else the pending token comes first. What does not
+    //    fit is refused untouched.
+    val none = emptyIntList()
+    val position = if (fromStart) commonBeginning(state.cached, promptTokens) else state.cacheLength
+    val bonusToken = if (fromStart) NO_TOKEN else state.bonusToken
     val tokens = state.passTokens.apply { clear() }
     if (bonusToken != NO_TOKEN) tokens.add(bonusToken)
-    tokens.addAll(promptTokens)
+    for (i in (if (fromStart) position else 0) until promptTokens.size) tokens.add(promptTokens[i])
     checkTurn(tokens, maxNewTokens, position, target.capacity)
     target.rollback(position)
-    if (cancelled()) return cancel(state, emptyIntList(), 0, emptyIntList(), target)
+    if (fromStart) {
+        state.cachedTokens.removeRange(position, state.cacheLength)
+        state.bonusToken = NO_TOKEN
+        state.hidden = null
+    }
+    if (cancelled()) return cancel(state, 0, none, 0, none, target)
 
-    // 2. prefill: the whole prompt, which also names the turn's first token.
-    val (targetTokens, hiddens) = target.prefill(tokens, position)
-    if (cancelled()) return cancel(state, emptyIntList(), 0, targetTokens, target)
+    // 2. prefill: pass after pass, the last of which also names the turn's first token.
+    var done = 0
+    var fills = 0
+    val part = state.partTokens
+    while (true) {
+        val count = target.fillCount(tokens.size - done, position + done)
+        part.clear()
+        for (i in done until if (count > 0) done + count else tokens.size) part.add(tokens[i])
+        if (count == 0) break
+        target.fill(part, position + done)
+        done += count
+        fills += 1
+        filled(done, tokens.size)
+        if (cancelled()) return cancel(state, fills, none, 0, none, target)
+    }
+    val (targetTokens, hiddens) = target.prefill(part, position + done)
+    if (cancelled()) return cancel(state, fills, none, 0, targetTokens, target)
 
     // 3. commit: every prompt token is in the cache; the new one is pending.
-    val cacheLength = position + tokens.size
-    state.cacheLength = cacheLength
+    state.cachedTokens.addAll(tokens)
+    val cacheLength = state.cacheLength
     state.bonusToken = targetTokens[0]
     state.hidden = hiddens[0]
 
@@ -61,12 +86,12 @@ internal fun prefillRound(
 
     // 5. stop
     val stopReason = stop(targetTokens[0], state.remaining, cacheLength, target.capacity, config.stopTokens)
-    val none = emptyIntList()
     val index = state.index++
     return state.round.set(
         index,
         position,
         bonusToken,
+        fills,
         none,
         0,
         targetTokens,
@@ -85,7 +110,7 @@ internal fun decodeRound(
     cancelled: () -> Boolean,
 ): Round {
     // 1. plan: never draft past the budget, the cache, or the widest verify pass that fits.
-    if (cancelled()) return cancel(state, emptyIntList(), 0, emptyIntList(), target)
+    if (cancelled()) return cancel(state, 0, emptyIntList(), 0, emptyIntList(), target)
     val position = state.cacheLength
     val bonusToken = state.bonusToken
     val room = target.capacity - position
@@ -101,7 +126,7 @@ internal fun decodeRound(
         } else {
             drafter.draft(bonusToken, state.hidden!!, position, count)
         }
-    if (cancelled()) return cancel(state, draftTokens, 0, emptyIntList(), target)
+    if (cancelled()) return cancel(state, 0, draftTokens, 0, emptyIntList(), target)
 
     // 3. verify: the drafter may have returned fewer, so that the width is chosen now.
     val width = verifyWidth(1 + draftTokens.size, target.verifyWidths)
@@ -109,7 +134,7 @@ internal fun decodeRound(
     tokens.add(bonusToken)
     tokens.addAll(draftTokens)
     val (targetTokens, hiddens) = target.verify(tokens, position, width)
-    if (cancelled()) return cancel(state, draftTokens, width, targetTokens, target)
+    if (cancelled()) return cancel(state, 0, draftTokens, width, targetTokens, target)
 
     // 4. accept: the drafts that the target agrees with and one token of its own, cut at a stop token or the budget.
     val numAccepted = accept(draftTokens, targetTokens)
@@ -119,9 +144,10 @@ internal fun decodeRound(
     cut(emittedTokens, state.remaining, config.stopTokens)
 
     // 5. commit: the bonus token and all that is emitted but its last, which is pending now; other rows are dead.
-    val cacheLength = position + emittedTokens.size
+    state.cachedTokens.add(bonusToken)
+    for (i in 0 until emittedTokens.size - 1) state.cachedTokens.add(emittedTokens[i])
+    val cacheLength = state.cacheLength
     target.rollback(cacheLength)
-    state.cacheLength = cacheLength
     state.bonusToken = emittedTokens.last()
     state.hidden = hiddens[emittedTokens.size - 1]
 
@@ -135,6 +161,7 @@ internal fun decodeRound(
         index,
         position,
         bonusToken,
+        0,
         draftTokens,
         width,
         targetTokens,
@@ -148,6 +175,7 @@ internal fun decodeRound(
 /** The record of a round that was given up: what it computed is noted, nothing is emitted or kept. */
 internal fun cancel(
     state: State,
+    fills: Int,
     draftTokens: IntList,
     width: Int,
     targetTokens: IntList,
@@ -160,6 +188,7 @@ internal fun cancel(
         index,
         position,
         state.bonusToken,
+        fills,
         draftTokens,
         width,
         targetTokens,

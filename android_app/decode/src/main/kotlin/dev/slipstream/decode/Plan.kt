@@ -36,6 +36,19 @@ internal fun checkTurn(
 }
 
 /**
+ * How many of the first [tokens] are in the cache already; never all of them, for the last one must be prefilled again
+ * to have its hidden.
+ */
+internal fun commonBeginning(
+    cached: IntList,
+    tokens: IntList,
+): Int {
+    var count = 0
+    while (count < cached.size && count < tokens.size - 1 && cached[count] == tokens[count]) count++
+    return count
+}
+
+/**
  * How many drafts to ask for when [remaining] tokens may be emitted and [room] cache slots are free (both >= 1).
  *
  * One token of each is the bonus token's. A verify pass wider than the room would be moved back over live slots

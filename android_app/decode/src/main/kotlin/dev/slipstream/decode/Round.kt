@@ -16,6 +16,8 @@ public class Round internal constructor() {
         internal set
     public var bonusToken: Int = NO_TOKEN
         internal set
+    public var fills: Int = 0
+        internal set
     public var draftTokens: IntList = emptyIntList()
         internal set
     public var verifyWidth: Int = 0
@@ -39,6 +41,7 @@ public class Round internal constructor() {
         index: Int,
         position: Int,
         bonusToken: Int,
+        fills: Int,
         draftTokens: IntList,
         verifyWidth: Int,
         targetTokens: IntList,
@@ -50,6 +53,7 @@ public class Round internal constructor() {
         this.index = index
         this.position = position
         this.bonusToken = bonusToken
+        this.fills = fills
         this.draftTokens = draftTokens
         this.verifyWidth = verifyWidth
         this.targetTokens = targetTokens
@@ -67,6 +71,7 @@ public class Round internal constructor() {
             index,
             position,
             bonusToken,
+            fills,
             draftTokens.copy(),
             verifyWidth,
             targetTokens.copy(),

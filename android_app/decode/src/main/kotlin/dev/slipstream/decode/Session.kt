@@ -5,6 +5,9 @@ import androidx.collection.IntList
 /** The `cancelled` of a caller that never cancels. */
 public val never: () -> Boolean = { false }
 
+/** The `filled` of a caller that does not watch prefills. */
+public val unwatched: (Int, Int) -> Unit = { _, _ -> }
+
 /**
  * Turns that share a target's cache. Without a drafter it decodes plainly.
  *
@@ -17,11 +20,14 @@ public class Session(
     private val drafter: Drafter?,
     private val config: DecodeConfig,
 ) {
-    public var state: State = State()
+    public var state: State = State(target.capacity)
         private set
 
     /**
-     * Yields the turn's rounds as they happen; only the last has a stop reason. The sequence is to be iterated once,
+     * Yields the turn's rounds as they happen; only the last has a stop reason. [promptTokens] follow what was said so
+     * far; with [fromStart] they are the whole context from its first token on, of which only what the cache does not
+     * hold already is prefilled. [filled] gets, between the passes of a prefill, how many of how many tokens are
+     * written. The sequence is to be iterated once,
      * and hands out one [Round] object again and again: [Round.copy] what is read later.
      *
      * The caller may stop iterating between rounds: that ends the turn as a cancellation would. A new turn must not be
@@ -32,7 +38,10 @@ public class Session(
         promptTokens: IntList,
         maxNewTokens: Int,
         cancelled: () -> Boolean = never,
-    ): Sequence<Round> = decode(state, promptTokens, maxNewTokens, target, drafter, config, cancelled)
+        filled: (Int, Int) -> Unit = unwatched,
+        fromStart: Boolean = false,
+    ): Sequence<Round> =
+        decode(state, promptTokens, fromStart, maxNewTokens, target, drafter, config, cancelled, filled)
 
     /** How long the next turn's prompt may be, in tokens. */
     public val room: Int
@@ -44,6 +53,6 @@ public class Session(
     /** Forgets the conversation. */
     public fun reset() {
         target.rollback(0)
-        state = State()
+        state = State(target.capacity)
     }
 }

@@ -20,10 +20,21 @@ public interface Target {
     public val verifyWidths: IntList
 
     /**
-     * Writes [tokens] at slots [position].. and returns the token and the hidden after the last of them.
-     *
-     * Cuts the tokens into chunks as it likes, but no chunk, padding included, may end past [capacity].
+     * How many of [numTokens] (>= 1) still to come at slots [position].. the next [fill] takes, fewer than [numTokens];
+     * 0 when [prefill] takes them all. No pass, padding included, may end past [capacity].
      */
+    public fun fillCount(
+        numTokens: Int,
+        position: Int,
+    ): Int
+
+    /** Writes [tokens], as many as [fillCount] said, at slots [position].. in one pass. */
+    public fun fill(
+        tokens: IntList,
+        position: Int,
+    )
+
+    /** Writes [tokens] at slots [position].. and returns the token and the hidden after the last of them. */
     public fun prefill(
         tokens: IntList,
         position: Int,

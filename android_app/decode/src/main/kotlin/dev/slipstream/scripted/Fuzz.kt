@@ -58,24 +58,31 @@ internal fun scenario(number: Int): Pair<TraceHeader, Script> {
         val fewerPercent = if (draws.below(4) == 0) draws.below(50) else 0
         drafter = DrafterScript(number + 1_000_000L, hitPercent, fewerPercent)
     }
-    val turns = List(1 + draws.below(3)) { turn -> drawTurn(draws, vocab, isFirst = turn == 0) }
-    val capacity = maxOf(1, turns[0].promptTokens.size - 1 + draws.below(60))
+    val first = drawTurn(draws, vocab, intListOf())
+    val turns = listOf(first) + List(draws.below(4)) { drawTurn(draws, vocab, first.promptTokens) }
+    val capacity = maxOf(1, first.promptTokens.size - 1 + draws.below(60))
+    val fillLength = draws.below(6)
     val header = TraceHeader("fuzz_$number", capacity, verifyWidths, numDraftTokens, stopTokens, true, 0.0, turns)
-    return header to Script(number.toLong(), vocab, drafter)
+    return header to Script(number.toLong(), vocab, fillLength, drafter)
 }
 
-/** A turn; only later ones may be empty, which means going on. */
+/**
+ * A turn after one with the prompt [first]; none is the first turn itself. Later ones may be empty, which means going on,
+ * or start again with part of [first], which the cache holds unless the first turn was refused or cancelled.
+ */
 internal fun drawTurn(
     draws: Draws,
     vocab: Int,
-    isFirst: Boolean,
+    first: IntList,
 ): Turn {
-    val length = if (isFirst) 1 + draws.below(12) else draws.below(6)
+    val length = if (first.isEmpty()) 1 + draws.below(12) else draws.below(6)
+    val fromStart = first.isNotEmpty() && draws.below(3) == 0
     val promptTokens = MutableIntList()
+    if (fromStart) for (i in 0 until draws.below(first.size + 1)) promptTokens.add(first[i])
     repeat(length) { promptTokens.add(draws.below(vocab)) }
     val maxNewTokens = 1 + draws.below(24)
     val cancelAt = if (draws.below(4) == 0) draws.below(16) else null
-    return Turn(promptTokens, maxNewTokens, cancelAt)
+    return Turn(promptTokens, maxNewTokens, cancelAt, fromStart)
 }
 
 /** Hands [line] one for every round of all turns, or one that says why a turn was refused; then the next turn follows. */
@@ -114,6 +121,8 @@ internal fun scriptLine(script: Script): String =
             .append(script.seed)
             .append(",\"vocab\":")
             .append(script.vocab)
+            .append(",\"fill_length\":")
+            .append(script.fillLength)
             .append(",\"drafter\":")
         val drafter = script.drafter
         if (drafter == null) {

@@ -9,10 +9,14 @@ internal class DrafterScript(
     val fewerPercent: Int,
 )
 
-/** Everything that fixes a scripted pair. [logits] replaces the hash for the token after a given slot. */
+/**
+ * Everything that fixes a scripted pair. [fillLength] is how many tokens a fill takes (0: there is none, a prefill takes
+ * all), [logits] replaces the hash for the token after a given slot.
+ */
 internal class Script(
     val seed: Long,
     val vocab: Int,
+    val fillLength: Int,
     val drafter: DrafterScript?,
     val logits: Map<Int, IntList> = emptyMap(),
 )

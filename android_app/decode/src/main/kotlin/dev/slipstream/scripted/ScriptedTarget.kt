@@ -27,6 +27,21 @@ internal class ScriptedTarget(
     private val rows = IntArray(capacity) { PADDING }
     private var lastSlots = 0 until 0
 
+    override fun fillCount(
+        numTokens: Int,
+        position: Int,
+    ): Int = if (numTokens > script.fillLength) script.fillLength else 0
+
+    override fun fill(
+        tokens: IntList,
+        position: Int,
+    ) {
+        if (tokens.size != script.fillLength) {
+            throw MisuseException("fill of ${tokens.size} tokens, passes of ${script.fillLength}")
+        }
+        write(tokens, position, tokens.size)
+    }
+
     override fun prefill(
         tokens: IntList,
         position: Int,

@@ -25,7 +25,8 @@ internal fun newSession(
 internal fun playTurn(
     session: Session,
     turn: Turn,
-): Sequence<Round> = session.turn(turn.promptTokens, turn.maxNewTokens, cancelAfter(turn.cancelAt))
+): Sequence<Round> =
+    session.turn(turn.promptTokens, turn.maxNewTokens, cancelAfter(turn.cancelAt), fromStart = turn.fromStart)
 
 /** A `cancelled` that says no [cancelAt] times and yes from then on (null: always no). */
 internal fun cancelAfter(cancelAt: Int?): () -> Boolean {

@@ -17,6 +17,7 @@ private val COMPARED: List<Pair<String, (Round) -> Any?>> =
         "index" to { it.index },
         "position" to { it.position },
         "bonus_token" to { it.bonusToken },
+        "fills" to { it.fills },
         "draft_tokens" to { it.draftTokens },
         "verify_width" to { it.verifyWidth },
         "target_tokens" to { it.targetTokens },
@@ -100,13 +101,28 @@ internal class CheckedTarget(
 ) : Target {
     override val capacity = replay.header.capacity
     override val verifyWidths = replay.header.verifyWidths
+    private var filled = 0
+
+    override fun fillCount(
+        numTokens: Int,
+        position: Int,
+    ): Int = target.fillCount(numTokens, position)
+
+    override fun fill(
+        tokens: IntList,
+        position: Int,
+    ) {
+        checkPrefill(position)
+        target.fill(tokens, position)
+        filled += tokens.size
+    }
 
     override fun prefill(
         tokens: IntList,
         position: Int,
     ): TargetOutput {
-        replay.check("verify_width", replay.expected.verifyWidth, 0)
-        replay.check("position", replay.expected.position, position)
+        checkPrefill(position)
+        filled = 0
         val output = target.prefill(tokens, position)
         return TargetOutput(replay.checkTargetTokens(intListOf(output.targetTokens[0])), output.hiddens)
     }
@@ -133,7 +149,13 @@ internal class CheckedTarget(
     }
 
     override fun rollback(cacheLength: Int) {
+        filled = 0
         target.rollback(cacheLength)
+    }
+
+    private fun checkPrefill(position: Int) {
+        replay.check("verify_width", replay.expected.verifyWidth, 0)
+        replay.check("position", replay.expected.position, position - filled)
     }
 }
 

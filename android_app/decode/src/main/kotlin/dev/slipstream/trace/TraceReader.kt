@@ -65,7 +65,8 @@ private fun readTurn(
 ): Turn {
     val fields = traceFields(raw, where)
     val promptTokens = fields.tokens("prompt_tokens")
-    val turn = Turn(promptTokens, fields.integer("max_new_tokens", 1), fields.countOrNull("cancel_at"))
+    val fromStart = fields.flag("from_start")
+    val turn = Turn(promptTokens, fields.integer("max_new_tokens", 1), fields.countOrNull("cancel_at"), fromStart)
     fields.end()
     return turn
 }
@@ -81,6 +82,7 @@ internal fun readRound(
         fields.count("index"),
         fields.count("position"),
         fields.integer("bonus_token", -1),
+        fields.count("fills"),
         fields.tokens("draft_tokens"),
         fields.count("verify_width"),
         fields.tokens("target_tokens"),

@@ -14,6 +14,7 @@ public fun roundLine(round: Round): String =
         append("{\"index\":").append(round.index)
         append(",\"position\":").append(round.position)
         append(",\"bonus_token\":").append(round.bonusToken)
+        append(",\"fills\":").append(round.fills)
         append(",\"draft_tokens\":").appendIntegers(round.draftTokens)
         append(",\"verify_width\":").append(round.verifyWidth)
         append(",\"target_tokens\":").appendIntegers(round.targetTokens)
@@ -41,6 +42,7 @@ public fun headerLine(header: TraceHeader): String =
 internal fun turnText(turn: Turn): String =
     buildString {
         append("{\"prompt_tokens\":").appendIntegers(turn.promptTokens)
+        append(",\"from_start\":").append(turn.fromStart)
         append(",\"max_new_tokens\":").append(turn.maxNewTokens)
         append(",\"cancel_at\":").append(turn.cancelAt).append('}')
     }

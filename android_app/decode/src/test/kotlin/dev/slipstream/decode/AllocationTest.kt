@@ -27,6 +27,16 @@ class AllocationTest {
                 drafts
             }
 
+        override fun fillCount(
+            numTokens: Int,
+            position: Int,
+        ): Int = 0
+
+        override fun fill(
+            tokens: IntList,
+            position: Int,
+        ) {}
+
         override fun prefill(
             tokens: IntList,
             position: Int,

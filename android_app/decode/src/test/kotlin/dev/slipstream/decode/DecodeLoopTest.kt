@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 
 class DecodeLoopTest {
-    private val script = Script(seed = 7, vocab = 50, DrafterScript(seed = 8, hitPercent = 70, fewerPercent = 5))
+    private val script = Script(seed = 7, vocab = 50, fillLength = 2, DrafterScript(seed = 8, hitPercent = 70, fewerPercent = 5))
     private val prompt = intListOf(3, 1, 4)
 
     private fun session(

@@ -151,8 +151,8 @@ class MutantsTest {
                 Mutant(
                     "stop_token_in_draft_keeps_cache",
                     "DecodeLoop",
-                    "position + emittedTokens.size",
-                    "position + 1 + numAccepted",
+                    "for (i in 0 until emittedTokens.size - 1) state.cachedTokens.add(emittedTokens[i])",
+                    "for (i in 0 until numAccepted) state.cachedTokens.add(draftTokens[i])",
                 ),
                 Mutant(
                     "pending_token_not_prefilled",
@@ -166,13 +166,36 @@ class MutantsTest {
                     "state.remaining -= emittedTokens.size",
                     "state.remaining = maxOf(0, state.remaining - maxOf(emittedTokens.size, draftTokens.size))",
                 ),
+                Mutant("common_beginning_forgotten", "Plan", "return count", "return 0"),
+                Mutant("common_beginning_one_short", "Plan", "return count", "return maxOf(0, count - 1)"),
+                Mutant("common_beginning_not_compared", "Plan", " && cached[count] == tokens[count]", ""),
+                Mutant("common_beginning_may_be_all", "Plan", "tokens.size - 1 && cached", "tokens.size && cached"),
+                Mutant(
+                    "pending_token_kept_from_start",
+                    "DecodeLoop",
+                    "if (fromStart) NO_TOKEN else state.bonusToken",
+                    "state.bonusToken",
+                ),
+                Mutant(
+                    "cached_tokens_kept_from_start",
+                    "DecodeLoop",
+                    "state.cachedTokens.removeRange(position, state.cacheLength)",
+                    "",
+                ),
+                Mutant(
+                    "fill_not_cancelled",
+                    "DecodeLoop",
+                    "if (cancelled()) return cancel(state, fills, none, 0, none, target)",
+                    "",
+                ),
+                Mutant("fills_at_one_position", "DecodeLoop", "target.fill(part, position + done)", "target.fill(part, position)"),
                 Mutant("first_token_not_counted", "DecodeLoop", "maxNewTokens - 1", "maxNewTokens"),
                 Mutant("stop_token_only_as_bonus", "DecodeLoop", "tokens[i] in stopTokens || i + 1", "i + 1"),
                 Mutant("cache_full_one_late", "DecodeLoop", "cacheLength == capacity", "cacheLength > capacity"),
                 Mutant(
                     "cancelled_pass_kept",
                     "DecodeLoop",
-                    "if (cancelled()) return cancel(state, draftTokens, width, targetTokens, target)",
+                    "if (cancelled()) return cancel(state, 0, draftTokens, width, targetTokens, target)",
                     "cancelled()",
                 ),
                 Mutant(

@@ -59,7 +59,7 @@ class ScenarioTest {
 
     @Test
     fun `all scenarios are found`() {
-        assertTrue(files().size >= 15, "${files()}")
+        assertTrue(files().size >= 19, "${files()}")
     }
 
     private fun read(file: Path): Scenario {
@@ -77,7 +77,7 @@ class ScenarioTest {
             (raw["logits"] as Map<*, *>).entries.associate { (slot, row) ->
                 (slot as String).toInt() to integers(row as List<*>)
             }
-        return Script(raw.long("seed"), raw.long("vocab").toInt(), drafter, logits)
+        return Script(raw.long("seed"), raw.long("vocab").toInt(), raw.long("fill_length").toInt(), drafter, logits)
     }
 
     private fun integers(row: List<*>): IntList =

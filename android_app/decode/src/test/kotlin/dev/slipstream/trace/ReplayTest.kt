@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 
 class ReplayTest {
-    private val script = Script(seed = 5, vocab = 40, DrafterScript(seed = 6, hitPercent = 60, fewerPercent = 0))
+    private val script = Script(seed = 5, vocab = 40, fillLength = 0, DrafterScript(seed = 6, hitPercent = 60, fewerPercent = 0))
     private val turns = listOf(Turn(intListOf(1, 2, 3), 30), Turn(intListOf(4), 20))
 
     private fun golden(
@@ -70,14 +70,14 @@ class ReplayTest {
 
     @Test
     fun `another drafter is a fork a round, or an error where drafts are exact`() {
-        val other = Script(5, 40, DrafterScript(seed = 7, hitPercent = 10, fewerPercent = 0))
+        val other = Script(5, 40, 0, DrafterScript(seed = 7, hitPercent = 10, fewerPercent = 0))
         assertTrue(play(golden(), other).draftForks > 0)
         assertThrows<TraceException> { play(golden(exactDrafts = true), other) }
     }
 
     @Test
     fun `another target is found in its first round`() {
-        val error = assertThrows<TraceException> { play(golden(tolerance = 0.0), Script(6, 40, script.drafter)) }
+        val error = assertThrows<TraceException> { play(golden(tolerance = 0.0), Script(6, 40, 0, script.drafter)) }
         assertTrue("round 0" in error.where, error.where)
     }
 

@@ -17,33 +17,35 @@ internal class LiteRtTarget(
     override val verifyWidths: IntList = MutableIntList().apply { scoring.map { it.width }.sorted().forEach(::add) }
     private val scoring = MutableIntObjectMap<Pass>().apply { scoring.forEach { put(it.width, it) } }
     private val chunks = prefills.sortedBy { it.width }
-    private val part = MutableIntList()
     private var last: Pass? = null
 
-    /** UsageException, with nothing written, for tokens that do not fit. All but the last go through prefill graphs. */
+    /** All but the last token go through the prefill graphs. UsageException for tokens that do not fit. */
+    override fun fillCount(
+        numTokens: Int,
+        position: Int,
+    ): Int {
+        if (numTokens < 1 || position !in 0..capacity - numTokens) {
+            throw misuse(
+                "a prompt that ends at or before slot $capacity",
+                "$numTokens tokens at position $position",
+            )
+        }
+        val rest = numTokens - 1
+        return if (rest > 0) minOf(rest, chunk(rest, position).width) else 0
+    }
+
+    override fun fill(
+        tokens: IntList,
+        position: Int,
+    ) {
+        chunk(tokens.size, position).run(tokens, position, embeddings)
+    }
+
+    /** The one token that [fillCount] leaves, through decode, which scores it. */
     override fun prefill(
         tokens: IntList,
         position: Int,
-    ): TargetOutput {
-        if (tokens.isEmpty() || position !in 0..capacity - tokens.size) {
-            throw misuse(
-                "a prompt that ends at or before slot $capacity",
-                "${tokens.size} tokens at position $position",
-            )
-        }
-        val rest = tokens.size - 1
-        var done = 0
-        while (done < rest) {
-            val chunk = chunk(rest - done, position + done)
-            part.clear()
-            for (i in done until minOf(done + chunk.width, rest)) part.add(tokens[i])
-            chunk.run(part, position + done, embeddings)
-            done += part.size
-        }
-        part.clear()
-        part.add(tokens.last())
-        return verify(part, position + rest, 1)
-    }
+    ): TargetOutput = verify(tokens, position, 1)
 
     /**
      * The shortest graph that takes all that remains, else the longest; never one whose padding would pass the end of

@@ -171,6 +171,8 @@ private fun misuse(target: Target): String? {
             "a width that there is not" to { target.verify(tokens(1), 0, most + 1) },
             "a prompt past the cache" to { target.prefill(tokens(2), capacity - 1) },
             "an empty prompt" to { target.prefill(tokens(0), 0) },
+            "a fill past the cache" to { target.fill(tokens(2), capacity - 1) },
+            "a count of tokens past the cache" to { target.fillCount(2, capacity - 1) },
             "a token past the vocabulary" to { target.verify(intListOf(Int.MAX_VALUE), 0, 1) },
             "a negative token" to { target.prefill(intListOf(-1), 0) },
         )
