@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from export.chat.sandbox import DATE_MARK
 from export.checkpoint.files import is_there, printable, read_file, read_json
@@ -26,6 +26,15 @@ SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token
 _ROLES = {"model": "assistant"}  # our role → Transformers'
 
 Turns = tuple[tuple[str, str], ...]
+
+
+class Asked(NamedTuple):
+    """What a template is to render: (role, content) turns, whether it ends where the model is to reply, and thinking,
+    which the template is told of as a boolean (the text "false" would be true)."""
+
+    turns: Turns
+    reply: bool
+    thinking: bool = False
 
 
 class BudgetError(ChatTemplateError):
@@ -115,9 +124,9 @@ def _token_text(value: Any) -> str | None:
 
 
 def render(
-    template: ChatTemplate, conversations: Sequence[tuple[Turns, bool]], as_parts: bool = False
+    template: ChatTemplate, conversations: Sequence[Asked], as_parts: bool = False
 ) -> list[Rendered]:
-    """Renders (turns, add_generation_prompt) pairs in one sandboxed process, paid from the template's budget.
+    """Renders conversations in one sandboxed process, paid from the template's budget.
 
     `as_parts` hands each content over as a list of one text part instead of as text.
     Errors of single renders come back as `Rendered.kind`; "raised" is the template's own raise_exception.
@@ -126,7 +135,12 @@ def render(
     """
     variables = {"tools": None, "documents": None, **template.special_tokens}
     renders = [
-        {"messages": _messages(turns, as_parts), "add_generation_prompt": prompt} for turns, prompt in conversations
+        {
+            "messages": _messages(asked.turns, as_parts),
+            "add_generation_prompt": asked.reply,
+            "enable_thinking": asked.thinking,
+        }
+        for asked in conversations
     ]
     request = {
         "template": template.text,
@@ -138,9 +152,9 @@ def render(
     if "error" in reply:
         raise render_error(reply["error"]["kind"], reply["error"]["message"], template.source)
     answers = [_rendered(**one) for one in reply["renders"]]
-    for (turns, _), answer in zip(conversations, answers, strict=False):
+    for asked, answer in zip(conversations, answers, strict=False):
         if answer.kind in ("refused", "failed"):
-            raise render_error(answer.kind, answer.message, f"{template.source}, {describe(turns)}")
+            raise render_error(answer.kind, answer.message, f"{template.source}, {describe(asked.turns)}")
         if any(0xD800 <= ord(character) <= 0xDFFF for character in answer.text):
             found = "half of a surrogate pair"
             raise template_error("Chat template writes what is no text", "Unicode text", found, template.source)

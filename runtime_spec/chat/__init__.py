@@ -1,0 +1,1 @@
+"""Conversations to token ids and replies to text, as CHAT.md specifies."""
