@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from export.chat.pieces import engine_template, turn_pieces
+from export.chat.derive import chat_format
+from export.chat.pieces import engine_template
 from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
@@ -13,7 +14,7 @@ from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.errors import UsageError
 from export.modules.reads import drafter_reads
-from runtime_spec.bundle.manifest import ChatPieces
+from runtime_spec.chat.format import ChatFormat
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Chat:
     """What the bundle holds of the chat template: `pieces` for our runtimes, `engine_template` (Jinja) for LiteRT-LM
     where it can run it. `source` is the file it came from."""
 
-    pieces: ChatPieces
+    format: ChatFormat
     engine_template: str | None
     source: str
 
@@ -151,4 +152,4 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
     template = read_chat_template(target.folder, choices.chat_template)
     if template is None:
         return None
-    return Chat(turn_pieces(template), engine_template(template), template.source)
+    return Chat(chat_format(template), engine_template(template), template.source)

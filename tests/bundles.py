@@ -9,7 +9,6 @@ from export.bundle.sections import Group, Part, pack_tokenizer
 from export.bundle.writer import BundleWriter
 from runtime_spec.bundle.manifest import (
     ALIGNMENT,
-    ChatPieces,
     Config,
     Manifest,
     Model,
@@ -19,15 +18,15 @@ from runtime_spec.bundle.manifest import (
     TensorSpec,
     Tokens,
 )
+from runtime_spec.chat.format import Affixes, ChatFormat
 
-CHAT = ChatPieces(
-    start="<bos>",
-    user_prefix="<|turn>user\n",
-    user_suffix="<turn|>\n",
-    model_prefix="<|turn>model\n",
-    model_suffix="<turn|>\n",
-    system_prefix="<|turn>system\n",
-    system_suffix="<turn|>\n",
+CHAT = ChatFormat(
+    start="",
+    system=Affixes("<|turn>system\n", "<turn|>\n"),
+    user=Affixes("<|turn>user\n", "<turn|>\n"),
+    model=Affixes("<|turn>model\n", "<turn|>\n"),
+    user_prefix_after_system="<|turn>user\n",
+    reply="<|turn>model\n",
 )
 TOKENS = Tokens(bos=2, pad=0, stop=(1, 6))
 TOKENIZER_JSON = b'{"model":{"type":"BPE","vocab":{}}}' * 40

@@ -39,7 +39,7 @@ def tiny_manifest(**changes: object) -> Manifest:
         per_layer_size=4,
         softcap=30.0,
     )
-    tokens, chat = Tokens(2, 0, (1, 5)), replace(CHAT, start="<bos>")
+    tokens, chat = Tokens(2, 0, (1, 5)), CHAT
     values = {"config": config, "tokens": tokens, "chat": chat, "prefill_lengths": (4, 16), "verify_widths": (2, 4)}
     # The signatures are checked against widths when a manifest is made: any will do until the true ones are known.
     first = manifest(**values, signatures={"main": dict.fromkeys(_NAMES), "drafter": {}}, **changes)

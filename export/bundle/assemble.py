@@ -60,7 +60,7 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     """Metadata, tokenizer and models, streamed into the unfinished bundle."""
     chat = plan.chat
     files = plan.target.tokenizer
-    metadata = llm_metadata(tokens(plan), plan.capacity, chat and chat.pieces, chat and chat.engine_template)
+    metadata = llm_metadata(tokens(plan), plan.capacity, chat and chat.format, chat and chat.engine_template)
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))
@@ -110,7 +110,7 @@ def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
         verify_widths=plan.verify_widths,
         signatures={name: _signatures(model.model) for name, model in models.items()},
         tokens=tokens(plan),
-        chat=plan.chat and plan.chat.pieces,
+        chat=plan.chat and plan.chat.format,
         recipe=Recipe(plan.recipe.name, stored),
         skipped=tuple(tower.name for tower in plan.target.skipped),
     )

@@ -2,13 +2,14 @@
 
 from litert_lm_builder.runtime.proto import llm_metadata_pb2
 
-from runtime_spec.bundle.manifest import ChatPieces, Tokens
+from runtime_spec.bundle.manifest import Tokens
+from runtime_spec.chat.format import ROLES, ChatFormat
 
 
 def llm_metadata(
     tokens: Tokens,
     context_length: int,
-    chat: ChatPieces | None,
+    chat: ChatFormat | None,
     template: str | None,
     model_type: str = "generic_model",
 ) -> bytes:
@@ -28,11 +29,11 @@ def llm_metadata(
     message.supports_thinking = False
     message.supports_function_calling = False
     if chat is not None:
-        for role in ("user", "model", "system"):
-            prefix, suffix = getattr(chat, f"{role}_prefix"), getattr(chat, f"{role}_suffix")
-            if prefix is not None:
+        for role in ROLES:
+            turn = chat.affixes(role)
+            if turn is not None:
                 affixes = getattr(message.prompt_templates, role)
-                affixes.prefix, affixes.suffix = prefix, suffix
+                affixes.prefix, affixes.suffix = turn.prefix, turn.suffix
     if template is not None:
         message.jinja_prompt_template = template
     return message.SerializeToString(deterministic=True)

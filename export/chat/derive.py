@@ -1,4 +1,4 @@
-"""A chat template as a format of constant texts (runtime_spec/CHAT.md), derived by rendering and proven by rendering."""
+"""A chat template as a format of constant texts (runtime_spec/CHAT.md), derived and proven by rendering."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -92,7 +92,9 @@ class _Derivation:
             begin, between, _ = self._cut("system thinking", _SYSTEM, _USER)
             prefix = self._without(begin, start)
             if between != system.suffix + after_system:
-                raise self._error(repr(system.suffix + after_system), repr(between), "the end of a system turn, thinking on")
+                raise self._error(
+                    repr(system.suffix + after_system), repr(between), "the end of a system turn, thinking on"
+                )
         return Thinking(self._without(tail, user.suffix), prefix, alone)
 
     def _trims(self, role: str, has_system: bool) -> bool:
@@ -111,7 +113,9 @@ class _Derivation:
             head, is_there, text = text.partition(sentinel)
             if not is_there or sentinel in text:
                 times = "more than once" if is_there else "not at all"
-                raise self._error("each turn's content once, in order", f"content {sentinel} {times} after {head[-80:]!r}")
+                raise self._error(
+                    "each turn's content once, in order", f"content {sentinel} {times} after {head[-80:]!r}"
+                )
             pieces.append(head)
         return [*pieces, text]
 
@@ -148,7 +152,14 @@ def proof_conversations(chat: ChatFormat) -> list[Asked]:
     white space at ends, control words."""
     contents = [
         ("plain words", "an answer", "and again", "the end", "more", "last"),
-        ("He said \"no\" & 'yes' <b>", "{{ x }} {% if y %} {# z #} {}", "\\n is not a newline", "$1 `code` \\", "%s", "{0}"),
+        (
+            "He said \"no\" & 'yes' <b>",
+            "{{ x }} {% if y %} {# z #} {}",
+            "\\n is not a newline",
+            "$1 `code` \\",
+            "%s",
+            "{0}",
+        ),
         ("line one\nline two\n\nline four", "def f(x):\n    return x", "a\tb", "1. one\n2. two", "x\r\ny", "a\n\n\nb"),
         ("naïve café 日本語", "😀 𝄞 e\u0301", "русский", "مرحبا", "বাংলা", "ﬁ"),
         ("  two before", "two after  ", "\nnewline before", "newline after\n", " x", "y "),

@@ -123,9 +123,7 @@ def _token_text(value: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def render(
-    template: ChatTemplate, conversations: Sequence[Asked], as_parts: bool = False
-) -> list[Rendered]:
+def render(template: ChatTemplate, conversations: Sequence[Asked], as_parts: bool = False) -> list[Rendered]:
     """Renders conversations in one sandboxed process, paid from the template's budget.
 
     `as_parts` hands each content over as a list of one text part instead of as text.

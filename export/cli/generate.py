@@ -64,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints text as it comes, or one object at the end. Raises SlipstreamError."""
-    from export.cli.text_stream import TextStream
     from runtime_spec.litert.runtime import Runtime
+    from runtime_spec.litert.text_stream import TextStream
 
     prompt = _read(options.prompt_file) if options.prompt_file else options.prompt
     check_unicode(prompt)
@@ -89,9 +89,11 @@ def turn(
     runtime: "Runtime", prompt: str, chat: bool, draft_tokens: str | None, max_new_tokens: int
 ) -> tuple[Reply, "Iterator[Round]"]:
     """One turn of a new conversation: its reply, which fills as its rounds are taken. Raises UsageError."""
+    from runtime_spec.chat.conversation import Message
     from runtime_spec.reference.stats import DecodeStats
 
-    reply = Reply(runtime.encode(prompt, chat), DecodeStats())
+    tokens = runtime.chat.context([Message("user", prompt)]) if chat else runtime.encode(prompt)
+    reply = Reply(tokens, DecodeStats())
     session = runtime.session(_draft_count(draft_tokens, runtime))
     return reply, _counted(session.turn(reply.prompt_tokens, max_new_tokens), reply)
 

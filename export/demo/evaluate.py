@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.demo import corpus
+from runtime_spec.chat.conversation import Message
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
@@ -35,7 +36,7 @@ def held_out_prompts(runtime: Runtime, count: int) -> tuple[list[list[int]], lis
             if len(tokens) > 64:
                 plain.append(tokens[: draw.randint(24, 56)])
     chats = draw.sample(corpus.chats(texts, seed=1), count)
-    return plain, [runtime.encode(chat.user, chat=True) for chat in chats]
+    return plain, [runtime.chat.context([Message("user", chat.user)]) for chat in chats]
 
 
 def drafted(runtime: Runtime, prompt: Sequence[int], count: int, stop: frozenset[int]) -> list[Round]:

@@ -161,7 +161,7 @@ def _acceptance_by_class(plan: Plan, models: Models, prompts: Prompts, encoder: 
 
     classes = {"plain": [encoder.prompt(text) for text in prompts.plain]}
     if encoder.chat is not None:
-        classes["chat"] = [encoder.first_turn(text) for text in prompts.chats]
+        classes["chat"] = [encoder.context([text], []) for text in prompts.chats]
     exact, count = FloatTarget(plan), plan.device.draft_tokens
     float_drafter, found = FloatDrafter(plan, exact), {}
     for name, texts in classes.items():

@@ -1,31 +1,33 @@
-"""Text to tokens before there is a bundle, by the same rules as its runtime's (runtime_spec.litert.runtime.Runtime)."""
-
-from tokenizers import Tokenizer
+"""Text to tokens before there is a bundle, by the same rules as its runtime's (runtime_spec.litert)."""
 
 from export.checkpoint.tokenizer import TokenizerFiles
-from runtime_spec.bundle.manifest import ChatPieces
-from runtime_spec.reference.follow_up import without_pending
+from runtime_spec.bundle.manifest import Tokens
+from runtime_spec.chat.conversation import Message
+from runtime_spec.chat.format import ChatFormat
+from runtime_spec.litert.chat import Chat
+from runtime_spec.litert.tokenizer import BundleTokenizer
 
 
 class Encoder:
-    """The target's tokenizer and chat pieces; `chat` is None where the checkpoint has no template."""
+    """The target's tokenizer and chat format; `chat` is None where the checkpoint has no template."""
 
-    def __init__(self, files: TokenizerFiles, chat: ChatPieces | None):
-        self.bos, self.stop, self.chat = files.bos, tuple(files.stop), chat
-        self._tokenizer = Tokenizer.from_buffer(files.content())
+    def __init__(self, files: TokenizerFiles, format: ChatFormat | None, vocab_size: int, context_length: int):
+        self.bos = files.bos
+        self._tokenizer = BundleTokenizer(files.content(), vocab_size, context_length, str(files.path))
+        tokens = Tokens(files.bos, files.pad, tuple(files.stop))
+        self.chat = None if format is None else Chat(format, tokens, self._tokenizer)
 
     def text(self, text: str) -> list[int]:
         """Nothing but the text's own tokens."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        return self._tokenizer.encode(text)
 
     def prompt(self, text: str) -> list[int]:
         """The beginning-of-sequence token and the text."""
         return [self.bos, *self.text(text)]
 
-    def first_turn(self, content: str) -> list[int]:
-        """A conversation's first user turn, up to where the model answers. Needs `chat`."""
-        return self.text(self.chat.prompt([("user", content)]))
-
-    def follow_up(self, content: str, last_token: int) -> list[int]:
-        """A further user turn behind `last_token`, the last of the conversation so far. Needs `chat`."""
-        return without_pending(self.text(self.chat.follow_up(content)), last_token, self.stop)
+    def context(self, contents: list[str], replies: list[list[int]]) -> list[int]:
+        """What users said, between it the model's replies in tokens, up to where it is to reply. Needs `chat`."""
+        messages = [Message("user", contents[0])]
+        for reply, content in zip(replies, contents[1:], strict=True):
+            messages += [self.chat.message(reply), Message("user", content)]
+        return self.chat.context(messages)

@@ -11,14 +11,13 @@ from export.files import write_atomically
 from export.plan import Plan
 from runtime_spec.litert.runtime import Models
 from runtime_spec.reference.record import new_session, play_turn
-from runtime_spec.reference.state import NO_TOKEN
 from runtime_spec.reference.trace import Header, Trace, Turn, trace_text
 
 NEW_TOKENS, NEW_TOKENS_LARGE = 48, 8
 LARGE_PARAMETERS = 500_000_000
 """From here on fewer tokens are recorded: a few a second are decoded."""
-GivenTurn = Callable[[int], list[int]]
-"""A turn's prompt tokens behind the conversation's last token (NO_TOKEN at its start)."""
+GivenTurn = Callable[[list[list[int]]], list[int]]
+"""A turn's context, from the replies of the turns before it."""
 
 
 def golden_traces(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder) -> dict[str, bytes]:
@@ -33,7 +32,7 @@ def golden_traces(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder
     }
     if encoder.chat is not None:
         first, second = _two(prompts.chats, 1)
-        turns = [lambda _: encoder.first_turn(first), lambda last: encoder.follow_up(second, last)]
+        turns = [lambda _: encoder.context([first], []), lambda said: encoder.context([first, second], said)]
         wanted["chat"] = (count, turns)
     traces = {}
     for name, (drafts, turns) in wanted.items():
@@ -67,15 +66,16 @@ def _header(plan: Plan, models: Models, name: str, drafts: int) -> Header:
 def _recorded(header: Header, given: list[GivenTurn], budget: int, models: Models) -> Trace:
     """`header` with the turns that were played, and their rounds with the margin of every target token.
 
-    What a follow-up turn is given depends on the token that the turn before ended with."""
+    What a further turn is given depends on what was replied before it."""
     session = new_session(header, models.target, models.drafter if header.num_draft_tokens else None)
-    turns, rounds, last = [], [], NO_TOKEN
-    for tokens_after in given:
-        turns.append(Turn(tuple(tokens_after(last)), budget))
+    turns, rounds, replies = [], [], []
+    for context_after in given:
+        turns.append(Turn(tuple(context_after(replies)), budget, from_start=bool(replies)))
+        replies.append([])
         for one in play_turn(session, turns[-1]):
             one.margins = models.target.margins() if one.target_tokens else []
             rounds.append(one)
-        last = session.state.bonus_token
+            replies[-1] += one.emitted_tokens
     return Trace(replace(header, turns=tuple(turns)), rounds)
 
 
@@ -86,7 +86,8 @@ def _two(texts: tuple[str, ...], first: int) -> Iterator[str]:
 
 def _room(plan: Plan, turns: list[GivenTurn]) -> int:
     """New tokens that each turn may have, however the turn before it ends."""
-    return (plan.capacity - 1 - sum(len(turn(NO_TOKEN)) for turn in turns)) // len(turns) - 1
+    count = len(turns)
+    return (plan.capacity - 1 - len(turns[-1]([[]] * (count - 1)))) // count - 1
 
 
 def _new_tokens(plan: Plan) -> int:

@@ -5,7 +5,6 @@ Field names are the JSON keys. Reading is strict: an unknown, missing or mistype
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from runtime_spec.bundle.json_fields import (
     manifest_error,
     unique_keys,
 )
+from runtime_spec.chat.format import ChatFormat
 from runtime_spec.errors import BundleError
 
 FORMAT, VERSION = "slipstream", 1
@@ -100,42 +100,6 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class ChatPieces:
-    """The checkpoint's chat template as constant text around each turn.
-
-    `trims`: the template strips white space at both ends of every content, so a runtime must too.
-    `system_prefix` and `system_suffix` are null when the template refuses a system turn.
-    """
-
-    start: str
-    user_prefix: str
-    user_suffix: str
-    model_prefix: str
-    model_suffix: str
-    system_prefix: str | None
-    system_suffix: str | None
-    trims: bool = False
-
-    def __post_init__(self) -> None:
-        paired = (self.system_prefix is None) == (self.system_suffix is None)
-        check(paired, "chat.system_suffix", "null exactly when system_prefix is", self.system_suffix)
-
-    def turn(self, role: str, content: str) -> str:
-        """One turn of `role` ("system", "user" or "model") with its pieces around it."""
-        prefix, suffix = getattr(self, f"{role}_prefix"), getattr(self, f"{role}_suffix")
-        check(prefix is not None, f"chat.{role}_prefix", f"a template with {role} turns", None)
-        return prefix + (content.strip() if self.trims else content) + suffix
-
-    def prompt(self, turns: Sequence[tuple[str, str]]) -> str:
-        """The text of (role, content) turns from the start of a conversation, up to where the model answers."""
-        return self.start + "".join(self.turn(role, content) for role, content in turns) + self.model_prefix
-
-    def follow_up(self, content: str) -> str:
-        """What goes behind the model's last answer when the user says `content`, up to where it answers again."""
-        return self.model_suffix + self.turn("user", content) + self.model_prefix
-
-
-@dataclass(frozen=True)
 class Recipe:
     """How weights are stored; `accepted_loss` says which figures were outside the recipe's tolerances when the bundle
     was sealed all the same."""
@@ -207,7 +171,7 @@ class Manifest:
     verify_widths: tuple[int, ...]
     signatures: dict[str, dict[str, Signature]]
     tokens: Tokens
-    chat: ChatPieces | None
+    chat: ChatFormat | None
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     sections: tuple[SectionEntry, ...] = ()

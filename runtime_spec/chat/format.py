@@ -64,7 +64,9 @@ class ChatFormat:
     def texts(self) -> list[str]:
         """Every text that the template itself writes."""
         turns = [text for turn in (self.system, self.user, self.model) if turn for text in (turn.prefix, turn.suffix)]
-        thinking = [self.thinking.reply, self.thinking.system_prefix, self.thinking.system_alone] if self.thinking else []
+        thinking = (
+            [self.thinking.reply, self.thinking.system_prefix, self.thinking.system_alone] if self.thinking else []
+        )
         thoughts = [self.thoughts.start, self.thoughts.end] if self.thoughts else []
         return [self.start, *turns, self.user_prefix_after_system, self.reply, *thinking, *thoughts]
 

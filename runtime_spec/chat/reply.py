@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from runtime_spec.chat.format import Thoughts
 
@@ -18,15 +19,16 @@ class _Delimiter:
 
 @dataclass
 class Splitter:
-    """Takes tokens, hands out (channel, text). `text_of(run)` is the text of tokens since the last control token, of
-    which only whole characters are taken. `answer_begin` is where the answer's tokens begin among all tokens."""
+    """Takes tokens, hands out (channel, text). `opened_by` is the text that opened the reply, `control` are the texts
+    of the control tokens by id, `stream` makes what decodes a run of others. `answer_begin` is where the answer's
+    tokens begin among all tokens; None where no token parts it from the thought."""
 
     thoughts: Thoughts | None
     opened_by: str
     control: Mapping[int, str]
     stream: Callable[[], "TextSource"]
     channel: str = field(init=False, default=ANSWER)
-    answer_begin: int = field(init=False, default=0)
+    answer_begin: int | None = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._source, self._held, self._drop, self._count = self.stream(), "", "", 0
@@ -58,7 +60,7 @@ class Splitter:
     def _enter(self, channel: str, rest: str) -> None:
         self.channel, self._drop = channel, rest
         if channel == ANSWER:
-            self.answer_begin = self._count
+            self.answer_begin = self._count if self._end.token is not None and not rest else None
 
     def _flush(self) -> list[tuple[str, str]]:
         found = self._text(self._source.finish())
@@ -99,7 +101,7 @@ class Splitter:
         return _Delimiter(token, text[len(spelled) :])
 
 
-class TextSource:
+class TextSource(Protocol):
     """Text of tokens as they come, whole characters only."""
 
     def add(self, tokens: Sequence[int]) -> str: ...

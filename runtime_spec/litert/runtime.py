@@ -1,4 +1,4 @@
-"""A bundle opened for use: ports over its models, its tokenizer and chat pieces."""
+"""A bundle opened for use: ports over its models, its tokenizer and chat format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,17 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, expected_models
-from runtime_spec.bundle.manifest import ChatPieces
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
+from runtime_spec.litert.chat import Chat
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
 from runtime_spec.litert.quiet import held_log
 from runtime_spec.litert.tokenizer import BundleTokenizer
-from runtime_spec.reference.follow_up import without_pending
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 
@@ -107,6 +106,7 @@ class Runtime:
         where = f"{self.bundle.path}, section tokenizer"
         size, slots = manifest.config.vocab_size, manifest.context_length
         self.tokenizer = BundleTokenizer(self.bundle.tokenizer_json(), size, slots, where)
+        self._chat = None if manifest.chat is None else Chat(manifest.chat, manifest.tokens, self.tokenizer)
         names = expected_models(manifest)
         weights = packed_weights.for_once if verifying else packed_weights.kept
         with weights(self.bundle, names, threads) as folder:
@@ -114,24 +114,14 @@ class Runtime:
             self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
 
-    def encode(self, prompt: str, chat: bool = False) -> list[int]:
-        """The beginning-of-sequence token and the text; with `chat` one user turn of the chat template.
+    def encode(self, prompt: str) -> list[int]:
+        """The beginning-of-sequence token and the text. Raises as BundleTokenizer.encode does."""
+        return [self.manifest.tokens.bos, *self.tokenizer.encode(prompt)]
 
-        Raises as BundleTokenizer.encode does, and UsageError for a chat where the bundle has no template."""
-        if not chat:
-            return [self.manifest.tokens.bos, *self.tokenizer.encode(prompt)]
-        return self.tokenizer.encode(self._chat().prompt([("user", prompt)]))
-
-    def encode_follow_up(self, content: str, last_token: int) -> list[int]:
-        """`content` as a further user turn of the chat template, behind `last_token`, the last of the conversation so
-        far (a session's `state.bonus_token`). Where that is the token that closes a turn it is not said twice.
-
-        Raises UsageError where the bundle has no chat template."""
-        tokens = self.tokenizer.encode(self._chat().follow_up(content))
-        return without_pending(tokens, last_token, self.manifest.tokens.stop)
-
-    def _chat(self) -> ChatPieces:
-        if self.manifest.chat is None:
+    @property
+    def chat(self) -> Chat:
+        """Raises UsageError where the bundle has no chat template."""
+        if self._chat is None:
             raise UsageError(
                 "There is no chat in this bundle",
                 expected="a bundle with a chat template",
@@ -139,7 +129,7 @@ class Runtime:
                 where=str(self.bundle.path),
                 action="Give a plain prompt, or export a checkpoint that has a chat template.",
             )
-        return self.manifest.chat
+        return self._chat
 
     def decode(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens)

@@ -1,11 +1,12 @@
 """A bundle's tokenizer.json through the tokenizers library, of the kind and within the bounds that BUNDLE.md sets."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
+from runtime_spec.chat.tokens import ControlToken
 from runtime_spec.errors import BundleError, PromptTooLongError, UsageError
 
 GROWTH, BYTES_A_SLOT = 16, 128
@@ -22,6 +23,25 @@ class BundleTokenizer:
         self._most_bytes = BYTES_A_SLOT * context_length
         self._tokenizer = self._guarded(lambda: Tokenizer.from_str(content.decode("utf-8")), "a tokenizer.json")
         self._check_kind()
+
+    def control_tokens(self, texts: Collection[str], ids: Collection[int]) -> dict[str, ControlToken]:
+        """The control tokens of CHAT.md by their text: added tokens that are special, occur in `texts` or are `ids`."""
+        found = {}
+        for id, token in self._tokenizer.get_added_tokens_decoder().items():
+            if token.special or id in ids or any(token.content in text for text in texts):
+                found[token.content] = ControlToken(id, token.lstrip, token.rstrip)
+                if not token.special:
+                    # The library passes over those alone that it takes for special ones.
+                    self._tokenizer.add_special_tokens([_special(token)])
+        return found
+
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of `text`, in which no control token is recognised. Raises as `encode` does."""
+        self._tokenizer.encode_special_tokens = True
+        try:
+            return self.encode(text)
+        finally:
+            self._tokenizer.encode_special_tokens = False
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`, without special tokens but those that are spelled out.
@@ -43,7 +63,7 @@ class BundleTokenizer:
                 "The prompt is too long for the context",
                 expected=f"at most {self._most_bytes} bytes, {BYTES_A_SLOT} for every slot of the context",
                 found=f"{size} bytes",
-                where="the prompt and its chat pieces",
+                where="the prompt and the texts of the chat template",
                 action="Shorten the prompt, or export with a larger --context.",
             )
         ids = self._guarded(lambda: self._tokenizer.encode(text, add_special_tokens=False).ids, "ids for a text")
@@ -109,3 +129,8 @@ class BundleTokenizer:
         text = ascii(found) if not isinstance(found, str) else found.encode("ascii", "backslashreplace").decode()
         title = "Bundle's tokenizer can't be used"
         return BundleError(title, expected=expected, found=text[:200], where=self._where, action=ACTION)
+
+
+def _special(token: AddedToken) -> AddedToken:
+    flags = {name: getattr(token, name) for name in ("single_word", "lstrip", "rstrip", "normalized")}
+    return AddedToken(token.content, special=True, **flags)

@@ -18,10 +18,10 @@ ALLOWED = {
     "export.processes": ["export.errors"],
     "export.choices": ["export.errors"],
     "export.checkpoint": ["export.errors", "runtime_spec.bundle"],
-    "export.chat": ["export.checkpoint", "export.errors", "runtime_spec.bundle"],
+    "export.chat": ["export.checkpoint", "export.errors", "runtime_spec.chat"],
     "export.modules": ["export.checkpoint"],
     "export.plan": [
-        "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.bundle",
+        "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.chat",
     ],
     "export.graphs": ["export.checkpoint", "export.errors", "export.modules", "export.plan", "export.processes"],
     "export.resources": ["runtime_spec.cache"],
@@ -31,11 +31,11 @@ ALLOWED = {
     ],
     "export.bundle": [
         "export.alignment", "export.errors", "export.files", "export.graphs", "export.plan", "export.weights",
-        "runtime_spec.bundle",
+        "runtime_spec.bundle", "runtime_spec.chat",
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
-        "export.weights", "runtime_spec.bundle", "runtime_spec.litert", "runtime_spec.reference",
+        "export.weights", "runtime_spec.bundle", "runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference",
     ],
     "export.android": [
         "export.errors", "export.files", "export.outputs", "export.resources", "runtime_spec.bundle",
@@ -57,16 +57,18 @@ ALLOWED = {
     "export.cli": [
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
         "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources",
-        "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.litert",
-        "runtime_spec.reference",
+        "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
+        "runtime_spec.litert", "runtime_spec.reference",
     ],
-    "export.demo": ["runtime_spec.litert", "runtime_spec.reference"],
+    "export.demo": ["runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference"],
     "runtime_spec.__main__": ["runtime_spec.errors", "runtime_spec.vectors"],
-    "runtime_spec.bundle": ["runtime_spec.errors"],
+    "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
+    "runtime_spec.chat": ["runtime_spec.errors"],
     "runtime_spec.reference": ["runtime_spec.errors"],
     "runtime_spec.vectors": ["runtime_spec.errors", "runtime_spec.reference"],
     "runtime_spec.litert": [
-        "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.errors", "runtime_spec.reference",
+        "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
+        "runtime_spec.reference",
     ],
 }  # fmt: skip
 TORCH = ("export.demo", "export.evidence", "export.graphs", "export.modules", "export.pipeline", "export.weights")

@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
+from runtime_spec.reference.follow_up import without_pending
 
 from export.choices.prompts import Prompts
 from export.evidence import golden_traces as golden
 from export.evidence.golden_traces import golden_traces, write_traces
 from runtime_spec.litert.runtime import Runtime
-from runtime_spec.reference.follow_up import without_pending
 from runtime_spec.reference.trace import read_traces
 from tests.bundles import CHAT
 

@@ -5,8 +5,8 @@ import random
 import pytest
 from tokenizers import Tokenizer
 
-from export.cli.text_stream import UNFINISHED, TextStream
 from export.resources import DEMO
+from runtime_spec.litert.text_stream import UNFINISHED, TextStream
 
 TOKENIZER = Tokenizer.from_file(str(DEMO / "target" / "tokenizer.json"))
 

@@ -32,3 +32,10 @@ class TextStream:
             self._tail = self._tail[self._settled :]
             self._settled, self._written = len(self._tail), len(self._decode(self._tail))
         return new
+
+    def finish(self) -> str:
+        """The rest, when no more tokens come: a letter that was never whole."""
+        text = self._decode(self._tail) if self._tail else ""
+        new = text[self._written :]
+        self._tail, self._settled, self._written, self.length = [], 0, 0, self.length + len(new)
+        return new
