@@ -11,9 +11,10 @@ from export.checkpoint.adapter import CONFIG, HEAD, MERGE, Adapter, Merged
 from export.checkpoint.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.files import is_there, printable
+from export.checkpoint.quantized import refuse_quantized_tensors
 from export.checkpoint.safetensors import TensorIndex
-from export.checkpoint.spelling import respelled, take_apart
-from export.checkpoint.tensors import same_values
+from export.checkpoint.spelling import Part, respelled, take_apart
+from export.checkpoint.tensors import TOWERS, same_values
 from export.errors import CheckpointError
 
 
@@ -30,7 +31,8 @@ def read_tensors(
 
     Raises CheckpointError."""
     files = TensorIndex.open(folder)
-    stored = {old: take_apart(old) for old in files.names()}
+    refuse_quantized_tensors(files.names(), folder)
+    stored = {old: _part(old) for old in files.names()}
     inside = any(part.kind.startswith("lora_") or part.kind == "modules_to_save" for part in stored.values())
     if inside and adapter:
         raise _error("Target holds an adapter already", "one adapter", f"LoRA tensors, and {adapter.id}", folder)
@@ -56,6 +58,14 @@ def read_tensors(
         text = replace(text, tie_word_embeddings=False)
         config = replace(config, text=text) if isinstance(config, DrafterConfig) else text
     return Read(tensors, config, merged)
+
+
+def _part(name: str) -> Part:
+    """Towers are skipped whole, whatever training left in them."""
+    if set(name.split(".")) & set(TOWERS):
+        module, _, leaf = name.rpartition(".")
+        return Part(module, "", "", leaf)
+    return take_apart(name)
 
 
 def _refuse_half(folder: Path, marked: list[str]) -> None:

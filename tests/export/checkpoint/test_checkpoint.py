@@ -226,3 +226,47 @@ def test_a_snapshot_of_the_hub_opens_and_has_the_same_fingerprint(target, snapsh
     assert opened.tokenizer.content() == (target / "tokenizer.json").read_bytes()
     again = pickle.loads(pickle.dumps(opened))
     assert again.tensors.read(f"{PREFIX}norm.weight").tolist() == [1.0] * 128
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "bitsandbytes, 4 bits"),
+        ({"load_in_8bit": True, "load_in_4bit": False}, "bitsandbytes, 8 bits"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bits"),
+        ({"quant_method": "awq", "bits": 4, "version": "gemm"}, "AWQ, 4 bits"),
+        ({"quant_method": "of_next_year"}, "of_next_year"),
+        ({}, "unknown method"),
+    ],
+)
+def test_a_quantised_folder_is_named_with_the_way_out(target, config, name):
+    edit(target, quantization_config=config)
+    refused(target, f"quantised already: {name} (quantization_config)", "16-bit checkpoint", "--adapter", "dequantize")
+    edit(target, text={"quantization_config": config}, quantization_config=None)
+    refused(target, f"quantised already: {name} (text_config.quantization_config)")
+
+
+@pytest.mark.parametrize(
+    ("tensor", "name"),
+    [
+        ("mlp.up_proj.weight.absmax", "bitsandbytes"),
+        ("mlp.up_proj.weight.quant_state.bitsandbytes__nf4", "bitsandbytes"),
+        ("mlp.up_proj.SCB", "bitsandbytes"),
+        ("mlp.up_proj.qweight", "GPTQ or AWQ"),
+    ],
+)
+def test_quantised_tensors_whose_config_does_not_say_so(target, tensor, name):
+    rewrite(target, lambda tensors: tensors.update({f"{PREFIX}layers.0.{tensor}": ("BF16", (1,))}))
+    refused(target, f"quantised already: {name}", f"layers.0.{tensor}")
+
+
+def test_what_training_leaves_in_towers_is_skipped_and_counted(target):
+    """Their linear layers are wrapped, with bounds of their inputs beside, some of them scalars."""
+    layer = "model.vision_tower.encoder.layers.0.self_attn.q_proj."
+    towers = {f"{layer}linear.weight": ("BF16", (4, 4)), f"{layer}linear.base_layer.bias": ("BF16", (4,))}
+    bounds = {f"{layer}{name}": ("BF16", ()) for name in ("input_min", "input_max", "output_min", "output_max")}
+    sound = {"model.audio_tower.layers.0.feed_forward1.ffw_layer_1.input_max": ("BF16", ())}
+    rewrite(target, lambda tensors: tensors.update(towers | bounds | sound))
+    skipped = Checkpoint.open(target).skipped
+    found = [(tower.name, tower.count, tower.nbytes) for tower in skipped]
+    assert found == [("vision_tower", 6, 32 + 8 + 8), ("audio_tower", 1, 2)]
