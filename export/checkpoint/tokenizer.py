@@ -44,7 +44,8 @@ class TokenizerFiles:
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
-        """Reads `folder`; ids come from generation_config.json, then config.json, then its text_config.
+        """Reads `folder`; ids come from generation_config.json, then config.json, then its text_config; stop tokens
+        from all that name some.
 
         Raises CheckpointError when tokenizer.json is missing, not valid, not loaded by the tokenizers library as it
         stands there or makes text grow, or an id is outside `vocab_size`.
@@ -65,7 +66,7 @@ class TokenizerFiles:
         sources = [source for source in sources if isinstance(source, dict)]
         bos = _ids(sources, "bos_token_id", 2, vocab_size, folder)[0]
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
-        stop = _ids(sources, "eos_token_id", 1, vocab_size, folder)
+        stop = stop_tokens(sources[0], sources[1:], vocab_size, folder)
         return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop)
 
     def content(self) -> bytes:
@@ -147,6 +148,16 @@ def _run(content: bytes, path: Path) -> dict:
         found = f"a process that ended with {done.returncode}: {done.stderr[-200:].decode(errors='replace').strip()}"
         raise _error("Tokenizer can't be loaded", expected, found, path)
     return json.loads(done.stdout)
+
+
+def stop_tokens(generation: dict, configs: list[dict], vocab_size: int, folder: Path) -> tuple[int, ...]:
+    """What ends a reply: all that generation_config.json says, then all that config.json or else its text_config does.
+
+    A merged folder often has but one of the two, and a token too few is a reply without an end. Raises CheckpointError.
+    """
+    said = [generation, next((config for config in configs if config.get("eos_token_id") is not None), {})]
+    found = [_ids([one], "eos_token_id", 1, vocab_size, folder) for one in said if one.get("eos_token_id") is not None]
+    return tuple(dict.fromkeys(token for ids in found or [(1,)] for token in ids))
 
 
 def _ids(sources: list[dict], key: str, default: int, vocab_size: int, folder: Path) -> tuple[int, ...]:
