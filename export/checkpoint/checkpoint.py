@@ -85,6 +85,8 @@ class Checkpoint:
         tokenizer = None
         if found_role == "target" or is_there(folder / "tokenizer.json"):
             tokenizer = TokenizerFiles.read(folder, values, text.vocab_size)
+        if tokenizer:
+            _require_rows(text, tokenizer, folder / "config.json")
         skipped = skipped_towers(tensors)
         if adapter:
             name = f"{name} + {read.adapter.id}"
@@ -138,6 +140,24 @@ def _config(folder: Path) -> dict:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
         raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
     return values
+
+
+def _require_rows(text: TextConfig, tokenizer: TokenizerFiles, where: Path) -> None:
+    """Raises CheckpointError where tokens were added to the embeddings and not to the per-layer ones: Transformers'
+    look-up fails at the first of them."""
+    rows, tokens = text.vocab_size_per_layer_input, text.vocab_size
+    if not text.per_layer_size or rows >= tokens:
+        return
+    added = tokenizer.added_from(rows)
+    names = f": the added token{'s' if len(added) > 1 else ''} {', '.join(map(repr, added[:5]))}" if added else ""
+    raise CheckpointError(
+        "Tokens have no per-layer embedding: vocab_size_per_layer_input is smaller than vocab_size",
+        expected=f"vocab_size_per_layer_input of at least vocab_size {tokens}: a row for every token",
+        found=f"{rows} rows, none for ids {rows} to {tokens - 1}{names}{', …' if len(added) > 5 else ''}",
+        where=printable(where),
+        action="Grow embed_tokens_per_layer with embed_tokens (resize_token_embeddings leaves it out) and train "
+        "the rows, or use unused pieces of the vocabulary in place of added tokens.",
+    )
 
 
 def _hash_file(digest, file: TensorFile, step: int) -> None:

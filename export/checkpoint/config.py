@@ -201,8 +201,6 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
     per_layer_size = text.size("hidden_size_per_layer_input", 256, minimum=0)
     vocab_size = text.size("vocab_size", 262_144)
     per_layer_vocab = text.size("vocab_size_per_layer_input", 262_144, minimum=0) if per_layer_size else 0
-    if per_layer_size and per_layer_vocab < vocab_size:
-        raise text.refuse("vocab_size_per_layer_input", f"at least vocab_size {vocab_size}: a row for every token")
     softcap = text.values.get("final_logit_softcapping")
     return TextConfig(
         vocab_size=vocab_size,

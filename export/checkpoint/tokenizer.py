@@ -34,13 +34,15 @@ _ANSWERS: dict[str, dict] = {}
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply."""
+    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply. `pieces` is how many
+    ids the model was trained with: beyond them, all are added tokens."""
 
     path: Path
     sha256: str
     bos: int
     pad: int
     stop: tuple[int, ...]
+    pieces: int
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
@@ -67,7 +69,8 @@ class TokenizerFiles:
         bos = _ids(sources, "bos_token_id", 2, vocab_size, folder)[0]
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
         stop = stop_tokens(sources[0], sources[1:], vocab_size, folder)
-        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop)
+        pieces = 1 + max(values["model"]["vocab"].values(), default=-1)
+        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, pieces)
 
     def content(self) -> bytes:
         """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and
@@ -76,6 +79,11 @@ class TokenizerFiles:
         if hashlib.sha256(raw).hexdigest() != self.sha256:
             raise _error("tokenizer.json changed meanwhile", "the file that was checked", "another one", self.path)
         return _exported(raw, _parsed(raw, self.path))
+
+    def added_from(self, first: int) -> list[str]:
+        """The added tokens with ids of `first` and above. Raises CheckpointError."""
+        values = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)
+        return [printable(token["content"])[:100] for token in values.get("added_tokens") or [] if token["id"] >= first]
 
 
 def _parsed(raw: bytes, path: Path) -> dict:

@@ -39,7 +39,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
     rows = [
         ("target", f"{plan.target.id}, {plan.num_parameters / 1e6:,.1f} M parameters"),
         *_adapter_rows(plan),
-        ("drafter", plan.drafter.id if plan.drafter else "none: it will decode plainly"),
+        ("drafter", _drafter(plan)),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
         ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
         ("context", _context(plan)),
@@ -58,6 +58,13 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("time", f"about {duration(found.seconds)} on two cores"),
     ]
     return rows
+
+
+def _drafter(plan: Plan) -> str:
+    if plan.drafter is None:
+        return "none: it will decode plainly"
+    known, tokens = plan.drafter.text.vocab_size, plan.target.text.vocab_size
+    return plan.drafter.id + (f", drafts {known} of {tokens} tokens" if known < tokens else "")
 
 
 def _adapter_rows(plan: Plan) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pytest
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
 from export.errors import CheckpointError
-from tests.export.checkpoint.spoil import TINY, edit, rewrite
+from tests.export.checkpoint.spoil import ADDED, TINY, edit, grow, rewrite
 
 PREFIX = "model.language_model."
 
@@ -200,11 +200,6 @@ def test_an_ordering_that_is_no_permutation(drafter, order):
     refused(drafter, "no ordering of the tokens: masked_embedding.token_ordering", "each token from 0 to 1023 once")
 
 
-def test_fewer_per_layer_rows_than_tokens(target):
-    edit(target, text={"vocab_size_per_layer_input": 1000})
-    refused(target, "vocab_size_per_layer_input", "at least vocab_size 1024")
-
-
 def test_a_pipe_is_refused_at_once_wherever_it_stands(pairs, tmp_path):
     for name in ("config.json", "generation_config.json", "tokenizer.json", "model.safetensors"):
         folder = shutil.copytree(pairs["tiny_e2b"][0], tmp_path / name)
@@ -270,3 +265,21 @@ def test_what_training_leaves_in_towers_is_skipped_and_counted(target):
     skipped = Checkpoint.open(target).skipped
     found = [(tower.name, tower.count, tower.nbytes) for tower in skipped]
     assert found == [("vision_tower", 6, 32 + 8 + 8), ("audio_tower", 1, 2)]
+
+
+def test_added_tokens_without_per_layer_rows_are_named(target):
+    """resize_token_embeddings grows the one table only; Transformers fails at the first new id, which is too late."""
+    from torch import tensor
+    from transformers import Gemma4ForConditionalGeneration
+
+    grow(target, per_layer=False)
+    refused(target, "vocab_size_per_layer_input is smaller than vocab_size")
+    refused(target, "1024 rows, none for ids 1024 to 1026", "'<one>', '<two>', '<three>'", "at least vocab_size 1027")
+    model = Gemma4ForConditionalGeneration.from_pretrained(target)
+    with pytest.raises(IndexError):
+        model(tensor([[2, 1024]]))
+
+
+def test_added_tokens_with_rows_everywhere(target):
+    grow(target)
+    assert Checkpoint.open(target).tokenizer.added_from(1024) == [*ADDED]

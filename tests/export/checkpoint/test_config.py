@@ -150,7 +150,6 @@ REFUSED = {
     "layer_types": [FULL],
     "num_attention_heads": 3,
     "sliding_window": 2**24 + 1,
-    "vocab_size_per_layer_input": 262_143,
     "per_layer_config": {"99": {"head_dim": 512}},
 }
 
