@@ -6,6 +6,7 @@ refused by name: an adapter half applied computes something, but not what was tr
 
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +42,16 @@ MERGE = "Merge it with PEFT (merge_and_unload, then save_pretrained) and name th
 @dataclass(frozen=True)
 class Merged:
     """An adapter that was merged: what it is called and was trained on, how many of the model's tensors it changes, and
-    how many of its own change no text (of towers, of keys and values that no layer reads) and were left out."""
+    how many of its own change no text (of towers, of keys and values that no layer reads) and were left out.
+
+    `product_bytes`: the largest product of two factors, which a reader holds while it reads that tensor."""
 
     id: str
     folder: Path
     base: str | None
     changed: int
     unused: int
+    product_bytes: int
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,10 @@ class Adapter:
     def _of(cls, name: str, folder: Path, tensors: TensorIndex) -> "Adapter":
         path = folder / CONFIG
         values = read_json(path)
-        base = values.get("base_model_name_or_path")
         return cls(
             name,
             folder,
-            printable(base)[:200] if isinstance(base, str) and base else None,
+            _base(values),
             tensors,
             _scaling(values, path),
             bool(values.get("ensure_weight_tying")),
@@ -139,7 +142,8 @@ class Adapter:
             else:
                 low_rank[name] = self._pair(name, parts, base, config)
         merged = MergedTensors(base, self.tensors, low_rank, replaced)
-        return merged, Merged(self.id, self.folder, self.base, len(changes), unused)
+        product_bytes = max((4 * math.prod(base.info(name).shape) for name in low_rank), default=0)
+        return merged, Merged(self.id, self.folder, self.base, len(changes), unused, product_bytes)
 
     def _changes(self, config: TextConfig, prefix: str) -> tuple[dict[str, dict[str, str]], int]:
         """Tensor of the model → kind ("lora_A", "lora_B", "" for a whole copy) → the adapter's name for it."""
@@ -221,15 +225,23 @@ def refuse_as_model(folder: Path) -> None:
     """Raises CheckpointError for an adapter's folder where a model's is wanted."""
     if not is_there(folder / CONFIG):
         return
-    base = read_json(folder / CONFIG).get("base_model_name_or_path")
-    named = printable(base)[:200] if isinstance(base, str) and base else "THE MODEL IT WAS TRAINED ON"
+    base, path = _base(read_json(folder / CONFIG)), printable(folder)
+    named = "a model that it does not name" if base is None else base
     raise CheckpointError(
         f"This is an adapter and no model: {printable(folder.resolve().name)}",
         expected="a model's folder, with config.json and its weights",
         found=f"{CONFIG} of an adapter trained on {named}",
-        where=printable(folder),
-        action=f"Name both: --target {named} --adapter {printable(folder)}",
+        where=path,
+        # Quoted: the name is whatever the adapter's maker wrote, and this is for a shell.
+        action=f"Name both: --target {'BASE' if base is None else shlex.quote(base)} --adapter {shlex.quote(path)}",
     )
+
+
+def _base(values: dict) -> str | None:
+    base = values.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        return None
+    return base[:200] if base.isprintable() else repr(base)[:200]
 
 
 def _no_adapter(folder: Path) -> CheckpointError:

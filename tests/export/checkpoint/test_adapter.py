@@ -1,6 +1,7 @@
 """LoRA adapters: merged as PEFT merges them, to the last bit, and refused by name where they can't be."""
 
 import json
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_a_trained_head_is_the_head_s_alone(pairs, tmp_path):
 def test_every_reader_sees_the_merged_weights(made):
     opened = made.opened()
     assert opened.id == "target + adapter" and opened.adapter.changed == 52
+    assert opened.adapter.product_bytes == 4 * 128 * 384 and opened.adapter.unused == 0
     name = "layers.1.mlp.gate_proj.weight"
     expected = made.merged[PREFIX + name]
     assert torch.equal(CheckpointSource(opened).rows(name, 3, 50), expected[3:50])
@@ -252,6 +254,17 @@ def test_an_adapter_as_target_is_told_how_to_be_named(trained):
         Checkpoint.open(trained.adapter, "target")
     assert "This is an adapter and no model: adapter" in caught.value.title
     assert f"--target google/gemma-4-E2B-it --adapter {trained.adapter}" in caught.value.action
+
+
+@pytest.mark.parametrize("base", ["x; touch /tmp/y", "$(id)", "\x1b[2J"])
+def test_a_base_s_name_is_no_command(trained, base):
+    """The error's last line is meant to be pasted into a shell, and an adapter's maker wrote that name."""
+    trained.config(base_model_name_or_path=base)
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.open(trained.adapter, "target")
+    words = shlex.split(caught.value.action.removeprefix("Name both: "))
+    assert words == ["--target", base if base.isprintable() else repr(base), "--adapter", str(trained.adapter)]
+    assert str(caught.value).replace("\n", "").isprintable()
 
 
 def test_folders_that_hold_no_adapter(trained, tmp_path):
