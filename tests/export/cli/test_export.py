@@ -1,6 +1,7 @@
 """`slipstream export` before it works: the plan, and what is refused while that still costs nothing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from export.cli.main import main
 from export.origin import models_origin
 from export.plan import Choices, make_plan
 from export.resources import DEMO
+from tests.export.checkpoint.spoil import grow
 
 
 @pytest.fixture
@@ -112,3 +114,11 @@ def test_the_origin_of_a_result_tells_adapters_of_one_name_apart(tmp_path):
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 5}))
     assert len({plain["target"], first["target"], origin(str(folder))["target"]}) == 3
     assert {key for key in plain if plain[key] != first[key]} == {"target"}
+
+
+def test_a_plan_says_how_many_tokens_a_drafter_knows(tmp_path, capsys):
+    target = shutil.copytree(DEMO / "target", tmp_path / "target")
+    grow(target)
+    pair = ["--target", str(target), "--drafter", str(DEMO / "drafter")]
+    assert main(["--device", "pixel", *pair, "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+    assert "drafter, drafts 2048 of 2051 tokens" in " ".join(capsys.readouterr().out.split())
