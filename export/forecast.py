@@ -66,7 +66,9 @@ def forecast(plan: Plan, lowered: bool) -> Forecast:
     packed = sections["main"] + sections.get("drafter", 0)
     logits = 4 * plan.target.config.vocab_size * 384
     float_pair = 8 * plan.num_parameters if plan.drafter and plan.num_parameters <= SMALL_PAIR else 0
-    working = BASE_MEMORY + int(MEMORY_A_BUNDLE_BYTE * bundle) + float_pair
+    # Quantising and the float pass beside it each hold an adapter's product for one tensor.
+    products = 2 * plan.target.adapter.product_bytes if plan.target.adapter else 0
+    working = BASE_MEMORY + int(MEMORY_A_BUNDLE_BYTE * bundle) + float_pair + products
     seconds = (0 if lowered else LOWER_SECONDS + LOWER_SECONDS_A_LAYER * plan.target.config.num_layers) + (
         STAGE_SECONDS * 2
         + read / CHECKPOINT_BYTES_A_SECOND

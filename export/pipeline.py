@@ -237,6 +237,7 @@ class _Run:
             check=sealed.evidence.against_float,
             android=rendered,
             accepted_loss=sealed.accepted_loss,
+            adapter=plan.target.adapter and plan.target.adapter.id,
             prompts=plan.prompts.source,
             fingerprints={key: self.origin[key] for key in ("target", "drafter")},
         )

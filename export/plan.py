@@ -89,6 +89,7 @@ class Plan:
 @dataclass(frozen=True)
 class Choices:
     """What a user asked for. `context` and `draft_tokens` are None where the device's own hold; `drafter` None is none.
+    `adapter`, a LoRA adapter's folder, is merged into the target.
 
     `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
 
@@ -101,13 +102,14 @@ class Choices:
     draft_tokens: int | None = None
     chat_template: Path | None = None
     use_chat: bool = True
+    adapter: str | None = None
 
 
 def make_plan(choices: Choices) -> Plan:
     """Opens and checks both checkpoints, renders the chat template. Raises CheckpointError, PairingError,
     ChatTemplateError or UsageError."""
     device = _chosen_device(choices)
-    target = Checkpoint.open(choices.target, "target")
+    target = Checkpoint.open(choices.target, "target", choices.adapter)
     drafter = Checkpoint.open(choices.drafter, "drafter") if choices.drafter else None
     if drafter:
         check_pairing(target, drafter)

@@ -35,7 +35,8 @@ class Report:
 
     `seconds` by stage, in order; `measured` by number of drafts (`plain`, `drafted_4`); `accepted_loss` says which
     figures are outside the recipe's tolerances and were accepted all the same; `prompts` names the file that `check`
-    and `measured` are about. `fingerprints` tell the checkpoints that were read from others of the same name.
+    and `measured` are about. `fingerprints` tell the checkpoints that were read from others of the same name. `adapter`
+    was merged into the target, whose name ends with it.
     """
 
     target: str
@@ -55,6 +56,7 @@ class Report:
     prompts: str
     fingerprints: Mapping[str, str]
     accepted_loss: tuple[str, ...] = ()
+    adapter: str | None = None
 
     def to_json(self) -> str:
         """report.json's text: the fields in order, seconds to two digits, null for a figure that is no number."""

@@ -77,6 +77,7 @@ def test_the_keys_of_the_file():
         "prompts": "prompts.toml",
         "fingerprints": {"target": "demo/target 1", "drafter": "none"},
         "accepted_loss": [],
+        "adapter": None,
     }
 
 
