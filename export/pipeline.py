@@ -236,6 +236,7 @@ class _Run:
             measured=sealed.evidence.speed,
             check=sealed.evidence.against_float,
             android=rendered,
+            chat_template_for_litert_lm=plan.chat.engine.summary if plan.chat else None,
             accepted_loss=sealed.accepted_loss,
             prompts=plan.prompts.source,
             fingerprints={key: self.origin[key] for key in ("target", "drafter")},

@@ -34,13 +34,15 @@ _ANSWERS: dict[str, dict] = {}
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply."""
+    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply; `added` are
+    the texts of its added tokens."""
 
     path: Path
     sha256: str
     bos: int
     pad: int
     stop: tuple[int, ...]
+    added: frozenset[str]
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
@@ -66,7 +68,8 @@ class TokenizerFiles:
         bos = _ids(sources, "bos_token_id", 2, vocab_size, folder)[0]
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
         stop = _ids(sources, "eos_token_id", 1, vocab_size, folder)
-        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop)
+        added = frozenset(token["content"] for token in values.get("added_tokens") or [])
+        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, added)
 
     def content(self) -> bytes:
         """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and
