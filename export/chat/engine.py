@@ -33,8 +33,8 @@ AS_FILTERS = {"upper", "lower", "title", "capitalize"}
 """Methods that MiniJinja has as filters only."""
 FILTERS = {
     "abs", "batch", "capitalize", "d", "default", "dictsort", "first", "float", "groupby", "indent", "int", "items",
-    "join", "last", "length", "list", "lower", "lstrip", "map", "max", "reject", "rejectattr", "replace", "reverse",
-    "rstrip", "safe", "select", "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper",
+    "join", "last", "length", "list", "lower", "map", "max", "reject", "rejectattr", "replace", "reverse",
+    "safe", "select", "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper",
 }  # fmt: skip
 TESTS = {
     "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "in", "integer", "iterable",
@@ -136,8 +136,8 @@ def _of_ours(pieces: ChatPieces, template: ChatTemplate, problem: str) -> Engine
 
 
 def rewritten(text: str) -> str:
-    """`text` with what MiniJinja lacks in other words: `x.get(k)`, `x.get(k, d)`, `x.keys()`, and methods that it has
-    as filters. Raises _UnknownToEngine."""
+    """`text` with what MiniJinja lacks in other words: `x.get(k)`, `x.get(k, d)`, `x.keys()`, lists of `x.split()`, and
+    methods that it has as filters. Raises _UnknownToEngine."""
     tokens = _tokens(text)
     start = calls = 0
     while (at := _next_call(tokens, start)) is not None:
@@ -148,8 +148,13 @@ def rewritten(text: str) -> str:
         closing = _matching(tokens, opening, 1)
         begin = _value_begin(tokens, dot)
         value, arguments = tokens[begin:dot], _arguments(tokens[opening + 1 : closing])
-        tokens[begin : closing + 1] = _replacement(tokens[name][1], value, arguments)
-        start = begin
+        if tokens[name][1] == "split":
+            # What it gives there has no length and no end to count from.
+            tokens[begin : closing + 1] = [*_words("("), *tokens[begin : closing + 1], *_words("|", "list", ")")]
+            start = opening + 2
+        else:
+            tokens[begin : closing + 1] = _replacement(tokens[name][1], value, arguments)
+            start = begin
     return "".join(value for _, value in tokens)
 
 
@@ -172,7 +177,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 def _next_call(tokens: list, start: int) -> tuple[int, int, int] | None:
     """(dot, name, opening parenthesis) of the next call to rewrite, from `start` on."""
-    wanted = {"get", "keys", *AS_FILTERS}
+    wanted = {"get", "keys", "split", *AS_FILTERS}
     for dot in range(start, len(tokens)):
         if tokens[dot] == ("operator", "."):
             name = _skip(tokens, dot + 1, 1)

@@ -27,6 +27,7 @@ BOTH = PLAIN.replace(
         ("{{ 1 if 'a' in (m).get(k.get('c')) }}", "{{ 1 if 'a' in (m)[k['c']] }}"),
         ("{{ {'a': 1}.get('a') }}", "{{ {'a': 1}['a'] }}"),
         ("{{ m.role.upper() ~ m.keys() }}", "{{ (m.role|upper) ~ (m|list) }}"),
+        ("{{ a.split(b.get('c'))[-1].split('d') }}", "{{ ((a.split(b['c'])|list)[-1].split('d')|list) }}"),
         # Text that only looks like a call, white space that keeps two brackets apart, the last line feed.
         ("x.get('a') {# y.get('b') #}{% raw %}{{ z.get('c') }}{% endraw %}", None),
         ("a:{ \n{%- set b = 1 -%} {\n\n {{- b -}} }", None),
