@@ -8,6 +8,7 @@ takes its place, made from the turn pieces: plain conversations are the same, to
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,6 +50,7 @@ NODES = (
 )  # fmt: skip
 MOST_CALLS = 1000
 """Rewritten in one template: each takes a pass over its tokens."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SPACE, _OPEN, _CLOSE = ("whitespace", "linecomment", "linecomment_begin"), "([{", ")]}"
 _NO_VALUES = {"in", "not", "and", "or", "if", "else", "is"}
 # What a template that takes text wants: contents joined to text, each answer of a tool as a message.
@@ -164,7 +166,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         lexed = list(Environment().lex(text))
     except TemplateError as error:
         raise _UnknownToEngine(f"no valid Jinja: {error}") from None
-    text, tokens, at = "\n".join(text.splitlines()), [], 0
+    # Line feeds as Jinja has them, and as its tokens do.
+    text, tokens, at = _LINE_END.sub("\n", text), [], 0
     for _, kind, value in lexed:
         # White space before a `{%-` is in no token; without it `{ {%-` would be another text.
         end = text.index(value, at)

@@ -116,6 +116,19 @@ def test_the_engine_still_lacks_what_is_rewritten_or_refused(opened, text):
     assert said(opened, "." + text, [{"role": "user", "content": "x"}]) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% set m = {'b': 'x', 'a': {'c': 1}} %}{{ m.get('b') ~ m.get('z', 'y') + m.get('a', {}).get('q', 'w') }}",
+        "{% for key in {'b': 1, 'a': 2}.keys() %}{{ key.upper() }}{% endfor %}",
+        "{{ 'x' if not {}.get('a') }}{{ 'y' if {'a': 1}.get('a') == 1 }}",
+        "{{ 'a b c'.split()[-1] ~ 'a-b'.split('-')|length }}",
+    ],
+)
+def test_what_is_rewritten_is_understood(opened, text):
+    assert said(opened, rewritten(text), [{"role": "user", "content": "x"}]) == jinja(text, [])
+
+
 def test_the_engine_still_keeps_the_last_line_feed(opened):
     assert said(opened, "x\n", [{"role": "user", "content": "x"}]) == "x\n"
     assert rewritten("x\n") == "x"

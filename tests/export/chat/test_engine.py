@@ -32,6 +32,7 @@ BOTH = PLAIN.replace(
         ("x.get('a') {# y.get('b') #}{% raw %}{{ z.get('c') }}{% endraw %}", None),
         ("a:{ \n{%- set b = 1 -%} {\n\n {{- b -}} }", None),
         ("{{ 'm.get(1)' }}\n", "{{ 'm.get(1)' }}"),
+        ("a\u2028b\x0c{{ 'c\u2028' }}\r\n{%- set d = 1 -%}\rx", "a\u2028b\x0c{{ 'c\u2028' }}\n{%- set d = 1 -%}\nx"),
     ],
 )
 def test_calls_that_minijinja_lacks_are_said_in_other_words(text: str, expected: str | None):
