@@ -141,7 +141,7 @@ def _sections(plan: Plan) -> dict[str, int]:
         plan.device.prefill_lengths
     )
     found = {
-        "llm_metadata": 300 + (len(plan.chat.engine_template or "") if plan.chat else 0),
+        "llm_metadata": 300 + (len(plan.chat.engine.text) if plan.chat else 0),
         "tokenizer": os.stat(target.tokenizer.path).st_size // 4,
     }
     found |= {name: _weights(plan, target, names) for name, names in tables.items()}

@@ -29,7 +29,8 @@ def models_origin(plan: Plan) -> dict[str, str]:
         "draft_tokens": str(plan.draft_tokens),
         "prefill_lengths": _numbers(device.prefill_lengths),
         "verify_widths": _numbers(plan.verify_widths),
-        "chat_template": "none" if chat is None else _digest([asdict(chat.pieces), chat.engine_template]),
+        "chat_template": "none" if chat is None else _digest([asdict(chat.pieces), asdict(chat.engine)]),
+        "sampling": str(plan.sampling),
         "version": _code(),
     }
 

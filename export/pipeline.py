@@ -236,6 +236,7 @@ class _Run:
             measured=sealed.evidence.speed,
             check=sealed.evidence.against_float,
             android=rendered,
+            chat_template_for_litert_lm=plan.chat.engine.summary if plan.chat else None,
             accepted_loss=sealed.accepted_loss,
             adapter=plan.target.adapter and plan.target.adapter.id,
             prompts=plan.prompts.source,

@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from export.chat.pieces import engine_template, turn_pieces
+from export.chat.engine import EngineTemplate, engine_template
+from export.chat.pieces import turn_pieces
 from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
+from export.checkpoint.sampling import Sampling, read_sampling
 from export.choices.device import Device
 from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
@@ -28,11 +30,11 @@ class Width:
 
 @dataclass(frozen=True)
 class Chat:
-    """What the bundle holds of the chat template: `pieces` for our runtimes, `engine_template` (Jinja) for LiteRT-LM
-    where it can run it. `source` is the file it came from."""
+    """What the bundle holds of the chat template: `pieces` for our runtimes, `engine` for LiteRT-LM. `source` is
+    the file it came from."""
 
     pieces: ChatPieces
-    engine_template: str | None
+    engine: EngineTemplate
     source: str
 
 
@@ -49,6 +51,7 @@ class Plan:
     prompts: Prompts
     chat: Chat | None
     wanted_context: int
+    sampling: Sampling | None
 
     @property
     def capacity(self) -> int:
@@ -58,6 +61,12 @@ class Plan:
     def draft_tokens(self) -> int:
         """Drafts a round; 0 without a drafter."""
         return self.device.draft_tokens if self.drafter else 0
+
+    @property
+    def engine_tokens(self) -> int:
+        """How many tokens LiteRT-LM may hold: its verify pass, one token and the drafts, does not look where the cache
+        ends, and there would be moved back over live slots."""
+        return self.capacity - self.draft_tokens
 
     @property
     def verify_widths(self) -> tuple[int, ...]:
@@ -117,7 +126,16 @@ def make_plan(choices: Choices) -> Plan:
     lengths = tuple(n for n in device.prefill_lengths if n <= capacity)
     sized = replace(device, context_length=capacity, prefill_lengths=lengths)
     chat = _chat(choices, target)
-    return Plan(target, drafter, sized, choices.recipe, choices.prompts, chat, device.context_length)
+    return Plan(
+        target,
+        drafter,
+        sized,
+        choices.recipe,
+        choices.prompts,
+        chat,
+        device.context_length,
+        read_sampling(target.folder),
+    )
 
 
 def _chosen_device(choices: Choices) -> Device:
@@ -153,4 +171,5 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
     template = read_chat_template(target.folder, choices.chat_template)
     if template is None:
         return None
-    return Chat(turn_pieces(template), engine_template(template), template.source)
+    pieces = turn_pieces(template)
+    return Chat(pieces, engine_template(template, pieces), template.source)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from export.chat.template import (
-    BudgetError,
     ChatTemplate,
     Rendered,
     Turns,
@@ -12,33 +11,15 @@ from export.chat.template import (
     render_error,
     template_error,
 )
-from export.errors import ChatTemplateError
 from runtime_spec.bundle.manifest import ChatPieces
 
 _SYSTEM, _USER, _MODEL, _AGAIN = "Qsystemq", "Quserq", "Qmodelq", "Qagainq"
 
 
-def engine_template(template: ChatTemplate) -> str | None:
-    """The template's text if LiteRT-LM can use it, else None: it then makes its own from the turn pieces.
-
-    LiteRT-LM's conversations hand every content over as a list of parts (seen in 0.18.1). Many templates concatenate
-    it with text and fail, or trim it and print the list. Raises BudgetError when the template's time is used up: the
-    bundle's bytes must not depend on how busy the machine is.
-    """
-    conversations = _sentinel_conversations()
-    try:
-        plain, parts = render(template, conversations), render(template, conversations, as_parts=True)
-    except BudgetError:
-        raise
-    except ChatTemplateError:
-        return None
-    return template.text if plain == parts else None
-
-
 def turn_pieces(template: ChatTemplate) -> ChatPieces:
     """Pieces that say what the template says, proven; ChatTemplateError names the conversation that differs."""
-    sentinels = _sentinel_conversations()
-    proofs = _proof_conversations()
+    sentinels = sentinel_conversations()
+    proofs = proof_conversations()
     answers = render(template, [*sentinels, *proofs])
     asked, system = answers[: len(sentinels)], answers[3]
     for (turns, _), answer in zip(sentinels[:3], asked, strict=False):
@@ -63,7 +44,7 @@ def turn_pieces(template: ChatTemplate) -> ChatPieces:
     )
 
 
-def _sentinel_conversations() -> list[tuple[Turns, bool]]:
+def sentinel_conversations() -> list[tuple[Turns, bool]]:
     user, model = ("user", _USER), ("model", _MODEL)
     return [
         ((user, model, ("user", _AGAIN)), True),
@@ -73,7 +54,7 @@ def _sentinel_conversations() -> list[tuple[Turns, bool]]:
     ]
 
 
-def _proof_conversations() -> list[tuple[Turns, bool]]:
+def proof_conversations() -> list[tuple[Turns, bool]]:
     """One to four turns, each once without and once with a system turn; the last four have white space at ends."""
     contents = [
         ("plain words", "an answer", "and again", "the end"),

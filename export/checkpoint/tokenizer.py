@@ -35,7 +35,7 @@ _ANSWERS: dict[str, dict] = {}
 @dataclass(frozen=True)
 class TokenizerFiles:
     """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply. `pieces` is how many
-    ids the model was trained with: beyond them, all are added tokens."""
+    ids the model was trained with: beyond them, all are added tokens. `added` are the texts of all added tokens."""
 
     path: Path
     sha256: str
@@ -43,6 +43,7 @@ class TokenizerFiles:
     pad: int
     stop: tuple[int, ...]
     pieces: int
+    added: frozenset[str]
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
@@ -70,7 +71,8 @@ class TokenizerFiles:
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
         stop = stop_tokens(sources[0], sources[1:], vocab_size, folder)
         pieces = 1 + max(values["model"]["vocab"].values(), default=-1)
-        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, pieces)
+        added = frozenset(token["content"] for token in values.get("added_tokens") or [])
+        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, pieces, added)
 
     def content(self) -> bytes:
         """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and

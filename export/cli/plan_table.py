@@ -28,6 +28,7 @@ def _facts(plan: Plan) -> dict:
         "verify_widths": list(plan.verify_widths),
         "stop_tokens": list(files.stop),
         "chat_template": plan.chat.source if plan.chat else None,
+        "chat_template_for_litert_lm": plan.chat.engine.summary if plan.chat else None,
         "prompts": plan.prompts.source,
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
     }
@@ -45,6 +46,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("context", _context(plan)),
         ("passes", f"prefill of {_list(plan.device.prefill_lengths)}, verify of {_list((1, *plan.verify_widths))}"),
         ("chat", f"template of {plan.chat.source}" if plan.chat else "none: plain prompts only"),
+        *([("", f"LiteRT-LM gets {plan.chat.engine.summary}")] if plan.chat else []),
         ("stops at", f"tokens {_list(plan.target.tokenizer.stop)}"),
         ("prompts", f"{plan.prompts.source}: {len(plan.prompts.plain)} plain, {len(plan.prompts.chats)} chats"),
     ]

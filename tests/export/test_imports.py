@@ -30,8 +30,8 @@ ALLOWED = {
         "runtime_spec.bundle",
     ],
     "export.bundle": [
-        "export.alignment", "export.errors", "export.files", "export.graphs", "export.plan", "export.weights",
-        "runtime_spec.bundle",
+        "export.alignment", "export.chat", "export.checkpoint", "export.errors", "export.files", "export.graphs",
+        "export.plan", "export.weights", "runtime_spec.bundle",
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
