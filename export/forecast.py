@@ -66,7 +66,9 @@ def forecast(plan: Plan, lowered: bool) -> Forecast:
     packed = sections["main"] + sections.get("drafter", 0)
     logits = 4 * plan.target.config.vocab_size * 384
     float_pair = 8 * plan.num_parameters if plan.drafter and plan.num_parameters <= SMALL_PAIR else 0
-    working = BASE_MEMORY + int(MEMORY_A_BUNDLE_BYTE * bundle) + float_pair
+    # Quantising and the float pass beside it each hold an adapter's product for one tensor.
+    products = 2 * plan.target.adapter.product_bytes if plan.target.adapter else 0
+    working = BASE_MEMORY + int(MEMORY_A_BUNDLE_BYTE * bundle) + float_pair + products
     seconds = (0 if lowered else LOWER_SECONDS + LOWER_SECONDS_A_LAYER * plan.target.config.num_layers) + (
         STAGE_SECONDS * 2
         + read / CHECKPOINT_BYTES_A_SECOND
@@ -139,7 +141,7 @@ def _sections(plan: Plan) -> dict[str, int]:
         plan.device.prefill_lengths
     )
     found = {
-        "llm_metadata": 300 + (len(plan.chat.engine_template or "") if plan.chat else 0),
+        "llm_metadata": 300 + (len(plan.chat.engine.text) if plan.chat else 0),
         "tokenizer": os.stat(target.tokenizer.path).st_size // 4,
     }
     found |= {name: _weights(plan, target, names) for name, names in tables.items()}

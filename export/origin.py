@@ -13,7 +13,7 @@ from export.checkpoint.checkpoint import Checkpoint
 from export.plan import Plan
 
 CODE = ("bundle", "checkpoint", "graphs", "modules", "weights")
-"""Folders whose code decides what bytes the models are."""
+"""Folders whose code decides what bytes the models are; beside them floats.py does."""
 TOOLS = ("torch", "litert-torch", "litert-converter")
 
 
@@ -29,7 +29,8 @@ def models_origin(plan: Plan) -> dict[str, str]:
         "draft_tokens": str(plan.draft_tokens),
         "prefill_lengths": _numbers(device.prefill_lengths),
         "verify_widths": _numbers(plan.verify_widths),
-        "chat_template": "none" if chat is None else _digest([asdict(chat.format), chat.engine_template]),
+        "chat_template": "none" if chat is None else _digest([asdict(chat.format), asdict(chat.engine)]),
+        "sampling": str(plan.sampling),
         "version": _code(),
     }
 
@@ -55,7 +56,7 @@ def _digest(value: object) -> str:
 
 def _code() -> str:
     digest = hashlib.sha256()
-    for folder in CODE:
-        for path in sorted((Path(__file__).parent / folder).glob("*.py")):
-            digest.update(path.read_bytes())
+    here = Path(__file__).parent
+    for path in [here / "floats.py", *(path for folder in CODE for path in sorted((here / folder).glob("*.py")))]:
+        digest.update(path.read_bytes())
     return " ".join(f"{tool} {version(tool)}" for tool in TOOLS) + f" code {digest.hexdigest()[:16]}"

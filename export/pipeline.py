@@ -238,7 +238,9 @@ class _Run:
             measured=sealed.evidence.speed,
             check=sealed.evidence.against_float,
             android=rendered,
+            chat_template_for_litert_lm=plan.chat.engine.summary if plan.chat else None,
             accepted_loss=sealed.accepted_loss,
+            adapter=plan.target.adapter and plan.target.adapter.id,
             prompts=plan.prompts.source,
             fingerprints={key: self.origin[key] for key in ("target", "drafter")},
         )

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from export.chat.derive import chat_format
-from export.chat.pieces import engine_template
+from export.chat.engine import EngineTemplate, engine_template
 from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
+from export.checkpoint.sampling import Sampling, read_sampling
 from export.choices.device import Device
 from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
@@ -29,11 +30,11 @@ class Width:
 
 @dataclass(frozen=True)
 class Chat:
-    """What the bundle holds of the chat template: `pieces` for our runtimes, `engine_template` (Jinja) for LiteRT-LM
-    where it can run it. `source` is the file it came from."""
+    """What the bundle holds of the chat template: `format` for our runtimes, `engine` for LiteRT-LM. `source` is
+    the file it came from."""
 
     format: ChatFormat
-    engine_template: str | None
+    engine: EngineTemplate
     source: str
 
 
@@ -50,6 +51,7 @@ class Plan:
     prompts: Prompts
     chat: Chat | None
     wanted_context: int
+    sampling: Sampling | None
 
     @property
     def capacity(self) -> int:
@@ -59,6 +61,12 @@ class Plan:
     def draft_tokens(self) -> int:
         """Drafts a round; 0 without a drafter."""
         return self.device.draft_tokens if self.drafter else 0
+
+    @property
+    def engine_tokens(self) -> int:
+        """How many tokens LiteRT-LM may hold: its verify pass, one token and the drafts, does not look where the cache
+        ends, and there would be moved back over live slots."""
+        return self.capacity - self.draft_tokens
 
     @property
     def verify_widths(self) -> tuple[int, ...]:
@@ -90,6 +98,7 @@ class Plan:
 @dataclass(frozen=True)
 class Choices:
     """What a user asked for. `context` and `draft_tokens` are None where the device's own hold; `drafter` None is none.
+    `adapter`, a LoRA adapter's folder, is merged into the target.
 
     `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
 
@@ -102,13 +111,14 @@ class Choices:
     draft_tokens: int | None = None
     chat_template: Path | None = None
     use_chat: bool = True
+    adapter: str | None = None
 
 
 def make_plan(choices: Choices) -> Plan:
     """Opens and checks both checkpoints, renders the chat template. Raises CheckpointError, PairingError,
     ChatTemplateError or UsageError."""
     device = _chosen_device(choices)
-    target = Checkpoint.open(choices.target, "target")
+    target = Checkpoint.open(choices.target, "target", choices.adapter)
     drafter = Checkpoint.open(choices.drafter, "drafter") if choices.drafter else None
     if drafter:
         check_pairing(target, drafter)
@@ -116,7 +126,16 @@ def make_plan(choices: Choices) -> Plan:
     lengths = tuple(n for n in device.prefill_lengths if n <= capacity)
     sized = replace(device, context_length=capacity, prefill_lengths=lengths)
     chat = _chat(choices, target)
-    return Plan(target, drafter, sized, choices.recipe, choices.prompts, chat, device.context_length)
+    return Plan(
+        target,
+        drafter,
+        sized,
+        choices.recipe,
+        choices.prompts,
+        chat,
+        device.context_length,
+        read_sampling(target.folder),
+    )
 
 
 def _chosen_device(choices: Choices) -> Device:
@@ -152,4 +171,5 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
     template = read_chat_template(target.folder, choices.chat_template)
     if template is None:
         return None
-    return Chat(chat_format(template), engine_template(template), template.source)
+    format = chat_format(template)
+    return Chat(format, engine_template(template, format), template.source)

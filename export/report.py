@@ -34,8 +34,10 @@ class Report:
     """One export. Field names are the keys of report.json.
 
     `seconds` by stage, in order; `measured` by number of drafts (`plain`, `drafted_4`); `accepted_loss` says which
-    figures are outside the recipe's tolerances and were accepted all the same; `prompts` names the file that `check`
-    and `measured` are about. `fingerprints` tell the checkpoints that were read from others of the same name.
+    figures are outside the recipe's tolerances and were accepted all the same; `chat_template_for_litert_lm` what that
+    engine gets of the template; `prompts` names the file that `check` and `measured` are about. `fingerprints` tell the
+    checkpoints that were read from others of the same name. `adapter` was merged into the target, whose name ends with
+    it.
     """
 
     target: str
@@ -54,7 +56,9 @@ class Report:
     android: Rendered
     prompts: str
     fingerprints: Mapping[str, str]
+    chat_template_for_litert_lm: str | None
     accepted_loss: tuple[str, ...] = ()
+    adapter: str | None = None
 
     def to_json(self) -> str:
         """report.json's text: the fields in order, seconds to two digits, null for a figure that is no number."""

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Group, Part, pack_tokenizer
 from export.bundle.writer import BundleWriter
+from export.chat.engine import EngineTemplate
 from runtime_spec.bundle.manifest import (
     ALIGNMENT,
     Config,
@@ -73,7 +74,7 @@ def section_bytes(name: str, size: int) -> bytes:
 
 def parts() -> list[Part | Group]:
     """Metadata, tokenizer, an embedder and a main graph that share a table of 40,000 bytes, a drafter."""
-    metadata = llm_metadata(TOKENS, 64, CHAT, "{{ bos_token }}")
+    metadata = llm_metadata(TOKENS, 64, CHAT, EngineTemplate("{{ bos_token }}"))
     return [
         Part("llm_metadata", lambda stream: stream.write(metadata)),
         Part("tokenizer", lambda stream: stream.write(pack_tokenizer(TOKENIZER_JSON))),

@@ -10,6 +10,7 @@ import numpy as np
 
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import build_header, pack_tokenizer, pack_traces, round_up
+from export.chat.engine import EngineTemplate
 from runtime_spec.bundle.contents import expected_models, expected_signatures
 from runtime_spec.bundle.digests import SectionDigest, seal, sums_hex
 from runtime_spec.bundle.manifest import ALIGNMENT, Config, Manifest, Tokens
@@ -73,7 +74,7 @@ def tiny_sections(made: Manifest, **traces: bytes) -> dict[str, bytes]:
     """Every section of a bundle with that manifest, its traces recorded unless given."""
     models = graphs(made)
     sections = {
-        "llm_metadata": llm_metadata(made.tokens, made.context_length, made.chat, "{{ bos_token }}"),
+        "llm_metadata": llm_metadata(made.tokens, made.context_length, made.chat, EngineTemplate("{{ bos_token }}")),
         "tokenizer": pack_tokenizer(tokenizer_json()),
         **models,
     }

@@ -60,7 +60,8 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     """Metadata, tokenizer and models, streamed into the unfinished bundle."""
     chat = plan.chat
     files = plan.target.tokenizer
-    metadata = llm_metadata(tokens(plan), plan.capacity, chat and chat.format, chat and chat.engine_template)
+    format, template = (chat.format, chat.engine) if chat else (None, None)
+    metadata = llm_metadata(tokens(plan), plan.engine_tokens, format, template, plan.sampling, files.added)
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))

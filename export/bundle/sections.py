@@ -17,6 +17,9 @@ from runtime_spec.bundle.header import BINARY_PREFIX, FLATBUFFER_AT, MAGIC, MODE
 from runtime_spec.bundle.manifest import ALIGNMENT, SharedWeights
 
 CONTAINER_VERSION = (1, 7, 0)  # litert_lm_builder 0.18.1's
+ENGINE_HINTS = {"backend_constraint": "cpu", "prefer_activation_type": "fp32"}
+"""What LiteRT-LM is told of the main model: no GPU has run it yet, and in half precision some were
+reported to answer nothing but padding."""
 
 
 class SectionStream(io.RawIOBase):
@@ -95,6 +98,8 @@ def _section_object(name: str, begin: int, end: int) -> schema.SectionObjectT:
     kinds, items = schema.AnySectionDataType, []
     if name in MODEL_TYPES:
         kind, items = kinds.TFLiteModel, [_pair("model_type", MODEL_TYPES[name])]
+        if name == "main":
+            items += [_pair(*item) for item in ENGINE_HINTS.items()]
     elif name in ("traces", "manifest"):
         kind, items = kinds.GenericBinaryData, [_pair("name", BINARY_PREFIX + name)]
     else:

@@ -147,6 +147,11 @@ def _thoughts(template: ChatTemplate, answers: Sequence[Rendered]) -> Thoughts |
     return None
 
 
+def sentinel_conversations() -> list[Asked]:
+    """Conversations whose contents can't be mistaken."""
+    return [_ASKED[name] for name in ("three", "user", "model", "system")]
+
+
 def proof_conversations(chat: ChatFormat) -> list[Asked]:
     """One to six turns, with a system turn and without, thinking on and off, thoughts in past replies, empty texts,
     white space at ends, control words."""

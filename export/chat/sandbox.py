@@ -3,7 +3,8 @@
 A template is code from whoever made the checkpoint. Jinja's sandbox keeps it from Python's internals; limits of this
 process keep it from eating the machine. The parent ends it after a time limit. Imports nothing of the project.
 
-Request: {"template", "variables": {...}, "renders": [{"messages", "add_generation_prompt"}], "max_characters"}.
+Request: {"template", "variables": {...}, "renders": [{...}], "max_characters"}: each render's own
+variables (messages, add_generation_prompt, tools) go before those of all.
 Reply: {"error": {"kind", "message"}} or {"renders": [{"text"} or {"error"}]}; kind: refused, raised, syntax, failed.
 """
 
@@ -87,7 +88,7 @@ def _environment():
 
 def _render(template, variables, conversation, max_characters):
     pieces, length = [], 0
-    for piece in template.generate(**variables, **conversation):
+    for piece in template.generate(**{**variables, **conversation}):
         pieces.append(piece)
         length += len(piece)
         if length > max_characters:

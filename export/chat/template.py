@@ -20,7 +20,7 @@ from export.checkpoint.files import is_there, printable, read_file, read_json
 from export.errors import ChatTemplateError, CheckpointError
 
 # For all renders of a template together. A busy machine takes seconds to start each process.
-TIME_LIMIT, PROCESSES = 20.0, 3
+TIME_LIMIT, PROCESSES = 20.0, 4
 MAX_TEMPLATE, MAX_CHARACTERS = 2**20, 2**22  # bytes of Jinja; characters of all renders of one process
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 _ROLES = {"model": "assistant"}  # our role → Transformers'
@@ -123,33 +123,18 @@ def _token_text(value: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def render(template: ChatTemplate, conversations: Sequence[Asked], as_parts: bool = False) -> list[Rendered]:
+def render(template: ChatTemplate, conversations: Sequence[Asked]) -> list[Rendered]:
     """Renders conversations in one sandboxed process, paid from the template's budget.
 
-    `as_parts` hands each content over as a list of one text part instead of as text.
     Errors of single renders come back as `Rendered.kind`; "raised" is the template's own raise_exception.
     ChatTemplateError when the template does not parse, tries to escape, fails, writes what is no Unicode, or exceeds
     memory or size; BudgetError, a kind of it, when it exceeds time.
     """
-    variables = {"tools": None, "documents": None, **template.special_tokens}
     renders = [
-        {
-            "messages": _messages(asked.turns, as_parts),
-            "add_generation_prompt": asked.reply,
-            "enable_thinking": asked.thinking,
-        }
-        for asked in conversations
+        {"messages": as_messages(turns), "add_generation_prompt": reply, "enable_thinking": thinking}
+        for turns, reply, thinking in conversations
     ]
-    request = {
-        "template": template.text,
-        "variables": variables,
-        "renders": renders,
-        "max_characters": MAX_CHARACTERS,
-    }
-    reply = _ask(request, template.source, template.budget)
-    if "error" in reply:
-        raise render_error(reply["error"]["kind"], reply["error"]["message"], template.source)
-    answers = [_rendered(**one) for one in reply["renders"]]
+    answers = render_all(template, renders)
     for asked, answer in zip(conversations, answers, strict=False):
         if answer.kind in ("refused", "failed"):
             raise render_error(answer.kind, answer.message, f"{template.source}, {describe(asked.turns)}")
@@ -159,16 +144,34 @@ def render(template: ChatTemplate, conversations: Sequence[Asked], as_parts: boo
         if DATE_MARK in answer.text:
             found = "the date of the day (strftime_now)"
             raise template_error(
-                "Chat template can't be expressed as turn pieces", "constant text", found, template.source
+                "Chat template can't be expressed as constant texts", "constant text", found, template.source
             )
     return answers
+
+
+def render_all(template: ChatTemplate, renders: Sequence[dict[str, Any]]) -> list[Rendered]:
+    """Renders with each of `renders` as variables, `tools` and the like among them; up to the first that fails.
+
+    Raises ChatTemplateError when the template does not parse or its process fails, BudgetError when it exceeds time."""
+    request = {
+        "template": template.text,
+        "variables": {"tools": None, "documents": None, **template.special_tokens},
+        "renders": list(renders),
+        "max_characters": MAX_CHARACTERS,
+    }
+    reply = _ask(request, template.source, template.budget)
+    if "error" in reply:
+        raise render_error(reply["error"]["kind"], reply["error"]["message"], template.source)
+    return [_rendered(**one) for one in reply["renders"]]
 
 
 def _rendered(text: str = "", error: dict[str, str] | None = None) -> Rendered:
     return Rendered(text, error["kind"], error["message"]) if error else Rendered(text)
 
 
-def _messages(turns: Turns, as_parts: bool) -> list[dict[str, Any]]:
+def as_messages(turns: Turns, as_parts: bool = False) -> list[dict[str, Any]]:
+    """Turns as templates get them; `as_parts` with each content as a list of one text part."""
+
     def form(content: str) -> Any:
         return [{"type": "text", "text": content}] if as_parts else content
 

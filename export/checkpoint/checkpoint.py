@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint.adapter import CONFIG as ADAPTER_CONFIG
+from export.checkpoint.adapter import Adapter, Merged, refuse_as_model
 from export.checkpoint.config import (
     DRAFTER_TYPE,
     TARGET_PREFIXES,
@@ -19,6 +21,7 @@ from export.checkpoint.config import (
 )
 from export.checkpoint.files import MAX_TOKENIZER, is_there, printable, read_file, read_json
 from export.checkpoint.hub import checkpoint_folder
+from export.checkpoint.reading import read_tensors
 from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
 from export.checkpoint.tensors import SkippedTower, check_ordering, check_tensors, skipped_towers
 from export.checkpoint.tokenizer import TokenizerFiles
@@ -36,7 +39,8 @@ SAMPLE_BYTES, SAMPLES = 1 << 20, 128
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle."""
+    """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle.
+    With an adapter it is "TARGET + ADAPTER"."""
 
     id: str
     folder: Path
@@ -47,19 +51,23 @@ class Checkpoint:
     tensors: TensorIndex
     tokenizer: TokenizerFiles | None
     skipped: tuple[SkippedTower, ...]
+    adapter: Merged | None = None
 
     @classmethod
-    def open(cls, folder_or_hub_id: str | Path, role: str | None = None) -> "Checkpoint":
+    def open(
+        cls, folder_or_hub_id: str | Path, role: str | None = None, adapter: str | Path | None = None
+    ) -> "Checkpoint":
         """Opens a folder; an `org/name` that is not a path is first fetched from the Hugging Face hub.
 
         `role` ("target" or "drafter") is what it is wanted for, None when either will do. A target needs a tokenizer.
+        `adapter`, a LoRA adapter's folder or hub id, is merged into the tensors as they are read.
         Raises CheckpointError.
         """
         folder = checkpoint_folder(folder_or_hub_id)
         name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
         if f"{folder}{name}" != printable(f"{folder}{name}"):
             raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", printable(name), folder)
-        _refuse_pickles(folder)
+        _require_weights(folder)
         values = _config(folder)
         model_type = values.get("model_type")
         found_role = "drafter" if model_type == DRAFTER_TYPE else "target"
@@ -69,14 +77,20 @@ class Checkpoint:
         config = parse(values, folder / "config.json")
         text = config if found_role == "target" else config.text
         prefix = TARGET_PREFIXES.get(model_type, "model.")
-        tensors = TensorIndex.open(folder)
+        read = read_tensors(folder, name, config, prefix, adapter and Adapter.open(adapter))
+        tensors, config = read.tensors, read.config
         check_tensors(tensors, config, prefix, folder)
         if found_role == "drafter" and config.use_ordered_embeddings:
             check_ordering(tensors)
         tokenizer = None
         if found_role == "target" or is_there(folder / "tokenizer.json"):
             tokenizer = TokenizerFiles.read(folder, values, text.vocab_size)
-        return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped_towers(tensors))
+        if tokenizer:
+            _require_rows(text, tokenizer, folder / "config.json")
+        skipped = skipped_towers(tensors)
+        if adapter:
+            name = f"{name} + {read.adapter.id}"
+        return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped, read.adapter)
 
     @property
     def text(self) -> TextConfig:
@@ -92,7 +106,8 @@ class Checkpoint:
         fingerprint. It has no place in a bundle. Raises CheckpointError when a file can't be read.
         """
         digest = hashlib.sha256(f"{self.role}\n{self.config!r}\n".encode())
-        for path in (self.folder / name for name in SMALL_FILES):
+        adapter = [self.adapter.folder / ADAPTER_CONFIG] if self.adapter else []
+        for path in [*(self.folder / name for name in SMALL_FILES), *adapter]:
             if is_there(path):
                 digest.update(f"{path.name} {hashlib.sha256(read_file(path, MAX_TOKENIZER)).hexdigest()}\n".encode())
         total = sum(file.size for file in self.tensors.files)
@@ -103,9 +118,10 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def _refuse_pickles(folder: Path) -> None:
+def _require_weights(folder: Path) -> None:
     if is_there(folder / INDEX_NAME) or is_there(folder / SINGLE_NAME):
         return
+    refuse_as_model(folder)
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     found = f"{pickles[0]}, a pickle: reading it can run code" if pickles else "neither of them"
     title = "Pickle checkpoint refused" if pickles else "Checkpoint has no weights"
@@ -124,6 +140,24 @@ def _config(folder: Path) -> dict:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
         raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
     return values
+
+
+def _require_rows(text: TextConfig, tokenizer: TokenizerFiles, where: Path) -> None:
+    """Raises CheckpointError where tokens were added to the embeddings and not to the per-layer ones: Transformers'
+    look-up fails at the first of them."""
+    rows, tokens = text.vocab_size_per_layer_input, text.vocab_size
+    if not text.per_layer_size or rows >= tokens:
+        return
+    added = tokenizer.added_from(rows)
+    names = f": the added token{'s' if len(added) > 1 else ''} {', '.join(map(repr, added[:5]))}" if added else ""
+    raise CheckpointError(
+        "Tokens have no per-layer embedding: vocab_size_per_layer_input is smaller than vocab_size",
+        expected=f"vocab_size_per_layer_input of at least vocab_size {tokens}: a row for every token",
+        found=f"{rows} rows, none for ids {rows} to {tokens - 1}{names}{', …' if len(added) > 5 else ''}",
+        where=printable(where),
+        action="Grow embed_tokens_per_layer with embed_tokens (resize_token_embeddings leaves it out) and train "
+        "the rows, or use unused pieces of the vocabulary in place of added tokens.",
+    )
 
 
 def _hash_file(digest, file: TensorFile, step: int) -> None:

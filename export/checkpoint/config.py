@@ -7,6 +7,7 @@ missing keys and for nulls are Gemma4TextConfig's. Imports errors only.
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint.quantized import refuse_quantized
 from export.errors import CheckpointError
 
 # No size of a dense Gemma 4 is near it, and whoever allocates by a size that a file claims needs a bound.
@@ -141,7 +142,7 @@ def parse_target(config: dict, where: Path) -> TextConfig:
     top = _Reader(config, where)
     tied = top.flag("tie_word_embeddings", True)
     _refuse_other_weights(top)
-    text = top if config["model_type"] == "gemma4_text" else _Reader(config.get("text_config"), where, "text_config.")
+    text = top if config["model_type"] == "gemma4_text" else _Reader(_or_default(config), where, "text_config.")
     parsed = _parse_text(text, tied)
     lonely = set(parsed.layer_types) - parsed.drafter_kv_layers.keys()
     if lonely:
@@ -156,7 +157,7 @@ def parse_drafter(config: dict, where: Path) -> DrafterConfig:
     top = _Reader(config, where)
     tied = top.flag("tie_word_embeddings", True)
     _refuse_other_weights(top)
-    text = _Reader(config.get("text_config"), where, "text_config.")
+    text = _Reader(_or_default(config), where, "text_config.")
     layers = text.size("num_hidden_layers", 30, maximum=1024)
     text.refuse_unless("num_kv_shared_layers", (0, layers), 0)
     text.refuse_unless("hidden_size_per_layer_input", (0,), 0)
@@ -173,13 +174,20 @@ def parse_drafter(config: dict, where: Path) -> DrafterConfig:
     return DrafterConfig(parsed, top.size("backbone_hidden_size", 1536), ordered, centroids, top_k)
 
 
+def _or_default(config: dict) -> object:
+    """text_config, whose every key has a default."""
+    found = config.get("text_config")
+    return {} if found is None else found
+
+
 def _refuse_other_weights(top: _Reader) -> None:
     """Keys that make Transformers read other tensors than those of the folder's usual files."""
-    top.refuse_unless("quantization_config", (None,), None)
+    refuse_quantized(top.values.get("quantization_config"), top.where, "quantization_config")
     top.refuse_unless("transformers_weights", (None, "model.safetensors"), None)
 
 
 def _parse_text(text: _Reader, tied: bool) -> TextConfig:
+    refuse_quantized(text.values.get("quantization_config"), text.where, f"{text.path}quantization_config")
     text.refuse_unless("enable_moe_block", (False,), False)
     text.refuse_unless("attention_bias", (False,), False)
     text.refuse_unless("use_bidirectional_attention", (None, "vision"), None)
@@ -193,8 +201,6 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
     per_layer_size = text.size("hidden_size_per_layer_input", 256, minimum=0)
     vocab_size = text.size("vocab_size", 262_144)
     per_layer_vocab = text.size("vocab_size_per_layer_input", 262_144, minimum=0) if per_layer_size else 0
-    if per_layer_size and per_layer_vocab < vocab_size:
-        raise text.refuse("vocab_size_per_layer_input", f"at least vocab_size {vocab_size}: a row for every token")
     softcap = text.values.get("final_logit_softcapping")
     return TextConfig(
         vocab_size=vocab_size,
@@ -266,8 +272,8 @@ def _overrides(text: _Reader, layer_types: tuple[str, ...], k_eq_v: bool) -> dic
 
 def _rope(text: _Reader, kind: str, head_dim: int) -> RopeConfig:
     every, path = text.values.get("rope_parameters"), f"{text.path}rope_parameters."
-    values = DEFAULT_ROPE[kind] if every is None else _Reader(every, text.where, path).values.get(kind)
-    rope = _Reader(values, text.where, f"{path}{kind}.")
+    kinds = {} if every is None else _Reader(every, text.where, path).values
+    rope = _Reader(kinds.get(kind, DEFAULT_ROPE[kind]), text.where, f"{path}{kind}.")
     rope_type = rope.refuse_unless("rope_type", ("default", "proportional"), "default")
     rope.refuse_unless("factor", (1.0, 1), 1)
     # The default kind turns the whole head, whatever partial_rotary_factor says (Gemma4TextRotaryEmbedding).

@@ -139,13 +139,28 @@ class TensorIndex:
 
     def __init__(self, files: Iterable[TensorFile]):
         self.files = list(files)
-        self._file_of: dict[str, TensorFile] = {}
+        # Name → the file that holds it, and its name there.
+        self._places: dict[str, tuple[TensorFile, str]] = {}
         for file in self.files:
             for name in file.tensors:
-                if name in self._file_of:
-                    first = self._file_of[name].path.name
+                if name in self._places:
+                    first = self._places[name][0].path.name
                     raise _error("Tensor stands in two files", file.path, f"{name} in {first} only", "it here as well")
-                self._file_of[name] = file
+                self._places[name] = file, name
+
+    def renamed(self, names: dict[str, str]) -> "TensorIndex":
+        """The tensors that are keys of `names`, under its values, which are distinct."""
+        chosen = TensorIndex([])
+        chosen.files = self.files
+        chosen._places = {new: self._places[old] for old, new in names.items()}
+        return chosen
+
+    def joined(self, names: dict[str, str]) -> "TensorIndex":
+        """These tensors, and beside them those that are values of `names` once more, under its keys."""
+        more = TensorIndex([])
+        more.files = self.files
+        more._places = self._places | {new: self._places[old] for new, old in names.items()}
+        return more
 
     @classmethod
     def open(cls, folder: Path) -> "TensorIndex":
@@ -166,23 +181,24 @@ class TensorIndex:
             )
         index = cls(TensorFile(folder / shard) for shard in shards)
         for name, shard in weight_map.items():
-            if name not in index._file_of or index._file_of[name].path.name != shard:
+            if name not in index or index.file_of(name).path.name != shard:
                 raise _error(
                     "Tensor is not where the index says", folder / shard, f"{name} in {shard}", "it is not there"
                 )
         return index
 
     def __contains__(self, name: str) -> bool:
-        return name in self._file_of
+        return name in self._places
 
     def names(self) -> list[str]:
-        return list(self._file_of)
+        return list(self._places)
 
     def info(self, name: str) -> TensorInfo:
-        return self._file_of[name].tensors[name]
+        file, stored = self._places[name]
+        return file.tensors[stored]
 
     def file_of(self, name: str) -> TensorFile:
-        return self._file_of[name]
+        return self._places[name][0]
 
     def rows(self, name: str, begin: int, end: int, out: bytearray | memoryview | None = None) -> memoryview:
         """Raw bytes of rows begin..end (first dimension) in the tensor's own dtype.
@@ -198,7 +214,7 @@ class TensorIndex:
         view = memoryview(bytearray(count) if out is None else out).cast("B")[:count]
         if len(view) < count:
             raise ValueError(f"buffer of {len(view)} bytes for {count}")
-        self._file_of[name].read_into(info, begin * info.row_bytes, view)
+        self._fill(name, begin, view)
         self._require_finite(name, view, begin)
         return view
 
@@ -211,14 +227,16 @@ class TensorIndex:
 
         info = self.info(name)
         raw = bytearray(info.nbytes)
-        self._file_of[name].read_into(info, 0, memoryview(raw))
+        self._fill(name, 0, memoryview(raw))
         self._require_finite(name, memoryview(raw), 0)
-        if info.dtype == "BF16":  # float32 with the low half of the mantissa cut off
-            array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
-        else:
-            kind = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}[info.dtype]
-            array = np.frombuffer(raw, kind).astype(np.int64 if info.dtype[0] == "I" else np.float32)
-        return array.reshape(info.shape)
+        if info.dtype in FLOATS:
+            return as_float32(raw, info.dtype).reshape(info.shape)
+        return np.frombuffer(raw, {"I64": "<i8", "I32": "<i4"}[info.dtype]).astype(np.int64).reshape(info.shape)
+
+    def _fill(self, name: str, begin: int, view: memoryview) -> None:
+        """Fills `view` with whole rows from `begin` on, in the tensor's own dtype."""
+        info = self.info(name)
+        self.file_of(name).read_into(info, begin * info.row_bytes if info.shape else 0, view)
 
     def _require_finite(self, name: str, view: memoryview, begin: int) -> None:
         """`view`: bytes of whole rows from `begin` on. Two reductions over the bits, so that it costs next to nothing:
@@ -237,7 +255,7 @@ class TensorIndex:
         found = "infinity" if bits[at] & (sign - 1) == infinity else "NaN"
         raise _error(
             f"Weight is not finite: {name}, row {begin + row}",
-            self._file_of[name].path,
+            self.file_of(name).path,
             "finite numbers",
             f"{found} at value {value} of row {begin + row}",
             action="Train or convert the checkpoint again: no model computes with such a weight.",
@@ -246,6 +264,15 @@ class TensorIndex:
     def close(self) -> None:
         for file in self.files:
             file.close()
+
+
+def as_float32(raw: bytearray | memoryview, dtype: str):
+    """Stored floats as a NumPy array."""
+    import numpy as np
+
+    if dtype == "BF16":  # float32 with the low half of the mantissa cut off
+        return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    return np.frombuffer(raw, {"F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32)
 
 
 def _weight_map(path: Path) -> dict[str, str]:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checkpoint.config import DrafterConfig, TextConfig
-from export.checkpoint.safetensors import TensorIndex
+from export.checkpoint.safetensors import FLOATS, TensorIndex, as_float32
 from export.errors import CheckpointError
 
 TOWERS = ("vision_tower", "audio_tower", "embed_vision", "embed_audio", "multi_modal_projector")
 # Key and value tensors that a KV-shared layer doesn't use, but published checkpoints carry.
 SHARED_KV = re.compile(r"layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm|v_norm)\.weight")
+
+COMPARED_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,31 @@ def check_ordering(tensors: TensorIndex) -> None:
         raise _error(f"Tensor is no ordering of the tokens: {name}", expected, found, where)
 
 
-def _may_be_ignored(name: str, text: TextConfig) -> bool:
+def same_values(tensors: TensorIndex, one: str, other: str) -> bool:
+    """Whether two tensors are equal, read in blocks of rows and no further than their first difference."""
+    infos = [tensors.info(name) for name in (one, other)]
+    if infos[0].shape != infos[1].shape or not all(info.dtype in FLOATS for info in infos):
+        return False
+    rows = infos[0].shape[0]
+    step = max(1, COMPARED_BYTES // infos[0].row_bytes)
+    for begin in range(0, rows, step):
+        blocks = [tensors.rows(name, begin, min(begin + step, rows)) for name in (one, other)]
+        if infos[0].dtype == infos[1].dtype and blocks[0] == blocks[1]:
+            continue
+        values = [as_float32(block, info.dtype) for block, info in zip(blocks, infos, strict=True)]
+        if (values[0] != values[1]).any():
+            return False
+    return True
+
+
+def is_unused_kv(name: str, text: TextConfig) -> bool:
+    """Whether `name`, without the decoder's prefix, is a key or value tensor that a KV-shared layer doesn't use."""
     shared = SHARED_KV.fullmatch(name)
-    is_tower = name.split(".")[0] in TOWERS
-    return is_tower or bool(shared and int(shared[1]) >= text.first_shared_layer) or name.endswith("inv_freq")
+    return bool(shared) and int(shared[1]) >= text.first_shared_layer
+
+
+def _may_be_ignored(name: str, text: TextConfig) -> bool:
+    return name.split(".")[0] in TOWERS or is_unused_kv(name, text) or name.endswith("inv_freq")
 
 
 def skipped_towers(tensors: TensorIndex) -> tuple[SkippedTower, ...]:

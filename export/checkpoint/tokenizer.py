@@ -34,17 +34,21 @@ _ANSWERS: dict[str, dict] = {}
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply."""
+    """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply. `pieces` is how many
+    ids the model was trained with: beyond them, all are added tokens. `added` are the texts of all added tokens."""
 
     path: Path
     sha256: str
     bos: int
     pad: int
     stop: tuple[int, ...]
+    pieces: int
+    added: frozenset[str]
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
-        """Reads `folder`; ids come from generation_config.json, then config.json, then its text_config.
+        """Reads `folder`; ids come from generation_config.json, then config.json, then its text_config; stop tokens
+        from all that name some.
 
         Raises CheckpointError when tokenizer.json is missing, not valid, not loaded by the tokenizers library as it
         stands there or makes text grow, or an id is outside `vocab_size`.
@@ -65,8 +69,10 @@ class TokenizerFiles:
         sources = [source for source in sources if isinstance(source, dict)]
         bos = _ids(sources, "bos_token_id", 2, vocab_size, folder)[0]
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
-        stop = _ids(sources, "eos_token_id", 1, vocab_size, folder)
-        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop)
+        stop = stop_tokens(sources[0], sources[1:], vocab_size, folder)
+        pieces = 1 + max(values["model"]["vocab"].values(), default=-1)
+        added = frozenset(token["content"] for token in values.get("added_tokens") or [])
+        return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, pieces, added)
 
     def content(self) -> bytes:
         """tokenizer.json as the bundle holds it: without truncation and padding, which a training run leaves there and
@@ -75,6 +81,11 @@ class TokenizerFiles:
         if hashlib.sha256(raw).hexdigest() != self.sha256:
             raise _error("tokenizer.json changed meanwhile", "the file that was checked", "another one", self.path)
         return _exported(raw, _parsed(raw, self.path))
+
+    def added_from(self, first: int) -> list[str]:
+        """The added tokens with ids of `first` and above. Raises CheckpointError."""
+        values = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)
+        return [printable(token["content"])[:100] for token in values.get("added_tokens") or [] if token["id"] >= first]
 
 
 def _parsed(raw: bytes, path: Path) -> dict:
@@ -147,6 +158,16 @@ def _run(content: bytes, path: Path) -> dict:
         found = f"a process that ended with {done.returncode}: {done.stderr[-200:].decode(errors='replace').strip()}"
         raise _error("Tokenizer can't be loaded", expected, found, path)
     return json.loads(done.stdout)
+
+
+def stop_tokens(generation: dict, configs: list[dict], vocab_size: int, folder: Path) -> tuple[int, ...]:
+    """What ends a reply: all that generation_config.json says, then all that config.json or else its text_config does.
+
+    A merged folder often has but one of the two, and a token too few is a reply without an end. Raises CheckpointError.
+    """
+    said = [generation, next((config for config in configs if config.get("eos_token_id") is not None), {})]
+    found = [_ids([one], "eos_token_id", 1, vocab_size, folder) for one in said if one.get("eos_token_id") is not None]
+    return tuple(dict.fromkeys(token for ids in found or [(1,)] for token in ids))
 
 
 def _ids(sources: list[dict], key: str, default: int, vocab_size: int, folder: Path) -> tuple[int, ...]:

@@ -38,6 +38,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", help="folder or hub id (default: the demo pair's target)")
     parser.add_argument("--drafter", help="folder or hub id (default: the demo pair's, or none for another target)")
     parser.add_argument(
+        "--adapter", action="append", metavar="DIR", help="LoRA adapter of the target (PEFT's folder) to merge into it"
+    )
+    parser.add_argument(
         "--recipe", metavar="NAME|FILE.toml", help="how weights are stored; the verb `recipes` lists names"
     )
     parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
@@ -88,12 +91,22 @@ def _choices(options: argparse.Namespace) -> "Choices":
     from export.choices.device import Device, unknown_choice
     from export.choices.prompts import Prompts
     from export.choices.recipe import Recipe
+    from export.errors import UsageError
     from export.plan import Choices
     from export.work import STAGES
 
     device = Device.load(options.device)
     if options.start is not None and options.start not in STAGES:
         raise unknown_choice("from", options.start, list(STAGES))
+    adapters = options.adapter or [None]
+    if len(adapters) > 1:
+        raise UsageError(
+            "Several adapters",
+            expected="one --adapter: PEFT's ways to combine several give different models",
+            found=", ".join(adapters),
+            where="--adapter",
+            action="Combine them with PEFT (add_weighted_adapter), save the result, and name that folder.",
+        )
     return Choices(
         target=options.target or str(DEMO / "target"),
         drafter=options.drafter or (None if options.target else str(DEMO / "drafter")),
@@ -104,4 +117,5 @@ def _choices(options: argparse.Namespace) -> "Choices":
         draft_tokens=options.draft_tokens,
         chat_template=options.chat_template,
         use_chat=not options.no_chat,
+        adapter=adapters[0],
     )

@@ -16,6 +16,7 @@ def _facts(plan: Plan) -> dict:
     files, device = plan.target.tokenizer, plan.device
     return {
         "target": plan.target.id,
+        "adapter": plan.target.adapter and plan.target.adapter.id,
         "drafter": plan.drafter.id if plan.drafter else None,
         "device": device.id,
         "recipe": plan.recipe.name,
@@ -27,6 +28,7 @@ def _facts(plan: Plan) -> dict:
         "verify_widths": list(plan.verify_widths),
         "stop_tokens": list(files.stop),
         "chat_template": plan.chat.source if plan.chat else None,
+        "chat_template_for_litert_lm": plan.chat.engine.summary if plan.chat else None,
         "prompts": plan.prompts.source,
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
     }
@@ -37,12 +39,14 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
     skipped = ", ".join(f"{tower.name} {size(tower.nbytes)}" for tower in plan.target.skipped)
     rows = [
         ("target", f"{plan.target.id}, {plan.num_parameters / 1e6:,.1f} M parameters"),
-        ("drafter", plan.drafter.id if plan.drafter else "none: it will decode plainly"),
+        *_adapter_rows(plan),
+        ("drafter", _drafter(plan)),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
         ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
         ("context", _context(plan)),
         ("passes", f"prefill of {_list(plan.device.prefill_lengths)}, verify of {_list((1, *plan.verify_widths))}"),
         ("chat", f"template of {plan.chat.source}" if plan.chat else "none: plain prompts only"),
+        *([("", f"LiteRT-LM gets {plan.chat.engine.summary}")] if plan.chat else []),
         ("stops at", f"tokens {_list(plan.target.tokenizer.stop)}"),
         ("prompts", f"{plan.prompts.source}: {len(plan.prompts.plain)} plain, {len(plan.prompts.chats)} chats"),
     ]
@@ -56,6 +60,24 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("time", f"about {duration(found.seconds)} on two cores"),
     ]
     return rows
+
+
+def _drafter(plan: Plan) -> str:
+    if plan.drafter is None:
+        return "none: it will decode plainly"
+    known, tokens = plan.drafter.text.vocab_size, plan.target.text.vocab_size
+    return plan.drafter.id + (f", drafts {known} of {tokens} tokens" if known < tokens else "")
+
+
+def _adapter_rows(plan: Plan) -> list[tuple[str, str]]:
+    adapter = plan.target.adapter
+    if adapter is None:
+        return []
+    unused = f"; {adapter.unused} of its own change no text" if adapter.unused else ""
+    text = (
+        f"{adapter.id}, trained on {adapter.base or 'a model that it does not name'}: changes {adapter.changed} tensors"
+    )
+    return [("adapter", text + unused)]
 
 
 def size(nbytes: int) -> str:

@@ -80,7 +80,8 @@ class FloatDrafter:
         ordering = None
         if config.use_ordered_embeddings:
             ordering = torch.from_numpy(plan.drafter.tensors.read("masked_embedding.token_ordering"))
-        module = Drafter(config, sources, plan.capacity, ordering, empty_weight)
+        vocab_size = plan.target.config.vocab_size
+        module = Drafter(config, sources, plan.capacity, ordering, empty_weight, vocab_size=vocab_size)
         self._module = fill(module, plan.drafter)
         self._names = [f"kv_cache_{side}_{layer}" for layer in sources.values() for side in "kv"]
 

@@ -141,7 +141,8 @@ def _drafter(job: GraphJob, width: Width, lower, out: Path) -> None:
     ordering = torch.from_numpy(np.frombuffer(job.token_ordering, np.int64).copy())
     sources = {kind: job.config.drafter_kv_layers[kind] for kind in job.drafter.text.kinds}
     reads = Reads(width.slots if job.windowed else None, job.prefixed)
-    module = Drafter(job.drafter, sources, width.capacity, ordering, lower.placeholder_weight, reads)
+    vocab_size, weight = job.config.vocab_size, lower.placeholder_weight
+    module = Drafter(job.drafter, sources, width.capacity, ordering, weight, reads, vocab_size)
     inputs = {
         "activations": lower.placeholder((1, 1, 2 * job.drafter.backbone_hidden_size), torch.float32),
         "input_pos": lower.placeholder((1,), torch.int32),

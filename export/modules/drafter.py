@@ -36,7 +36,8 @@ class Drafter(nn.Module):
     """Inputs: activations [1, 1, 2H] (scaled embedding of the last token, last hidden state), input_pos int32[1] (the
     position before the one drafted for, as LiteRT-LM passes it), mask [1, 1, 1, S], and the caches of the target's
     last sliding and last full layer that own one. Outputs: logits [1, 1, V], projected_activations [1, 1, H].
-    `reads` is what the layers read of the caches; None for what S asks for."""
+    `reads` is what the layers read of the caches; None for what S asks for. `vocab_size` is the target's, V: tokens
+    beyond the drafter's own are never drafted."""
 
     def __init__(
         self,
@@ -46,11 +47,13 @@ class Drafter(nn.Module):
         token_ordering,
         new_weight: NewWeight,
         reads: Reads | None = None,
+        vocab_size: int | None = None,
     ):
         super().__init__()
         text = config.text
         self.config, self.sources, self.capacity = config, sources, capacity
         self.reads = reads or drafter_reads(config, capacity)
+        self.unknown_tokens = (vocab_size or text.vocab_size) - text.vocab_size
         self.layers = nn.ModuleList(DecoderLayer(text, i, new_weight) for i in range(text.num_layers))
         self.rotary = nn.ModuleDict(
             {kind: Rotary(text.rope[kind], text.head_dims[text.layer_types.index(kind)]) for kind in text.rope}
@@ -84,7 +87,10 @@ class Drafter(nn.Module):
             )
             x = layer.after_attention(x, attended, None)
         hidden = ops.rms_norm(x, self.norm, text.rms_norm_eps)
-        return {"logits": self._logits(hidden), "projected_activations": ops.linear(hidden, self.post_projection)}
+        logits = self._logits(hidden)
+        if self.unknown_tokens:
+            logits = torch.cat([logits, torch.full((1, 1, self.unknown_tokens), HIDDEN)], -1)
+        return {"logits": logits, "projected_activations": ops.linear(hidden, self.post_projection)}
 
     def _cache_parts(self, newest: torch.Tensor) -> dict[str, Window | Prefix]:
         """What the layers of each type read of the caches; absent where that is all of it."""

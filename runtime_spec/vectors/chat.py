@@ -5,7 +5,6 @@ is the id 1000 + byte, and control tokens are those of the case."""
 
 import json
 from collections.abc import Sequence
-
 from pathlib import Path
 
 from runtime_spec.chat.conversation import SAID, Message, Part, parts

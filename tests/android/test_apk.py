@@ -139,11 +139,14 @@ def test_a_second_build_with_nothing_changed_is_quick_and_has_the_same_bytes(out
 
 
 def test_another_folder_gives_the_same_bytes(out, apk, tmp_path):
-    """From sources to the archive, nothing reused but what does not depend on the export."""
-    shutil.copyfile(out / "model.litertlm", tmp_path / "model.litertlm")
-    render(tmp_path / "model.litertlm", tmp_path)
-    build_apk(tmp_path, None, debug_key(), quiet)
-    assert (tmp_path / "work/apk/unsigned.apk").read_bytes() == (out / "work/apk/unsigned.apk").read_bytes()
+    """From sources to the archive, nothing reused but what does not depend on the export; with a space and brackets in
+    its name, which Maven hands to aapt2."""
+    folder = tmp_path / "an out [b]"
+    folder.mkdir()
+    shutil.copyfile(out / "model.litertlm", folder / "model.litertlm")
+    render(folder / "model.litertlm", folder)
+    build_apk(folder, None, debug_key(), quiet)
+    assert (folder / "work/apk/unsigned.apk").read_bytes() == (out / "work/apk/unsigned.apk").read_bytes()
 
 
 def test_litert_from_an_aar(out, tmp_path):

@@ -33,6 +33,7 @@ def report(**changes):
         "android": Rendered(Path("out/android"), 241, True, ("build.gradle.kts",)),
         "prompts": "prompts.toml",
         "fingerprints": {"target": "demo/target 1", "drafter": "none"},
+        "chat_template_for_litert_lm": "the template with tools",
     }
     return Report(**(values | changes))
 
@@ -76,7 +77,9 @@ def test_the_keys_of_the_file():
         "android": {"files": 241, "has_asset": True, "kept": ["build.gradle.kts"]},
         "prompts": "prompts.toml",
         "fingerprints": {"target": "demo/target 1", "drafter": "none"},
+        "chat_template_for_litert_lm": "the template with tools",
         "accepted_loss": [],
+        "adapter": None,
     }
 
 

@@ -118,3 +118,19 @@ def test_greedy_tokens_of_the_float_bundle_are_transformers(float_out):
             ours = [token for one in turn for token in one.emitted_tokens]
             generated = theirs.generate(torch.tensor([prompt]), do_sample=False, max_new_tokens=64)
             assert ours == generated[0, len(prompt) :].tolist(), text
+
+
+@torch.no_grad()
+def test_a_further_turn_of_the_float_bundle_is_transformers(float_out):
+    """What stands in the cache, replies included, is what one pass over all of it would put there."""
+    theirs = load(DEMO / "target")
+    with Runtime(float_out / "model.litertlm") as runtime:
+        further = runtime.tokenizer.encode("\n    return value\n\ndef second(x):\n")
+        for text in Prompts.load().plain[:4]:
+            for draft_tokens in (0, None):
+                session, prompt = runtime.session(draft_tokens, frozenset()), runtime.encode(text)
+                turns = [list(session.turn(part, 12)) for part in (prompt, further)]
+                said = [[token for one in turn for token in one.emitted_tokens] for turn in turns]
+                whole = [*prompt, *said[0], *further]
+                found = theirs.generate(torch.tensor([whole]), do_sample=False, max_new_tokens=12, eos_token_id=None)
+                assert said[1] == found[0, len(whole) :].tolist(), text

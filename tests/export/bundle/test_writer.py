@@ -14,6 +14,8 @@ from litert_lm_builder.runtime.proto import llm_metadata_pb2
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Part, pack_tokenizer
 from export.bundle.writer import BundleWriter
+from export.chat.engine import EngineTemplate
+from export.checkpoint.sampling import Sampling
 from export.errors import OutputError
 from runtime_spec.bundle.manifest import ALIGNMENT
 from runtime_spec.bundle.reader import Bundle, verify_hashes
@@ -206,12 +208,48 @@ def test_tokenizer_section_is_size_and_zlib():
 
 def test_llm_metadata_says_what_the_manifest_says():
     message = llm_metadata_pb2.LlmMetadata()
-    message.ParseFromString(llm_metadata(TOKENS, 64, CHAT, "{{ bos_token }}"))
+    message.ParseFromString(llm_metadata(TOKENS, 64, CHAT, EngineTemplate("{{ bos_token }}")))
     assert list(message.start_token.token_ids.ids) == [TOKENS.bos]
     assert [list(token.token_ids.ids) for token in message.stop_tokens] == [[1], [6]]
     assert message.prompt_templates.user.prefix == CHAT.user_prefix
     assert message.prompt_templates.system.suffix == CHAT.system_suffix
     assert message.max_num_tokens == 64 and message.jinja_prompt_template == "{{ bos_token }}"
     assert message.llm_model_type.WhichOneof("model_type") == "generic_model"
-    plain = llm_metadata_pb2.LlmMetadata.FromString(llm_metadata(TOKENS, 64, None, None))
+    plain = llm_metadata_pb2.LlmMetadata.FromString(llm_metadata(TOKENS, 64))
     assert not plain.HasField("prompt_templates") and not plain.HasField("jinja_prompt_template")
+    assert not plain.HasField("sampler_params") and not plain.channels
+    assert plain.HasField("supports_thinking") and not plain.supports_thinking
+
+
+FENCES = ["<|tool_call>", "<tool_call|>", "<|tool_response>", '<|"|>', "<|channel>", "<channel|>"]
+
+
+def metadata_of(text: str, special: list[str], **changes: object) -> llm_metadata_pb2.LlmMetadata:
+    template = EngineTemplate(text, thinks=True, calls_tools=True)
+    return llm_metadata_pb2.LlmMetadata.FromString(llm_metadata(TOKENS, 64, CHAT, template, special=special, **changes))
+
+
+def test_gemma_4s_dialect_is_told():
+    message = metadata_of(" ".join(FENCES), FENCES, sampling=Sampling(1.0, 64, 0.95))
+    gemma4 = message.llm_model_type.gemma4
+    assert (gemma4.code_fence_start, gemma4.code_fence_end) == ("<|tool_call>", "<tool_call|>")
+    assert (gemma4.open_quote, gemma4.close_quote) == ('<|"|>', '<|"|>')
+    assert gemma4.function_response_start == "<|tool_response>"
+    assert [(c.channel_name, c.start, c.end) for c in message.channels] == [
+        ("thought", "<|channel>thought\n", "<channel|>")
+    ]
+    assert message.supports_thinking and message.supports_function_calling
+    params = message.sampler_params
+    assert (params.type, params.k, params.temperature) == (2, 64, 1.0) and abs(params.p - 0.95) < 1e-6
+    assert message.min_runtime_version == "0.18.1"
+    assert not gemma4.HasField("start_of_image_token") and not gemma4.HasField("start_of_audio_token")
+
+
+@pytest.mark.parametrize("missing", FENCES)
+def test_a_dialect_that_template_or_tokenizer_do_not_know_is_not_told(missing: str):
+    others = [piece for piece in FENCES if piece != missing]
+    for text, special in ((" ".join(FENCES), others), (" ".join(others), FENCES)):
+        message = metadata_of(text, special)
+        is_call = "channel" not in missing
+        assert message.llm_model_type.WhichOneof("model_type") == ("generic_model" if is_call else "gemma4")
+        assert bool(message.channels) == is_call

@@ -1,8 +1,8 @@
 """Chat templates become constant turn pieces, or an error that says why they can't."""
 
 import pytest
+from export.chat.pieces import turn_pieces
 
-from export.chat.pieces import engine_template, turn_pieces
 from export.chat.template import render
 from runtime_spec.bundle.manifest import ChatPieces
 from tests.export.chat.templates import GEMMA_SHAPED, PLAIN, refused, template
@@ -62,23 +62,6 @@ def test_transformers_own_blocks_and_filters_are_known(helper: str):
     turns = (("user", 'a "b" <é>'),)
     expected = "user:" + ('"a \\"b\\" <é>"' if "tojson" in helper else 'a "b" <é>') + ";assistant:"
     assert render(template(text), [(turns, True)])[0].text == expected
-
-
-# What LiteRT-LM, which hands contents over as lists of parts, can use
-
-
-def test_a_template_that_takes_lists_of_parts_is_for_engines_too():
-    parts = "{% for part in m.content %}{{ part.text }}{% endfor %}"
-    text = "{% if m.content is string %}{{ m.content }}{% else %}" + parts + "{% endif %}"
-    both = PLAIN.replace("{{ m.content + '<turn|>\\n' }}", text + "{{ '<turn|>\\n' }}")
-    assert both != PLAIN and turn_pieces(template(both)) == turn_pieces(template(PLAIN))
-    assert engine_template(template(both)) == both
-
-
-def test_a_template_that_fails_on_lists_or_prints_them_is_not():
-    assert engine_template(template(PLAIN)) is None
-    assert engine_template(template(GEMMA_SHAPED)) is None  # its system turn trims the list
-    assert engine_template(template("{% for %}")) is None
 
 
 # Templates that do not

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from export.chat.pieces import turn_pieces
 
-from export.chat.pieces import engine_template, turn_pieces
+from export.chat.engine import engine_template
 from export.chat.template import TIME_LIMIT, Budget, BudgetError, ChatTemplate, read_chat_template, render
 from export.errors import ChatTemplateError
 from tests.export.chat.templates import PLAIN, TOKENS, refused, template
@@ -68,7 +69,7 @@ def test_endless_templates_end(endless: str):
 def test_time_and_processes_are_one_budget_for_a_template():
     """A limit for each process would be half a minute in all."""
     slow = template(PLAIN)
-    assert turn_pieces(slow) and engine_template(slow) is None
+    assert engine_template(slow, turn_pieces(slow)).problem is None
     assert slow.budget.processes == 0 and 0 < slow.budget.seconds < TIME_LIMIT
     for spent in (slow, ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(seconds=0.0))):
         with pytest.raises(BudgetError):
@@ -78,7 +79,7 @@ def test_time_and_processes_are_one_budget_for_a_template():
 def test_a_template_without_time_left_is_no_template_that_engines_can_not_use():
     """That would make the bundle's bytes depend on how busy the machine was."""
     with pytest.raises(BudgetError):
-        engine_template(ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(processes=1)))
+        engine_template(ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(processes=1)), turn_pieces(template(PLAIN)))
 
 
 def test_what_was_spent_goes_with_the_template_into_another_process():

@@ -13,7 +13,7 @@ import pytest
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
 from export.errors import CheckpointError
-from tests.export.checkpoint.spoil import TINY, edit, rewrite
+from tests.export.checkpoint.spoil import ADDED, TINY, edit, grow, rewrite
 
 PREFIX = "model.language_model."
 
@@ -200,11 +200,6 @@ def test_an_ordering_that_is_no_permutation(drafter, order):
     refused(drafter, "no ordering of the tokens: masked_embedding.token_ordering", "each token from 0 to 1023 once")
 
 
-def test_fewer_per_layer_rows_than_tokens(target):
-    edit(target, text={"vocab_size_per_layer_input": 1000})
-    refused(target, "vocab_size_per_layer_input", "at least vocab_size 1024")
-
-
 def test_a_pipe_is_refused_at_once_wherever_it_stands(pairs, tmp_path):
     for name in ("config.json", "generation_config.json", "tokenizer.json", "model.safetensors"):
         folder = shutil.copytree(pairs["tiny_e2b"][0], tmp_path / name)
@@ -226,3 +221,65 @@ def test_a_snapshot_of_the_hub_opens_and_has_the_same_fingerprint(target, snapsh
     assert opened.tokenizer.content() == (target / "tokenizer.json").read_bytes()
     again = pickle.loads(pickle.dumps(opened))
     assert again.tensors.read(f"{PREFIX}norm.weight").tolist() == [1.0] * 128
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "bitsandbytes, 4 bits"),
+        ({"load_in_8bit": True, "load_in_4bit": False}, "bitsandbytes, 8 bits"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "GPTQ, 4 bits"),
+        ({"quant_method": "awq", "bits": 4, "version": "gemm"}, "AWQ, 4 bits"),
+        ({"quant_method": "of_next_year"}, "of_next_year"),
+        ({}, "unknown method"),
+    ],
+)
+def test_a_quantised_folder_is_named_with_the_way_out(target, config, name):
+    edit(target, quantization_config=config)
+    refused(target, f"quantised already: {name} (quantization_config)", "16-bit checkpoint", "--adapter", "dequantize")
+    edit(target, text={"quantization_config": config}, quantization_config=None)
+    refused(target, f"quantised already: {name} (text_config.quantization_config)")
+
+
+@pytest.mark.parametrize(
+    ("tensor", "name"),
+    [
+        ("mlp.up_proj.weight.absmax", "bitsandbytes"),
+        ("mlp.up_proj.weight.quant_state.bitsandbytes__nf4", "bitsandbytes"),
+        ("mlp.up_proj.SCB", "bitsandbytes"),
+        ("mlp.up_proj.qweight", "GPTQ or AWQ"),
+    ],
+)
+def test_quantised_tensors_whose_config_does_not_say_so(target, tensor, name):
+    rewrite(target, lambda tensors: tensors.update({f"{PREFIX}layers.0.{tensor}": ("BF16", (1,))}))
+    refused(target, f"quantised already: {name}", f"layers.0.{tensor}")
+
+
+def test_what_training_leaves_in_towers_is_skipped_and_counted(target):
+    """Their linear layers are wrapped, with bounds of their inputs beside, some of them scalars."""
+    layer = "model.vision_tower.encoder.layers.0.self_attn.q_proj."
+    towers = {f"{layer}linear.weight": ("BF16", (4, 4)), f"{layer}linear.base_layer.bias": ("BF16", (4,))}
+    bounds = {f"{layer}{name}": ("BF16", ()) for name in ("input_min", "input_max", "output_min", "output_max")}
+    sound = {"model.audio_tower.layers.0.feed_forward1.ffw_layer_1.input_max": ("BF16", ())}
+    rewrite(target, lambda tensors: tensors.update(towers | bounds | sound))
+    skipped = Checkpoint.open(target).skipped
+    found = [(tower.name, tower.count, tower.nbytes) for tower in skipped]
+    assert found == [("vision_tower", 6, 32 + 8 + 8), ("audio_tower", 1, 2)]
+
+
+def test_added_tokens_without_per_layer_rows_are_named(target):
+    """resize_token_embeddings grows the one table only; Transformers fails at the first new id, which is too late."""
+    from torch import tensor
+    from transformers import Gemma4ForConditionalGeneration
+
+    grow(target, per_layer=False)
+    refused(target, "vocab_size_per_layer_input is smaller than vocab_size")
+    refused(target, "1024 rows, none for ids 1024 to 1026", "'<one>', '<two>', '<three>'", "at least vocab_size 1027")
+    model = Gemma4ForConditionalGeneration.from_pretrained(target)
+    with pytest.raises(IndexError):
+        model(tensor([[2, 1024]]))
+
+
+def test_added_tokens_with_rows_everywhere(target):
+    grow(target)
+    assert Checkpoint.open(target).tokenizer.added_from(1024) == [*ADDED]

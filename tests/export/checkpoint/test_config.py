@@ -150,7 +150,6 @@ REFUSED = {
     "layer_types": [FULL],
     "num_attention_heads": 3,
     "sliding_window": 2**24 + 1,
-    "vocab_size_per_layer_input": 262_143,
     "per_layer_config": {"99": {"head_dim": 512}},
 }
 
@@ -175,6 +174,8 @@ def test_null_is_the_default():
     assert parse_drafter(drafter | dict.fromkeys(keys), WHERE) == expected
     ropes = {kind: {"rope_theta": 1e4, "factor": None, "partial_rotary_factor": None} for kind in (SLIDING, FULL)}
     assert parse_text({"rope_parameters": ropes}).rope[FULL].partial_rotary_factor == 1.0
+    assert parse_text({"rope_parameters": {SLIDING: None, FULL: None}}) == parse_text({}) == parse_text(None)
+    assert parse_drafter(drafter | {"text_config": None}, WHERE) == parse_drafter(drafter | {"text_config": {}}, WHERE)
 
 
 def test_per_layer_rows_beyond_the_vocabulary_are_allowed():
@@ -188,7 +189,7 @@ def test_per_layer_rows_beyond_the_vocabulary_are_allowed():
         ({"rope_type": "default", "rope_theta": 0}, "rope_theta"),
         ({"rope_type": "default", "rope_theta": 1e4, "factor": 8.0}, "factor"),
         ({"rope_type": "proportional", "rope_theta": 1e4, "partial_rotary_factor": 1.5}, "partial_rotary_factor"),
-        (None, FULL),
+        ([], FULL),
     ],
 )
 def test_refused_ropes_are_named(rope, key):
@@ -214,7 +215,7 @@ def test_refused_overrides_are_named(override, key):
     assert f"text_config.{key}" in caught.value.title
 
 
-@pytest.mark.parametrize("values", [None, [], "text"])
+@pytest.mark.parametrize("values", [3, [], "text"])
 def test_text_config_must_be_an_object(values):
     with pytest.raises(CheckpointError, match="text_config is not an object"):
         parse_text(values)

@@ -8,7 +8,9 @@ import signal
 from collections.abc import Callable
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from export.chat.template import read_chat_template
 from export.checkpoint.checkpoint import Checkpoint
@@ -179,3 +181,42 @@ def test_mutations_of_a_tokenizer_open_or_are_refused(folders):
     """Each is loaded in a process of its own."""
     ends = run(folders[:1], ["tokenizer.json"], 150)
     assert all(count > 3 for count in ends.values())
+
+
+@pytest.fixture(scope="module")
+def adapter(folders, tmp_path_factory):
+    """A small LoRA adapter with every key that says what the factors are multiplied by, and a whole tensor."""
+    folder, target = tmp_path_factory.mktemp("adapter"), Checkpoint.open(folders[0][0])
+    config = {
+        "peft_type": "LORA", "r": 2, "lora_alpha": 4, "use_rslora": True, "rank_pattern": {"up_proj": 1, "q.*j": 2},
+        "alpha_pattern": {r"layers\.1\..*q_proj": 2.5}, "init_lora_weights": True, "use_dora": False, "bias": "none",
+        "base_model_name_or_path": "org/base", "target_modules": ["q_proj"], "modules_to_save": ["input_layernorm"],
+    }  # fmt: skip
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    tensors = {"base_model.model.model.layers.0.input_layernorm.weight": np.ones(128, np.float32)}
+    for module, rank in (("layers.0.self_attn.q_proj", 2), ("layers.1.mlp.up_proj", 1)):
+        rows, columns = target.tensors.info(f"{target.prefix}{module}.weight").shape
+        tensors[f"base_model.model.model.{module}.lora_A.weight"] = np.ones((rank, columns), np.float32)
+        tensors[f"base_model.model.model.{module}.lora_B.weight"] = np.ones((rows, rank), np.float32)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    return folder
+
+
+def test_mutations_of_an_adapter_are_merged_or_refused(folders, adapter):
+    draw, ends, cases = random.Random(1), {True: 0, False: 0}, 600
+    for case in range(cases):
+        path, change = draw.choice(sorted(adapter.iterdir())), draw.choice(CHANGES)
+        raw = path.read_bytes()
+        path.write_bytes(change(draw, raw) if path.suffix == ".json" else header(change, draw, raw))
+        try:
+            with limited():
+                Checkpoint.open(folders[0][0], "target", adapter)
+            ends[True] += 1
+        except SlipstreamError as error:
+            assert str(error).encode() and len(str(error)) < 10_000
+            ends[False] += 1
+        except BaseException as error:
+            raise AssertionError(f"case {case}, {path.name}, {change.__name__}") from error
+        finally:
+            path.write_bytes(raw)
+    assert all(count > cases // 20 for count in ends.values()), ends

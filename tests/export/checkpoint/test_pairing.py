@@ -6,7 +6,7 @@ from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.config import FULL, SLIDING
 from export.checkpoint.pairing import check_pairing
 from export.errors import PairingError
-from tests.export.checkpoint.spoil import edit, rewrite
+from tests.export.checkpoint.spoil import edit, grow, rewrite
 
 
 def mismatch(target, drafter, *parts):
@@ -62,3 +62,21 @@ def test_drafter_of_other_layer_types(target, drafter):
 
 def test_swapped(target, drafter):
     mismatch(drafter, target, "a drafter and a target")
+
+
+def test_a_drafter_that_does_not_know_the_tokens_that_were_added(target, drafter):
+    """Stock drafters are used with fine-tunes: what they lack is never drafted, and the pair still fits."""
+    grow(target)
+    opened = Checkpoint.open(target)
+    check_pairing(opened, Checkpoint.open(drafter))
+    assert (opened.config.vocab_size, opened.tokenizer.pieces) == (1027, 1024)
+
+
+def test_a_drafter_that_knows_more_tokens(target, drafter):
+    def larger(tensors):
+        tensors["model.embed_tokens.weight"] = ("BF16", (1056, 64))
+        tensors["masked_embedding.token_ordering"] = ("I64", (1056,))
+
+    rewrite(drafter, larger)
+    edit(drafter, text={"vocab_size": 1056})
+    mismatch(target, drafter, "vocab_size 1056", "vocab_size 1024")

@@ -37,7 +37,24 @@ def test_generation_config_wins_over_config_wins_over_text_config(folder):
     config = {"eos_token_id": 3, "text_config": {"eos_token_id": 4, "bos_token_id": 5, "pad_token_id": None}}
     assert (read(folder, config).stop, read(folder, config).bos, read(folder, config).pad) == ((3,), 5, 0)
     write(folder / "generation_config.json", {"eos_token_id": [1, 106, 1], "bos_token_id": None})
-    assert (read(folder, config).stop, read(folder, config).bos) == ((1, 106), 5)
+    assert (read(folder, config).stop, read(folder, config).bos) == ((1, 106, 3), 5)
+
+
+@pytest.mark.parametrize(
+    ("generation", "config", "stop"),
+    [
+        ([1, 106, 50], {"eos_token_id": [1, 106], "text_config": {"eos_token_id": 1}}, (1, 106, 50)),
+        (1, {"eos_token_id": [1, 106]}, (1, 106)),
+        (None, {"eos_token_id": [1, 106]}, (1, 106)),
+        (None, {"eos_token_id": None, "text_config": {"eos_token_id": [106, 1]}}, (106, 1)),
+        ([106], {}, (106,)),
+        (None, {}, (1,)),
+    ],
+)
+def test_a_reply_stops_at_whatever_either_file_names(folder, generation, config, stop):
+    """Tools that merge a fine-tune write one of the two files anew, and forget the turn's end in it."""
+    write(folder / "generation_config.json", {"eos_token_id": generation})
+    assert read(folder, config).stop == stop
 
 
 @pytest.mark.parametrize("text_config", [None, 3, [], "text"])

@@ -1,0 +1,48 @@
+"""Folders whose weights someone quantised already: refused by the name of the method, with the way back to 16 bits.
+
+Codes of another scheme, quantised once more, would be a loss that no check here could tell from the recipe's own.
+Imports errors only.
+"""
+
+import re
+from pathlib import Path
+
+from export.errors import CheckpointError
+
+NAMES = {"bitsandbytes": "bitsandbytes", "gptq": "GPTQ", "awq": "AWQ"}
+TENSORS = {
+    "bitsandbytes": re.compile(r"\.weight\.(absmax|quant_map|nested_\w+|quant_state\.bitsandbytes__\w+)|\.SCB$"),
+    "GPTQ or AWQ": re.compile(r"\.(qweight|qzeros|g_idx)$"),
+}
+"""Names that only such a folder has: some savers leave the config's key out."""
+
+
+def refuse_quantized(config: object, where: Path, key: str) -> None:
+    """Raises CheckpointError unless `config`, the value of config.json's `key`, is None."""
+    if config is None:
+        return
+    values = config if isinstance(config, dict) else {}
+    # bitsandbytes' older configs name no method.
+    method = str(values.get("quant_method") or ("bitsandbytes" if "load_in_4bit" in values else "unknown method"))
+    bits = values.get("bits") or (4 if values.get("load_in_4bit") else 8 if values.get("load_in_8bit") else None)
+    name = NAMES.get(method, method) + (f", {bits} bits" if type(bits) is int else "")
+    raise _error(name, f"{key} = {config!r}"[:300], where, key)
+
+
+def refuse_quantized_tensors(names: list[str], folder: Path) -> None:
+    """Raises CheckpointError for tensors that are codes, or what codes are multiplied by."""
+    for method, pattern in TENSORS.items():
+        found = next(filter(pattern.search, names), None)
+        if found:
+            raise _error(method, found, folder, "tensors")
+
+
+def _error(method: str, found: str, where: Path, key: str) -> CheckpointError:
+    return CheckpointError(
+        f"Weights are quantised already: {method} ({key})",
+        expected="weights of 16 or 32 bits: the recipe quantises them",
+        found=found,
+        where=str(where),
+        action="Name the 16-bit checkpoint that it was made from, a LoRA adapter trained on this one beside it "
+        "(--adapter); or merge to 16 bits: load it with Transformers, dequantize(), save_pretrained.",
+    )
