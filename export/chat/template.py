@@ -20,7 +20,7 @@ from export.checkpoint.files import is_there, printable, read_file, read_json
 from export.errors import ChatTemplateError, CheckpointError
 
 # For all renders of a template together. A busy machine takes seconds to start each process.
-TIME_LIMIT, PROCESSES = 20.0, 4
+TIME_LIMIT, PROCESSES = 20.0, 5
 MAX_TEMPLATE, MAX_CHARACTERS = 2**20, 2**22  # bytes of Jinja; characters of all renders of one process
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 _ROLES = {"model": "assistant"}  # our role → Transformers'
