@@ -45,7 +45,7 @@ def encode(
             at = match.end()
             cut(token.left_strip)
             strips = token.right_strip
-            if token.id != bos or len(ids) > 1:
+            if token.id != bos:
                 ids.append(token.id)
         text += part.text[at:]
     cut()

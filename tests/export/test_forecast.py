@@ -102,11 +102,11 @@ def test_chat_can_be_left_out_or_come_from_another_file(tmp_path):
     assert make_plan(choices(use_chat=False)).chat is None
     other = tmp_path / "other.jinja"
     other.write_text("{{ messages | length }}")
-    with pytest.raises(Exception, match="turn pieces"):
+    with pytest.raises(Exception, match="constant texts"):
         make_plan(choices(chat_template=other))
     text = (DEMO / "target" / "chat_template.jinja").read_text()
     other.write_text(text.replace("<|turn>", "<|turn>~"))
-    assert "<|turn>~" in make_plan(choices(chat_template=other)).chat.pieces.user_prefix
+    assert "<|turn>~" in make_plan(choices(chat_template=other)).chat.format.user.prefix
 
 
 def test_sizes_and_times_are_words():

@@ -5,10 +5,11 @@ import json
 
 import litert_lm
 import pytest
-from export.chat.pieces import proof_conversations, sentinel_conversations, turn_pieces
 
+from export.chat.derive import chat_format, message, proof_conversations, sentinel_conversations
 from export.chat.engine import FILTERS, FUNCTIONS, METHODS, TESTS, engine_template, rewritten, template_of
 from export.chat.template import as_messages, render_all
+from runtime_spec.chat.conversation import rendered
 from tests.export.chat.templates import GEMMA_SHAPED, LARGE_SHAPED, PLAIN, template
 from tests.parity.engine import engine
 
@@ -136,13 +137,13 @@ def test_the_engine_still_keeps_the_last_line_feed(opened):
 
 @pytest.mark.parametrize("text", [PLAIN, GEMMA_SHAPED, LARGE_SHAPED], ids=["plain", "gemma", "large"])
 def test_the_engine_says_what_the_template_says(opened, text):
-    found = engine_template(template(text), turn_pieces(template(PLAIN)))
+    found = engine_template(template(text), chat_format(template(text)))
     assert found.problem is None
     compared = 0
-    for turns, prompt in [*sentinel_conversations(), *proof_conversations()]:
-        if prompt:
-            wanted = jinja(text, as_messages(turns))
-            assert said(opened, found.text, as_messages(turns)) == wanted, turns
+    for turns, reply, thinking in [*sentinel_conversations(), *proof_conversations(chat_format(template(text)))]:
+        if reply:
+            wanted = jinja(text, as_messages(turns), enable_thinking=thinking)
+            assert said(opened, found.text, as_messages(turns), False, thinking) == wanted, turns
             compared += 1
     assert compared > 10
     for turns in ((("user", "Hi"),), (("system", "Be brief. "), ("user", "Hi"))):
@@ -154,7 +155,7 @@ def test_the_engine_says_what_the_template_says(opened, text):
 
 
 def test_answers_of_tools_reach_a_template_that_wants_them_as_messages(opened):
-    found = engine_template(template(LARGE_SHAPED), turn_pieces(template(PLAIN)))
+    found = engine_template(template(LARGE_SHAPED), chat_format(template(LARGE_SHAPED)))
     answer = {
         "role": "tool",
         "content": [{"type": "tool_response", "name": "get_weather", "response": {"sky": "grey"}}],
@@ -166,11 +167,11 @@ def test_answers_of_tools_reach_a_template_that_wants_them_as_messages(opened):
 
 
 @pytest.mark.parametrize("text", [PLAIN, GEMMA_SHAPED], ids=["plain", "trims"])
-def test_turns_of_ours_say_what_the_pieces_say(opened, text):
+def test_turns_of_ours_say_what_the_format_says(opened, text):
     """They stand in for templates that can't be rewritten; the metadata's affixes alone would not trim."""
-    pieces = turn_pieces(template(text))
-    ours = template_of(pieces, template(text))
-    for turns, prompt in proof_conversations():
-        if prompt:
-            wanted = pieces.prompt(turns).removeprefix("<bos>")
-            assert said(opened, ours, as_messages(turns)) == wanted, json.dumps(turns)
+    chat = chat_format(template(text))
+    ours = template_of(chat)
+    for turns, reply, thinking in proof_conversations(chat):
+        if reply and not any(chat.thoughts and chat.thoughts.end in text for _, text in turns):
+            wanted = rendered(chat, [message(chat, *turn) for turn in turns], thinking)
+            assert said(opened, ours, as_messages(turns), False, thinking) == wanted, json.dumps(turns)

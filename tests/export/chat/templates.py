@@ -1,8 +1,8 @@
 """Chat templates that the tests share."""
 
 import pytest
-from export.chat.pieces import turn_pieces
 
+from export.chat.derive import chat_format
 from export.chat.template import ChatTemplate
 from export.errors import ChatTemplateError
 
@@ -143,7 +143,7 @@ def template(text: str) -> ChatTemplate:
 
 def refused(text: str) -> ChatTemplateError:
     with pytest.raises(ChatTemplateError) as caught:
-        turn_pieces(template(text))
+        chat_format(template(text))
     error = caught.value
     assert all((error.expected, error.found, error.where, error.action)) and error.exit_code == 5
     return error

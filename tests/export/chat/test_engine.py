@@ -3,13 +3,14 @@
 Whether the engine itself renders them so: tests/parity/test_engine_templates.py."""
 
 import pytest
-from export.chat.pieces import turn_pieces
 
+from export.chat.derive import chat_format
 from export.chat.engine import PLAIN_MESSAGES, engine_template, rewritten
 from export.chat.template import render_all
+from runtime_spec.chat.conversation import Message, rendered
 from tests.export.chat.templates import GEMMA_SHAPED, LARGE_SHAPED, PLAIN, template
 
-PIECES = turn_pieces(template(PLAIN))
+FORMAT = chat_format(template(PLAIN))
 PARTS = "{% for part in m.content %}{{ part.text }}{% endfor %}"
 BOTH = PLAIN.replace(
     "{{ m.content + '<turn|>\\n' }}",
@@ -49,14 +50,14 @@ def test_what_is_rewritten_says_the_same():
 
 
 def test_a_template_that_takes_lists_of_parts_is_left_as_it_is():
-    found = engine_template(template(BOTH + "\n"), PIECES)
+    found = engine_template(template(BOTH + "\n"), FORMAT)
     assert BOTH != PLAIN and (found.text, found.problem) == (BOTH, None)
     assert found.summary == "the template" and not found.thinks and not found.calls_tools
 
 
 @pytest.mark.parametrize("text", [PLAIN, GEMMA_SHAPED, LARGE_SHAPED])
 def test_a_template_that_takes_text_gets_text(text: str):
-    found = engine_template(template(text), PIECES)
+    found = engine_template(template(text), FORMAT)
     assert found.problem is None and found.text == PLAIN_MESSAGES + rewritten(text)
     has_more = text != PLAIN
     assert found.calls_tools == has_more and found.thinks == has_more
@@ -78,19 +79,19 @@ def test_a_template_that_takes_text_gets_text(text: str):
     ],
 )
 def test_what_the_engine_does_not_know_gives_way_to_ours_and_is_told(added: str, says: str):
-    found = engine_template(template(PLAIN + added), PIECES)
+    found = engine_template(template(PLAIN + added), FORMAT)
     assert found.problem is not None and says in found.problem
     assert found.summary.startswith("turns alone, without tools and thinking: ") and says in found.summary
     assert "center" not in found.text and not found.thinks and not found.calls_tools
 
 
 def test_ours_trims_where_the_template_does_and_has_its_turns():
-    pieces = turn_pieces(template(GEMMA_SHAPED))
-    found = engine_template(template(GEMMA_SHAPED + "{{ messages[0].role.find('x') if false }}"), pieces)
-    assert found.problem is not None and pieces.trims
+    chat = chat_format(template(GEMMA_SHAPED))
+    found = engine_template(template(GEMMA_SHAPED + "{{ messages[0].role.find('x') if false }}"), chat)
+    assert found.problem is not None and chat.trims
     turns = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in CONVERSATION]
     (answer,) = render_all(template(found.text), [{"messages": turns, "add_generation_prompt": True}])
-    assert "<bos>" + answer.text == pieces.prompt([(MODEL.get(role, role), text) for role, text in CONVERSATION])
+    assert answer.text == rendered(chat, [Message(MODEL.get(role, role), text) for role, text in CONVERSATION])
 
 
 CONVERSATION = [("system", " Be brief.\n"), ("user", " Hi "), ("assistant", "\tHo\n"), ("user", "{{ x }} é \n")]

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from export.chat.pieces import turn_pieces
 
+from export.chat.derive import chat_format
 from export.chat.engine import engine_template
-from export.chat.template import TIME_LIMIT, Budget, BudgetError, ChatTemplate, read_chat_template, render
+from export.chat.template import TIME_LIMIT, Asked, Budget, BudgetError, ChatTemplate, read_chat_template, render
 from export.errors import ChatTemplateError
 from tests.export.chat.templates import PLAIN, TOKENS, refused, template
 
@@ -62,34 +62,34 @@ def test_endless_templates_end(endless: str):
     begun = time.monotonic()
     hurried = ChatTemplate(endless, TOKENS, "test.jinja", Budget(seconds=1.0))
     with pytest.raises(BudgetError, match="does not end"):
-        render(hurried, [((("user", "Hi"),), True)])
+        render(hurried, [Asked((("user", "Hi"),), True)])
     assert time.monotonic() - begun < 5
 
 
 def test_time_and_processes_are_one_budget_for_a_template():
     """A limit for each process would be half a minute in all."""
     slow = template(PLAIN)
-    assert engine_template(slow, turn_pieces(slow)).problem is None
+    assert engine_template(slow, chat_format(slow)).problem is None
     assert slow.budget.processes == 0 and 0 < slow.budget.seconds < TIME_LIMIT
     for spent in (slow, ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(seconds=0.0))):
         with pytest.raises(BudgetError):
-            turn_pieces(spent)
+            chat_format(spent)
 
 
 def test_a_template_without_time_left_is_no_template_that_engines_can_not_use():
     """That would make the bundle's bytes depend on how busy the machine was."""
     with pytest.raises(BudgetError):
-        engine_template(ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(processes=1)), turn_pieces(template(PLAIN)))
+        engine_template(ChatTemplate(PLAIN, TOKENS, "test.jinja", Budget(processes=1)), chat_format(template(PLAIN)))
 
 
 def test_what_was_spent_goes_with_the_template_into_another_process():
     spent = template(PLAIN)
-    turn_pieces(spent)
+    chat_format(spent)
     assert pickle.loads(pickle.dumps(spent)).budget == spent.budget != Budget()
 
 
 def test_the_output_of_all_renders_together_is_bounded():
-    conversations = [((("user", "Hi"),), True)] * 5
+    conversations = [Asked((("user", "Hi"),), True)] * 5
     assert len(render(template("{{ 'a' * 800000 }}"), conversations)) == 5
     with pytest.raises(ChatTemplateError, match="characters of output"):
         render(template("{{ 'a' * 900000 }}"), conversations)
@@ -117,7 +117,7 @@ def test_the_jinja_file_comes_before_the_configuration(tmp_path: Path):
     found = read_chat_template(folder)
     assert found.text == PLAIN and found.special_tokens == {"bos_token": "<bos>"}
     assert found.source.endswith("chat_template.jinja")
-    assert turn_pieces(found).start == "<bos>"
+    assert chat_format(found).start == ""
 
 
 def test_the_configurations_template_plain_or_named(tmp_path: Path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from runtime_spec.bundle.manifest import Blocks, ChatPieces, Manifest, SectionEntry
+from runtime_spec.bundle.manifest import Blocks, Manifest, SectionEntry
 from runtime_spec.errors import BundleError
-from tests.bundles import CHAT, manifest
+from tests.bundles import manifest
 
 
 def changed(path: str, value: object) -> bytes:
@@ -72,7 +72,9 @@ def test_json_is_canonical():
         ("tokens.stop", 1, "tokens.stop"),
         ("chat.trims", 1, "chat.trims"),
         ("chat.trims", ..., "chat.trims"),
-        ("chat.system_suffix", None, "chat.system_suffix"),
+        ("chat.system.suffix", None, "chat.system.suffix"),
+        ("chat.trims", ["model", "user"], "chat.trims"),
+        ("chat.thoughts", {"start": "", "end": "x", "kept": True}, "chat.thoughts.start"),
         ("recipe.tensors", [], "recipe.tensors"),
         ("recipe.tensors.scale", float("inf"), "recipe.tensors.scale"),
         ("recipe.tensors.deep", json.loads("[" * 200 + "]" * 200), "recipe.tensors.deep"),
@@ -156,12 +158,3 @@ def test_shared_weights_lie_inside_their_sections():
 
 def test_verify_signatures_have_the_names_that_engines_know():
     assert [manifest().verify_signature(width) for width in (1, 4, 8)] == ["decode", "verify", "verify_8"]
-
-
-def test_chat_pieces_make_a_prompt():
-    turns = [("system", "Be brief. "), ("user", " Hi\n")]
-    assert CHAT.prompt(turns) == "<bos><|turn>system\nBe brief. <turn|>\n<|turn>user\n Hi\n<turn|>\n<|turn>model\n"
-    trimming = ChatPieces("", "u:", ";", "m:", ";", None, None, trims=True)
-    assert trimming.prompt([("user", " Hi\n"), ("model", "Yes. "), ("user", "Go")]) == "u:Hi;m:Yes.;u:Go;m:"
-    with pytest.raises(BundleError, match="chat.system_prefix"):
-        trimming.turn("system", "Be brief.")
