@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
-from runtime_spec.reference.follow_up import without_pending
 
 from export.choices.prompts import Prompts
 from export.evidence import golden_traces as golden
 from export.evidence.golden_traces import golden_traces, write_traces
+from runtime_spec.chat.conversation import Message, parts
+from runtime_spec.chat.tokens import ControlToken, encode
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.trace import read_traces
 from tests.bundles import CHAT
@@ -22,16 +23,17 @@ class Letters:
         self.chat = chat
 
     def text(self, text):
-        return [token for part in text.split("<turn|>") for token in (*(10 + ord(c) % 50 for c in part), STOP)][:-1]
+        return [10 + ord(c) % 50 for c in text]
 
     def prompt(self, text):
         return [2, *self.text(text)]
 
-    def first_turn(self, content):
-        return self.text(self.chat.prompt([("user", content)]))
-
-    def follow_up(self, content, last_token):
-        return without_pending(self.text(self.chat.follow_up(content)), last_token, (1, STOP))
+    def context(self, contents, replies):
+        messages = [Message("user", contents[0])]
+        for reply, content in zip(replies, contents[1:], strict=True):
+            said = tuple(reply[:-1] if reply[-1:] == [STOP] else reply)
+            messages += [Message("model", "", tokens=said), Message("user", content)]
+        return encode(parts(self.chat, messages), 2, {"<turn|>": ControlToken(STOP)}, self.text)
 
 
 class Parrot:
@@ -94,19 +96,17 @@ THREE = Prompts(("one", "two", "three"), ("A?", "B?", "C?"), "")
 
 def test_a_turn_that_the_model_closed_is_not_closed_again(monkeypatch):
     traces, target = recorded(monkeypatch, THREE)
-    first, reply, second, _ = said(traces["chat"])
-    assert reply[-1] == STOP and second[0] != STOP
-    conversation = CHAT.prompt([("user", "B?"), ("model", "ok"), ("user", "C?")])
-    assert first + reply + second == Letters().text(conversation)
-    assert target.cache == Letters().text(conversation + "ok")
+    first, reply, second, again = said(traces["chat"])
+    assert reply[-1] == STOP and second == Letters().context(["B?", "C?"], [reply])
+    assert second[: len(first) + len(reply)] == first + reply and target.cache == second + again[:-1]
+    assert [turn.from_start for turn in traces["chat"].header.turns] == [False, True]
 
 
 def test_a_turn_that_was_cut_is_closed(monkeypatch):
     endless = Letters().text("abc") * 40
     first, reply, second, _ = said(recorded(monkeypatch, THREE, reply=endless)[0]["chat"])
-    assert len(reply) == golden.NEW_TOKENS and second[0] == STOP
-    text = ("abc" * 40)[: golden.NEW_TOKENS]
-    assert first + reply + second == Letters().text(CHAT.prompt([("user", "B?"), ("model", text), ("user", "C?")]))
+    assert len(reply) == golden.NEW_TOKENS and second[: len(first) + len(reply) + 1] == [*first, *reply, STOP]
+    assert second == Letters().context(["B?", "C?"], [reply])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -117,8 +117,9 @@ def test_few_prompts_do(monkeypatch, count):
     assert plain == [Letters().prompt(text) for text in ("one", "one" if count == 1 else "two")]
     assert len(traces["chat"].header.turns) == 2
     contents = {1: "AA", 2: "BA", 3: "BC"}[count]
-    first, _, second, _ = said(traces["chat"])
-    assert first == Letters().first_turn(f"{contents[0]}?") and second == Letters().follow_up(f"{contents[1]}?", STOP)
+    first, reply, second, _ = said(traces["chat"])
+    asked = [f"{letter}?" for letter in contents]
+    assert first == Letters().context(asked[:1], []) and second == Letters().context(asked, [reply])
 
 
 def test_a_prompt_longer_than_the_context_is_cut_and_a_chat_is_left_out(monkeypatch):
@@ -152,9 +153,12 @@ def test_the_demo_bundles_chat_is_one_conversation(int8_out):
     with Runtime(int8_out / "model.litertlm") as runtime:
         (trace,) = read_traces(runtime.bundle.traces()["chat"], "chat")
         first, reply, second, _ = said(trace)
-        assert reply[-1] in runtime.manifest.tokens.stop and second[0] != reply[-1]
-        assert first == runtime.encode(prompts.chats[1], chat=True)
-        assert second == runtime.encode_follow_up(prompts.chats[2], reply[-1])
-        turns = [("user", prompts.chats[1]), ("model", runtime.decode(reply[:-1])), ("user", prompts.chats[2])]
-        rendered = runtime.manifest.chat.prompt(turns)
-        assert first + reply + second == runtime.tokenizer.encode(rendered)
+        assert reply[-1] in runtime.manifest.tokens.stop
+        asked = [Message("user", text) for text in prompts.chats[1:3]]
+        assert first == runtime.chat.context(asked[:1])
+        assert second == runtime.chat.context([asked[0], runtime.chat.message(reply), asked[1]])
+        # What was said is what the text says.
+        texts = [asked[0], Message("model", runtime.decode(reply[:-1])), asked[1]]
+        assert second == runtime.chat.context(texts)
+        prefill = next(one for one in trace.rounds if one.verify_width == 0 and one.index > 0)
+        assert prefill.position == len(first) + len(reply) - 1
