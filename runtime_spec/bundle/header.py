@@ -101,8 +101,8 @@ def _labels(item: schema.SectionObject) -> dict[str, str]:
     labels = {}
     for index in range(item.ItemsLength()):
         pair = item.Items(index)
-        union = pair.Value()
-        if pair.ValueType() == schema.VData.StringValue and union is not None:
+        union = pair.Value() if pair.ValueType() == schema.VData.StringValue else None
+        if union is not None:
             text = schema.StringValue()
             text.Init(union.Bytes, union.Pos)
             labels[(pair.Key() or b"").decode()] = (text.Value() or b"").decode()

@@ -105,8 +105,8 @@ private fun readLabels(item: FlatTable): Map<String, String> {
     val labels = LinkedHashMap<String, String>()
     for (index in 0 until count.toInt()) {
         val pair = item.item(0, index)
-        val value = pair.table(2)
-        if (pair.byte(1) == STRING_VALUE && value != null) labels[pair.text(0)] = value.text(0)
+        if (pair.byte(1) != STRING_VALUE) continue
+        pair.table(2)?.let { value -> labels[pair.text(0)] = value.text(0) }
     }
     return labels
 }
