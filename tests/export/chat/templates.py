@@ -22,7 +22,9 @@ WITHOUT_THOUGHTS = """
 """
 # The shape of Gemma 4's own: the system turn apart, macros, contents trimmed, thoughts taken out of model turns,
 # a model turn that goes on after a tool's answer, blocks for tools that a plain conversation never enters.
-GEMMA_SHAPED = WITHOUT_THOUGHTS + """\
+GEMMA_SHAPED = (
+    WITHOUT_THOUGHTS
+    + """\
 {%- set state = namespace(last=none) -%}
 {%- set turns = messages -%}
 {{ bos_token }}
@@ -58,9 +60,12 @@ GEMMA_SHAPED = WITHOUT_THOUGHTS + """\
     {{- '<|turn>model\\n' -}}
 {%- endif -%}
 """
+)
 # The shape of Gemma 4's larger models: calls of `get`, a look ahead for the answers of tools, and an open reply with an
 # empty thought. Contents of one part are taken, but a system turn of parts ends with a space.
-LARGE_SHAPED = WITHOUT_THOUGHTS + """\
+LARGE_SHAPED = (
+    WITHOUT_THOUGHTS
+    + """\
 {%- macro in_quotes(value) -%}
     {%- if value is string -%}
         {{- '<|"|>' + value + '<|"|>' -}}
@@ -130,6 +135,7 @@ LARGE_SHAPED = WITHOUT_THOUGHTS + """\
     {%- if not enable_thinking | default(false) -%}{{- '<|channel>thought\\n<channel|>' -}}{%- endif -%}
 {%- endif -%}
 """
+)
 
 
 def template(text: str) -> ChatTemplate:
