@@ -11,9 +11,7 @@ PLAIN = (
     "{{ bos_token }}{% for m in messages %}{{ '<|turn>' + ('model' if m.role == 'assistant' else m.role) + '\\n' }}"
     "{{ m.content + '<turn|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|turn>model\\n' }}{% endif %}"
 )
-# The shape of Gemma 4's own: the system turn apart, macros, contents trimmed, thoughts taken out of model turns,
-# a model turn that goes on after a tool's answer, blocks for tools that a plain conversation never enters.
-GEMMA_SHAPED = """
+WITHOUT_THOUGHTS = """
 {%- macro without_thoughts(text) -%}
     {%- set ns = namespace(kept='') -%}
     {%- for part in text.split('<channel|>') -%}
@@ -21,6 +19,12 @@ GEMMA_SHAPED = """
     {%- endfor -%}
     {{- ns.kept | trim -}}
 {%- endmacro -%}
+"""
+# The shape of Gemma 4's own: the system turn apart, macros, contents trimmed, thoughts taken out of model turns,
+# a model turn that goes on after a tool's answer, blocks for tools that a plain conversation never enters.
+GEMMA_SHAPED = (
+    WITHOUT_THOUGHTS
+    + """\
 {%- set state = namespace(last=none) -%}
 {%- set turns = messages -%}
 {{ bos_token }}
@@ -56,16 +60,12 @@ GEMMA_SHAPED = """
     {{- '<|turn>model\\n' -}}
 {%- endif -%}
 """
+)
 # The shape of Gemma 4's larger models: calls of `get`, a look ahead for the answers of tools, and an open reply with an
 # empty thought. Contents of one part are taken, but a system turn of parts ends with a space.
-LARGE_SHAPED = """
-{%- macro without_thoughts(text) -%}
-    {%- set ns = namespace(kept='') -%}
-    {%- for part in text.split('<channel|>') -%}
-        {%- set ns.kept = ns.kept + part.split('<|channel>')[0] -%}
-    {%- endfor -%}
-    {{- ns.kept | trim -}}
-{%- endmacro -%}
+LARGE_SHAPED = (
+    WITHOUT_THOUGHTS
+    + """\
 {%- macro in_quotes(value) -%}
     {%- if value is string -%}
         {{- '<|"|>' + value + '<|"|>' -}}
@@ -135,6 +135,7 @@ LARGE_SHAPED = """
     {%- if not enable_thinking | default(false) -%}{{- '<|channel>thought\\n<channel|>' -}}{%- endif -%}
 {%- endif -%}
 """
+)
 
 
 def template(text: str) -> ChatTemplate:
