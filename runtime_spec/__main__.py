@@ -8,21 +8,27 @@ from runtime_spec.errors import SlipstreamError
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The decoding specification's vectors.")
+    parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("record", help="rewrite the rounds of every scenario and digest.txt from the reference")
-    verbs.add_parser("verify", help="replay every scenario and check digest.txt")
+    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt and chat.json from the reference")
+    verbs.add_parser("verify", help="replay every scenario and chat case, and check digest.txt")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
+    from runtime_spec.vectors.chat import record_chat, verify_chat
     from runtime_spec.vectors.fuzz import COUNT, digest
     from runtime_spec.vectors.scenario import record_all, verify_all
 
     try:
         if verb == "record":
             record_all()
+            record_chat()
         elif verb == "verify":
-            print(f"{verify_all()} scenarios and the digest of {COUNT} scripted ones agree with the reference.")
+            scenarios, cases = verify_all(), verify_chat()
+            print(
+                f"{scenarios} scenarios, the digest of {COUNT} scripted ones and {cases} cases of conversations agree "
+                "with the reference."
+            )
         else:
             print(digest())
     except SlipstreamError as error:

@@ -1,7 +1,7 @@
 """Cases of CHAT.md: conversations to parts and ids, replies to thought and answer, over a tokenizer of bytes.
 
 `chat.json` holds the cases; `record` writes anew what must come of them. In the tokenizer of bytes every byte of UTF-8
-is the id 1000 + byte, and control tokens are those of the case."""
+is the id 1000 + byte, 999 stands before each text that is encoded at once, and control tokens are those of the case."""
 
 import json
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from runtime_spec.chat.tokens import ControlToken, encode
 from runtime_spec.errors import TraceError, UsageError
 
 FILE = Path(__file__).parent / "chat.json"
-FIRST_BYTE = 1000
+TEXT_BEGINS, FIRST_BYTE = 999, 1000
 
 
 def encode_bytes(text: str) -> list[int]:
-    return [FIRST_BYTE + byte for byte in text.encode()]
+    return [TEXT_BEGINS, *(FIRST_BYTE + byte for byte in text.encode())]
 
 
 class ByteStream:

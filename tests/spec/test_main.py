@@ -6,7 +6,7 @@ import pytest
 
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
-from runtime_spec.vectors import scenario
+from runtime_spec.vectors import chat, scenario
 
 
 @pytest.fixture
@@ -17,6 +17,8 @@ def vectors(tmp_path, monkeypatch):
     monkeypatch.setattr(scenario, "DIGEST_FILE", tmp_path / "digest.txt")
     monkeypatch.setattr(scenario, "digest", lambda: "ab" * 32)
     (tmp_path / "digest.txt").write_text("ab" * 32 + "\n")
+    shutil.copy(chat.FILE, tmp_path)
+    monkeypatch.setattr(chat, "FILE", tmp_path / chat.FILE.name)
     return tmp_path
 
 
@@ -28,7 +30,8 @@ def test_digest_prints_the_committed_64_characters_and_nothing_else():
 
 def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
-    assert "19 scenarios" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "19 scenarios" in out and "211 cases of conversations" in out
 
 
 def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):
@@ -51,19 +54,29 @@ def test_verify_compares_the_digest(vectors, capsys):
     assert "digest.txt" in capsys.readouterr().err
 
 
+def test_verify_names_the_chat_case_that_differs(vectors, capsys):
+    path = vectors / "chat.json"
+    path.write_text(path.read_text().replace('"ids": [2, ', '"ids": [3, ', 1))
+    assert main(["verify"]) == TraceError.exit_code
+    assert "chat.json, conversations 0" in capsys.readouterr().err
+
+
 def test_record_mends_what_verify_complains_of(vectors):
     path = vectors / "scenarios" / "all_accepted.json"
     text = path.read_text()
     path.write_text(text.replace('"cache_length":8', '"cache_length":7', 1))
     (vectors / "digest.txt").write_text("cd" * 32 + "\n")
+    cases = (vectors / "chat.json").read_text()
+    (vectors / "chat.json").write_text(cases.replace('"ids": [2, ', '"ids": [3, ', 1))
     assert main(["record"]) == 0
+    assert (vectors / "chat.json").read_text() == cases
     assert path.read_text() == text and (vectors / "digest.txt").read_text() == "ab" * 32 + "\n"
 
 
 def test_record_changes_nothing_where_nothing_changed(vectors):
-    before = {path.name: path.read_bytes() for path in sorted((vectors / "scenarios").iterdir())}
+    before = {path: path.read_bytes() for path in vectors.rglob("*") if path.is_file()}
     assert main(["record"]) == 0
-    assert before == {path.name: path.read_bytes() for path in sorted((vectors / "scenarios").iterdir())}
+    assert before == {path: path.read_bytes() for path in vectors.rglob("*") if path.is_file()}
 
 
 def test_a_verb_is_needed():
