@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from export.chat.template import Asked, ChatTemplate, Rendered, Turns, describe, render, render_error, template_error
-from runtime_spec.chat.conversation import Message, rendered
+from runtime_spec.chat.conversation import rendered, written
 from runtime_spec.chat.format import ROLES, Affixes, ChatFormat, Thinking, Thoughts
 
 _SYSTEM, _USER, _MODEL, _AGAIN, _THOUGHT = "Qsystemq", "Quserq", "Qmodelq", "Qagainq", "Qthoughtq"
@@ -209,13 +209,4 @@ def _proven(chat: ChatFormat, template: ChatTemplate) -> ChatFormat:
 
 
 def _written(chat: ChatFormat, asked: Asked) -> str:
-    return rendered(chat, [message(chat, role, content) for role, content in asked.turns], asked.thinking, asked.reply)
-
-
-def message(chat: ChatFormat, role: str, content: str) -> Message:
-    """A message as others write it: a model's content may begin with its thought, between the delimiters."""
-    thoughts = chat.thoughts
-    if role == "model" and thoughts and content.startswith(thoughts.start) and thoughts.end in content:
-        thought, _, content = content.removeprefix(thoughts.start).partition(thoughts.end)
-        return Message(role, content, thought)
-    return Message(role, content)
+    return rendered(chat, [written(chat, *turn) for turn in asked.turns], asked.thinking, asked.reply)

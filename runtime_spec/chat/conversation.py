@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from runtime_spec.chat.format import ROLES, ChatFormat
 from runtime_spec.errors import UsageError
 
-NAMES = {"assistant": "model", "developer": "system"}
+OTHERS = {"assistant": "model", "developer": "system"}
 """Others' names for our roles."""
 TEMPLATE, CONTENT, SAID = "template", "content", "said"
 
@@ -21,6 +21,15 @@ class Message:
     thought: str = ""
     tokens: tuple[int, ...] | None = None
     answer_tokens: tuple[int, ...] | None = None
+
+
+def written(chat: ChatFormat, role: str, content: str, thought: str = "") -> Message:
+    """A message as others write it: `role` may be another's name for it, and a model's content that begins with a
+    delimited thought is that thought and what follows."""
+    role, thoughts = OTHERS.get(role, role), chat.thoughts
+    if role == "model" and not thought and thoughts and content.startswith(thoughts.start) and thoughts.end in content:
+        thought, _, content = content.removeprefix(thoughts.start).partition(thoughts.end)
+    return Message(role, content, thought)
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,8 @@ def parts(chat: ChatFormat, messages: Sequence[Message], thinking: bool = False)
 
 def rendered(chat: ChatFormat, messages: Sequence[Message], thinking: bool = False, reply: bool = True) -> str:
     """The text of a conversation without said tokens; without `reply` up to the end of the last message."""
-    written = list(_parts(chat, messages, thinking))
-    return "".join(part.text for part in (written if reply else written[:-1]))
+    given = list(_parts(chat, messages, thinking))
+    return "".join(part.text for part in (given if reply else given[:-1]))
 
 
 def check(chat: ChatFormat, messages: Sequence[Message], thinking: bool) -> None:
@@ -101,9 +110,9 @@ def _contents(chat: ChatFormat, message: Message) -> Iterator[Part]:
     yield Part(CONTENT, shown)
 
 
-def _joined(written: Iterator[Part]) -> list[Part]:
+def _joined(given: Iterator[Part]) -> list[Part]:
     found: list[Part] = []
-    for part in written:
+    for part in given:
         if part.kind != SAID and not part.text:
             continue
         if found and part.kind == found[-1].kind != SAID:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime_spec.chat.conversation import SAID, Message, Part, parts
+from runtime_spec.chat.conversation import SAID, Message, Part, parts, written
 from runtime_spec.chat.format import Affixes, ChatFormat, Thinking, Thoughts
 from runtime_spec.chat.reply import Splitter
 from runtime_spec.chat.tokens import ControlToken, encode
@@ -58,22 +58,21 @@ def read_format(raw: dict) -> ChatFormat:
 
 def play_conversation(formats: dict[str, ChatFormat], case: dict) -> dict:
     """{"parts", "ids"} of a case, or {"refused": where}."""
-    messages = [
-        Message(
-            one["role"],
-            one["content"],
-            one.get("thought", ""),
-            None if one.get("tokens") is None else tuple(one["tokens"]),
-            None if one.get("answer_tokens") is None else tuple(one["answer_tokens"]),
-        )
-        for one in case["messages"]
-    ]
+    messages = [_message(formats[case["format"]], one) for one in case["messages"]]
     try:
         found = parts(formats[case["format"]], messages, case["thinking"])
     except UsageError as error:
         return {"refused": error.where}
     control = {text: ControlToken(*values) for text, values in case["control"].items()}
-    return {"parts": list(map(_written, found)), "ids": encode(found, case["bos"], control, encode_bytes)}
+    return {"parts": list(map(_part, found)), "ids": encode(found, case["bos"], control, encode_bytes)}
+
+
+def _message(format: ChatFormat, raw: dict) -> Message:
+    """As it stands, or with `written` as others write it."""
+    if raw.get("written"):
+        return written(format, raw["role"], raw["content"], raw.get("thought", ""))
+    said = {name: None if raw.get(name) is None else tuple(raw[name]) for name in ("tokens", "answer_tokens")}
+    return Message(raw["role"], raw["content"], raw.get("thought", ""), **said)
 
 
 def play_reply(formats: dict[str, ChatFormat], case: dict) -> dict:
@@ -84,7 +83,7 @@ def play_reply(formats: dict[str, ChatFormat], case: dict) -> dict:
     return {"said": [*said, list(map(list, splitter.finish()))], "answer_begin": splitter.answer_begin}
 
 
-def _written(part: Part) -> list:
+def _part(part: Part) -> list:
     return [part.kind, list(part.tokens) if part.kind == SAID else part.text]
 
 

@@ -6,10 +6,10 @@ import json
 import litert_lm
 import pytest
 
-from export.chat.derive import chat_format, message, proof_conversations, sentinel_conversations
+from export.chat.derive import chat_format, proof_conversations, sentinel_conversations
 from export.chat.engine import FILTERS, FUNCTIONS, METHODS, TESTS, engine_template, rewritten, template_of
 from export.chat.template import as_messages, render_all
-from runtime_spec.chat.conversation import rendered
+from runtime_spec.chat.conversation import rendered, written
 from tests.export.chat.templates import GEMMA_SHAPED, LARGE_SHAPED, PLAIN, template
 from tests.parity.engine import engine
 
@@ -173,5 +173,5 @@ def test_turns_of_ours_say_what_the_format_says(opened, text):
     ours = template_of(chat)
     for turns, reply, thinking in proof_conversations(chat):
         if reply and not any(chat.thoughts and chat.thoughts.end in text for _, text in turns):
-            wanted = rendered(chat, [message(chat, *turn) for turn in turns], thinking)
+            wanted = rendered(chat, [written(chat, *turn) for turn in turns], thinking)
             assert said(opened, ours, as_messages(turns), False, thinking) == wanted, json.dumps(turns)

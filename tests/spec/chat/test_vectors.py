@@ -11,7 +11,7 @@ from runtime_spec.errors import BundleError, TraceError
 from runtime_spec.vectors import chat
 from runtime_spec.vectors.chat import read_cases, read_format, verify_chat
 
-MODULES = {"parts": conversation, "encode": tokens, "Splitter": reply}
+MODULES = {"parts": conversation, "written": conversation, "encode": tokens, "Splitter": reply}
 """By the name that vectors.chat takes from it."""
 
 MUTANTS = [
@@ -36,6 +36,11 @@ MUTANTS = [
     ("parts", 'if before != "user"', "if False"),
     ("parts", "if message.role not in ROLES", "if False"),
     ("parts", "if thinking and chat.thinking is None", "if False"),
+    ("written", "OTHERS.get(role, role)", "role"),
+    ("written", "and not thought and thoughts", "and thoughts"),
+    ("written", 'role == "model" and not thought', "not thought"),
+    ("written", " and thoughts.end in content", ""),
+    ("written", "content.startswith(thoughts.start)", "thoughts.start in content"),
     ("encode", "if part.kind == TEMPLATE else ()", ""),
     ("encode", "key=len, reverse=True", "key=len"),
     ("encode", "if token.id != bos", "if True"),
