@@ -9,12 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.cli.tell import show_object
+from export.cli.thoughts import Shown, say, write
 from export.errors import UsageError
 
 if TYPE_CHECKING:
+    from runtime_spec.chat.reply import Splitter
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.reference.stats import DecodeStats
     from runtime_spec.reference.trace import Round
+
+
+@dataclass
+class Prompt:
+    """`text` as it is encoded, with the beginning-of-sequence token; `splitter` is for what follows it."""
+
+    text: str
+    tokens: list[int]
+    splitter: "Splitter"
 
 
 @dataclass
@@ -33,11 +44,12 @@ class Reply:
         """Of decoding alone: the first token belongs to the prefill."""
         return (len(self.tokens) - 1) / self.decode_seconds if len(self.tokens) > 1 else 0.0
 
-    def to_dict(self, text: str) -> dict:
-        """The object that --json prints."""
+    def to_dict(self, thought: str, text: str) -> dict:
+        """The object that --json prints. `tokens` are all that were decoded, those of the thought too."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "tokens": self.tokens,
+            "thought": thought,
             "text": text,
             "stop_reason": self.stop_reason,
             "rounds": self.stats.rounds,
@@ -56,49 +68,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prompt = parser.add_mutually_exclusive_group(required=True)
     prompt.add_argument("--prompt")
     prompt.add_argument("--prompt-file", type=Path)
-    parser.add_argument("--chat", action="store_true", help="one user turn of the chat template")
+    prompt.add_argument("--messages", type=Path, metavar="FILE", help="a conversation: a JSON list of {role, content}")
+    parser.add_argument("--chat", action="store_true", help="the prompt is one user turn of the chat template")
+    add_conversation_arguments(parser)
+    parser.add_argument("--show-prompt", action="store_true", help="print what would be decoded from, and stop")
+    add_decoding_arguments(parser, max_new_tokens=128)
+
+
+def add_conversation_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--system", metavar="TEXT", help="what the system turn of the conversation says")
+    parser.add_argument("--thinking", choices=("on", "off"), help="thoughts before the reply (default: off)")
+
+
+def add_decoding_arguments(parser: argparse.ArgumentParser, max_new_tokens: int) -> None:
     parser.add_argument("--draft-tokens", default=None, help="drafts a round, or off")
-    parser.add_argument("--max-new-tokens", type=int, default=128)
+    parser.add_argument("--max-new-tokens", type=int, default=max_new_tokens, help="(default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of LiteRT (default: 1)")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints text as it comes, or one object at the end. Raises SlipstreamError."""
     from runtime_spec.litert.runtime import Runtime
-    from runtime_spec.litert.text_stream import TextStream
 
-    prompt = _read(options.prompt_file) if options.prompt_file else options.prompt
-    check_unicode(prompt)
+    text = None if options.messages else _read(options.prompt_file) if options.prompt_file else options.prompt
+    for where, given in (("--prompt", text), ("--system", options.system)):
+        check_unicode(given or "", where)
     with Runtime(options.bundle, options.threads) as runtime:
-        reply, rounds = turn(runtime, prompt, options.chat, options.draft_tokens, options.max_new_tokens)
-        stream = TextStream(runtime.decode)
+        prompt = prompt_of(options, text, runtime)
+        if options.show_prompt:
+            shown = {"prompt": prompt.text, "prompt_tokens": prompt.tokens}
+            show_object(shown) if options.json else write(prompt.text + "\n")
+            return
+        reply, rounds = turn(runtime, prompt.tokens, options.draft_tokens, options.max_new_tokens)
+        shown = Shown(prompt.splitter) if options.json else Shown(prompt.splitter, write, say)
         for one in rounds:
-            if not options.json:
-                _write(stream.add(_visible(one.emitted_tokens, runtime)))
-        text = runtime.decode(_visible(reply.tokens, runtime))
+            shown.add(visible(one.emitted_tokens, runtime))
+        shown.finish()
     if options.json:
-        show_object(reply.to_dict(text))
+        show_object(reply.to_dict(shown.thought, shown.answer))
         return
-    _write(text[stream.length :] + "\n")
+    write("\n")
+    print(f"[{summary(reply)}]", file=sys.stderr)
+
+
+def summary(reply: Reply) -> str:
     speed, rate = reply.tokens_per_second, reply.stats.acceptance_rate
-    line = f"[{reply.stop_reason}: {len(reply.tokens)} tokens, {speed:.0f} tokens/s, acceptance {rate:.2f}]"
-    print(line, file=sys.stderr)
+    return f"{reply.stop_reason}: {len(reply.tokens)} tokens, {speed:.0f} tokens/s, acceptance {rate:.2f}"
+
+
+def prompt_of(options: argparse.Namespace, text: str | None, runtime: "Runtime") -> Prompt:
+    """What the options ask for: `text` as it stands, or a conversation of the bundle's chat format."""
+    from export.cli.messages import read_messages, with_system
+    from runtime_spec.chat.conversation import Message
+
+    is_chat = options.chat or options.messages or options.system is not None or options.thinking == "on"
+    begin = runtime.decode([runtime.manifest.tokens.bos])
+    if not is_chat:
+        return Prompt(begin + text, runtime.encode(text), runtime.splitter())
+    chat, thinking = runtime.chat, options.thinking == "on"
+    given = read_messages(options.messages, chat.format) if options.messages else [Message("user", text)]
+    messages = with_system(given, options.system)
+    tokens = chat.context(messages, thinking)
+    return Prompt(begin + chat.text(messages, thinking), tokens, chat.splitter(thinking))
 
 
 def turn(
-    runtime: "Runtime", prompt: str, chat: bool, draft_tokens: str | None, max_new_tokens: int
+    runtime: "Runtime", prompt_tokens: list[int], draft_tokens: str | None, max_new_tokens: int
 ) -> tuple[Reply, "Iterator[Round]"]:
     """One turn of a new conversation: its reply, which fills as its rounds are taken. Raises UsageError."""
-    from runtime_spec.chat.conversation import Message
     from runtime_spec.reference.stats import DecodeStats
 
-    tokens = runtime.chat.context([Message("user", prompt)]) if chat else runtime.encode(prompt)
-    reply = Reply(tokens, DecodeStats())
-    session = runtime.session(_draft_count(draft_tokens, runtime))
-    return reply, _counted(session.turn(reply.prompt_tokens, max_new_tokens), reply)
+    reply = Reply(prompt_tokens, DecodeStats())
+    session = runtime.session(draft_count(draft_tokens, runtime))
+    return reply, counted(session.turn(prompt_tokens, max_new_tokens), reply)
 
 
-def _counted(rounds: "Iterator[Round]", reply: Reply) -> "Iterator[Round]":
+def counted(rounds: "Iterator[Round]", reply: Reply) -> "Iterator[Round]":
     """The rounds, each counted and timed before it is handed on: printing is no part of decoding."""
     begin = time.perf_counter()
     for number, one in enumerate(rounds):
@@ -127,26 +172,21 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _visible(tokens: list[int], runtime: "Runtime") -> list[int]:
+def visible(tokens: list[int], runtime: "Runtime") -> list[int]:
     """Without the stop token that ended the turn."""
     stops = runtime.manifest.tokens.stop
     return tokens[:-1] if tokens and tokens[-1] in stops else tokens
 
 
-def check_unicode(prompt: str) -> None:
-    """UsageError for a prompt with bytes that are no UTF-8: the command line's come as lone surrogates."""
-    wrong = next((character for character in prompt if "\ud800" <= character <= "\udfff"), None)
+def check_unicode(text: str, where: str = "--prompt") -> None:
+    """UsageError for a text with bytes that are no UTF-8: the command line's come as lone surrogates."""
+    wrong = next((character for character in text if "\ud800" <= character <= "\udfff"), None)
     if wrong is not None:
         found = f"byte 0x{ord(wrong) - 0xDC00:02x}" if "\udc80" <= wrong <= "\udcff" else ascii(wrong)
-        raise _usage("--prompt", "text in UTF-8", found, "Write the prompt in UTF-8, or put it in a --prompt-file.")
+        raise _usage(where, "text in UTF-8", found, "Write it in UTF-8, or put the prompt in a --prompt-file.")
 
 
-def _draft_count(text: str | None, runtime: "Runtime") -> int | None:
+def draft_count(text: str | None, runtime: "Runtime") -> int | None:
     """0 for plain decoding, None for the bundle's own number."""
     if text is None:
         return None

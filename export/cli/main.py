@@ -21,6 +21,7 @@ from export.resources import DEMO
 VERBS = {
     "export": "checkpoints to a bundle and an Android project; the verb where none is named",
     "generate": "decode a prompt with a bundle",
+    "chat": "a conversation with a bundle, in the terminal",
     "inspect": "what a bundle holds",
     "verify": "every byte of a bundle against its digest, every golden trace replayed",
     "bench": "plain decoding against drafted, interleaved",

@@ -4,7 +4,7 @@ from export.checkpoint.tokenizer import TokenizerFiles
 from runtime_spec.bundle.manifest import Tokens
 from runtime_spec.chat.conversation import Message
 from runtime_spec.chat.format import ChatFormat
-from runtime_spec.litert.chat import Chat
+from runtime_spec.litert.chat import Chat, control_tokens
 from runtime_spec.litert.tokenizer import BundleTokenizer
 
 
@@ -15,7 +15,8 @@ class Encoder:
         self.bos = files.bos
         self._tokenizer = BundleTokenizer(files.content(), vocab_size, context_length, str(files.path))
         tokens = Tokens(files.bos, files.pad, tuple(files.stop))
-        self.chat = None if format is None else Chat(format, tokens, self._tokenizer)
+        control = control_tokens(format, tokens, self._tokenizer)
+        self.chat = format and Chat(format, control, tokens, self._tokenizer)
 
     def text(self, text: str) -> list[int]:
         """Nothing but the text's own tokens."""

@@ -8,9 +8,10 @@ import numpy as np
 from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, expected_models
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
+from runtime_spec.chat.reply import Splitter
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
-from runtime_spec.litert.chat import Chat
+from runtime_spec.litert.chat import Chat, control_tokens, splitter
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
@@ -106,7 +107,8 @@ class Runtime:
         where = f"{self.bundle.path}, section tokenizer"
         size, slots = manifest.config.vocab_size, manifest.context_length
         self.tokenizer = BundleTokenizer(self.bundle.tokenizer_json(), size, slots, where)
-        self._chat = None if manifest.chat is None else Chat(manifest.chat, manifest.tokens, self.tokenizer)
+        self._control = control_tokens(manifest.chat, manifest.tokens, self.tokenizer)
+        self._chat = manifest.chat and Chat(manifest.chat, self._control, manifest.tokens, self.tokenizer)
         names = expected_models(manifest)
         weights = packed_weights.for_once if verifying else packed_weights.kept
         with weights(self.bundle, names, threads) as folder:
@@ -132,7 +134,12 @@ class Runtime:
         return self._chat
 
     def decode(self, tokens: list[int]) -> str:
+        """The text of `tokens`, with every control token spelled out."""
         return self.tokenizer.decode(tokens)
+
+    def splitter(self) -> Splitter:
+        """For the tokens that follow a plain prompt: their text, without control tokens."""
+        return splitter(self._control, self.tokenizer, None, "")
 
     def session(self, draft_tokens: int | None = None, stop: frozenset[int] | None = None) -> Session:
         """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's."""

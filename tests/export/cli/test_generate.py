@@ -9,10 +9,12 @@ import pytest
 import runtime_spec.litert.runtime
 from export.cli import generate
 from export.cli.main import main
+from runtime_spec.chat.reply import Splitter
+from runtime_spec.litert.text_stream import TextStream
 from runtime_spec.reference.trace import Round
 
-STOP = 1
-WORDS = {STOP: "<stop>", 10: "def", 11: " main", 12: "():", 13: "\n"}
+STOP, CONTROL = 1, 3
+WORDS = {STOP: "<stop>", 2: "<bos>", CONTROL: "<unused>", 10: "def", 11: " main", 12: "():", 13: "\n"}
 ROUNDS = [([10], None), ([11, 12], None), ([13, STOP], "stop_token")]
 
 
@@ -20,11 +22,15 @@ class ScriptedRuntime:
     """Stands for a bundle: two verify passes of two drafts each, the first accepts one and the second one."""
 
     def __init__(self, path, threads=1):
-        self.manifest = SimpleNamespace(tokens=SimpleNamespace(stop=(STOP,)), chat=None)
+        self.manifest = SimpleNamespace(tokens=SimpleNamespace(stop=(STOP,), bos=2), chat=None)
         self.target, self.drafter = SimpleNamespace(verify_widths=(1, 3, 5)), "a drafter"
 
-    def encode(self, prompt, chat):
+    def encode(self, prompt):
         return [2, *map(ord, prompt)]
+
+    def splitter(self):
+        control = {id: WORDS[id] for id in (STOP, CONTROL)}
+        return Splitter(None, "", control, lambda: TextStream(self.decode))
 
     def decode(self, tokens):
         return "".join(WORDS[token] for token in tokens)
@@ -60,15 +66,32 @@ def test_json(capsys):
     assert main(["generate", "b", "--prompt", "x", "--json"]) == 0
     said = capsys.readouterr()
     reply = json.loads(said.out)
-    assert said.err == "" and reply["text"] == "def main():\n" and reply["tokens"] == [10, 11, 12, 13, STOP]
+    assert (
+        said.err == ""
+        and (reply["thought"], reply["text"]) == ("", "def main():\n")
+        and reply["tokens"] == [10, 11, 12, 13, STOP]
+    )
     assert (reply["prompt_tokens"], reply["stop_reason"]) == ([2, ord("x")], "stop_token")
     assert (reply["rounds"], reply["drafted"], reply["accepted"]) == (2, 4, 2)
     assert (reply["acceptance_rate"], reply["mean_accepted_length"]) == (0.5, 2.0)
 
 
+def test_a_control_token_is_no_text(monkeypatch, capsys):
+    monkeypatch.setattr(f"{__name__}.ROUNDS", [([10], None), ([CONTROL, 11], "max_new_tokens")])
+    assert main(["generate", "b", "--prompt", "x"]) == 0
+    assert capsys.readouterr().out == "def main\n"
+
+
+def test_the_prompt_alone(capsys):
+    assert main(["generate", "b", "--prompt", "x", "--show-prompt"]) == 0
+    assert capsys.readouterr().out == "<bos>x\n"
+    assert main(["generate", "b", "--prompt", "x", "--show-prompt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"prompt": "<bos>x", "prompt_tokens": [2, ord("x")]}
+
+
 def test_text_is_written_as_it_comes(monkeypatch):
     written = []
-    monkeypatch.setattr(generate, "_write", written.append)
+    monkeypatch.setattr(generate, "write", written.append)
     assert main(["generate", "b", "--prompt", "x"]) == 0
     assert written == ["def", " main():", "\n", "\n"]
 
@@ -86,8 +109,8 @@ def test_printing_is_no_part_of_decoding(monkeypatch, capsys):
         clock[0] += 1000.0
 
     monkeypatch.setattr(ScriptedRuntime, "rounds", rounds)
-    monkeypatch.setattr(generate, "_write", write)
-    reply, taken = generate.turn(ScriptedRuntime("b"), "x", False, None, 8)
+    monkeypatch.setattr(generate, "write", write)
+    reply, taken = generate.turn(ScriptedRuntime("b"), [2, 9], None, 8)
     for _ in taken:
         write("")
     assert (reply.prefill_seconds, reply.decode_seconds, reply.tokens_per_second) == (2.0, 4.0, 1.0)
