@@ -72,9 +72,7 @@ class _Run:
         self.plan, self.out, self.work, self.options, self.progress = plan, out, work, options, progress
         self.clock = Clock(progress, work.log)
         self.origin, self.evidence_origin = models_origin(plan), evidence_origin(plan)
-        self.encoder = Encoder(
-            plan.target.tokenizer, plan.chat and plan.chat.format, plan.target.config.vocab_size, plan.capacity
-        )
+        self.encoder = Encoder(plan)
         self.forecast = forecast(plan, is_lowered(plan, out))
         self.writer = BundleWriter(out / BUNDLE, self.forecast.bundle_bytes)
 

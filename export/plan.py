@@ -7,6 +7,7 @@ from pathlib import Path
 from export.chat.derive import chat_format
 from export.chat.engine import EngineTemplate, engine_template
 from export.chat.template import read_chat_template
+from export.chat.turn_end import turn_end
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
 from export.checkpoint.sampling import Sampling, read_sampling
@@ -15,6 +16,7 @@ from export.choices.prompts import Prompts
 from export.choices.recipe import Recipe
 from export.errors import UsageError
 from export.modules.reads import drafter_reads
+from runtime_spec.bundle.manifest import Tokens
 from runtime_spec.chat.format import ChatFormat
 
 
@@ -31,11 +33,12 @@ class Width:
 @dataclass(frozen=True)
 class Chat:
     """What the bundle holds of the chat template: `format` for our runtimes, `engine` for LiteRT-LM. `source` is
-    the file it came from."""
+    the file it came from, `turn_end` the token that it writes behind a reply."""
 
     format: ChatFormat
     engine: EngineTemplate
     source: str
+    turn_end: int | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,27 @@ class Plan:
     def draft_tokens(self) -> int:
         """Drafts a round; 0 without a drafter."""
         return self.device.draft_tokens if self.drafter else 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """The ids that a runtime must know. A reply stops at all that generation_config.json, config.json and the
+        template name: a merged folder often lacks one of them."""
+        files, end = self.target.tokenizer, self.chat and self.chat.turn_end
+        stop = files.stop if end is None or end in files.stop else (*files.stop, end)
+        return Tokens(files.bos, files.pad, stop)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may be meant and is more often a mistake."""
+        files, found = self.target.tokenizer, []
+        ordinary = set(self.tokens.stop) - set(files.added.values())
+        if ordinary:
+            for id, piece in sorted(files.pieces_of(ordinary).items()):
+                found.append(f"every reply ends at the first {piece!r}: stop token {id} is an ordinary piece")
+        if self.chat and self.chat.turn_end is None:
+            suffix = self.chat.format.model.suffix
+            found.append(f"a reply may not end: what the template writes behind it, {suffix[:40]!r}, is no token")
+        return found
 
     @property
     def engine_tokens(self) -> int:
@@ -172,4 +196,5 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
     if template is None:
         return None
     format = chat_format(template)
-    return Chat(format, engine_template(template, format), template.source)
+    end = turn_end(format, target.tokenizer.added)
+    return Chat(format, engine_template(template, format), template.source, end)

@@ -22,7 +22,6 @@ from runtime_spec.bundle.manifest import (
     Recipe,
     Signature,
     TensorSpec,
-    Tokens,
 )
 
 DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT32: "int32"}
@@ -61,7 +60,7 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     chat = plan.chat
     files = plan.target.tokenizer
     format, template = (chat.format, chat.engine) if chat else (None, None)
-    metadata = llm_metadata(tokens(plan), plan.engine_tokens, format, template, plan.sampling, files.added)
+    metadata = llm_metadata(plan.tokens, plan.engine_tokens, format, template, plan.sampling, files.added)
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))
@@ -73,11 +72,6 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     ]
     parts += [grouped(name) for name in ("per_layer_embedder", "drafter") if name in models]
     return writer.write_models(parts)
-
-
-def tokens(plan: Plan) -> Tokens:
-    files = plan.target.tokenizer
-    return Tokens(files.bos, files.pad, tuple(files.stop))
 
 
 def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
@@ -110,7 +104,7 @@ def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
         prefill_lengths=plan.device.prefill_lengths,
         verify_widths=plan.verify_widths,
         signatures={name: _signatures(model.model) for name, model in models.items()},
-        tokens=tokens(plan),
+        tokens=plan.tokens,
         chat=plan.chat and plan.chat.format,
         recipe=Recipe(plan.recipe.name, stored),
         skipped=tuple(tower.name for tower in plan.target.skipped),

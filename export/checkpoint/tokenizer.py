@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ _ANSWERS: dict[str, dict] = {}
 @dataclass(frozen=True)
 class TokenizerFiles:
     """`path` is tokenizer.json, `sha256` of its bytes when it was checked; `stop` ids end a reply. `pieces` is how many
-    ids the model was trained with: beyond them, all are added tokens. `added` are the texts of all added tokens."""
+    ids the model was trained with: beyond them, all are added tokens. `added` are the added tokens, id by text."""
 
     path: Path
     sha256: str
@@ -43,7 +44,7 @@ class TokenizerFiles:
     pad: int
     stop: tuple[int, ...]
     pieces: int
-    added: frozenset[str]
+    added: dict[str, int]
 
     @classmethod
     def read(cls, folder: Path, config: dict, vocab_size: int) -> "TokenizerFiles":
@@ -71,7 +72,7 @@ class TokenizerFiles:
         pad = _ids(sources, "pad_token_id", 0, vocab_size, folder)[0]
         stop = stop_tokens(sources[0], sources[1:], vocab_size, folder)
         pieces = 1 + max(values["model"]["vocab"].values(), default=-1)
-        added = frozenset(token["content"] for token in values.get("added_tokens") or [])
+        added = {token["content"]: token["id"] for token in values.get("added_tokens") or []}
         return cls(path, hashlib.sha256(raw).hexdigest(), bos, pad, stop, pieces, added)
 
     def content(self) -> bytes:
@@ -81,6 +82,11 @@ class TokenizerFiles:
         if hashlib.sha256(raw).hexdigest() != self.sha256:
             raise _error("tokenizer.json changed meanwhile", "the file that was checked", "another one", self.path)
         return _exported(raw, _parsed(raw, self.path))
+
+    def pieces_of(self, ids: Collection[int]) -> dict[int, str]:
+        """The pieces of the vocabulary among `ids`, by id. Raises CheckpointError."""
+        vocab = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)["model"]["vocab"]
+        return {id: printable(piece)[:100] for piece, id in vocab.items() if id in ids}
 
     def added_from(self, first: int) -> list[str]:
         """The added tokens with ids of `first` and above. Raises CheckpointError."""

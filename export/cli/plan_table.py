@@ -13,7 +13,7 @@ def plan_json(plan: Plan, found: Forecast) -> str:
 
 
 def _facts(plan: Plan) -> dict:
-    files, device = plan.target.tokenizer, plan.device
+    device = plan.device
     return {
         "target": plan.target.id,
         "adapter": plan.target.adapter and plan.target.adapter.id,
@@ -26,10 +26,11 @@ def _facts(plan: Plan) -> dict:
         "prefill_lengths": list(device.prefill_lengths),
         "draft_tokens": plan.draft_tokens,
         "verify_widths": list(plan.verify_widths),
-        "stop_tokens": list(files.stop),
+        "stop_tokens": list(plan.tokens.stop),
         "chat_template": plan.chat.source if plan.chat else None,
         "chat_template_for_litert_lm": plan.chat.engine.summary if plan.chat else None,
         "prompts": plan.prompts.source,
+        "warnings": plan.warnings,
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
     }
 
@@ -47,7 +48,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("passes", f"prefill of {_list(plan.device.prefill_lengths)}, verify of {_list((1, *plan.verify_widths))}"),
         ("chat", f"template of {plan.chat.source}" if plan.chat else "none: plain prompts only"),
         *([("", f"LiteRT-LM gets {plan.chat.engine.summary}")] if plan.chat else []),
-        ("stops at", f"tokens {_list(plan.target.tokenizer.stop)}"),
+        ("stops at", _stops(plan)),
         ("prompts", f"{plan.prompts.source}: {len(plan.prompts.plain)} plain, {len(plan.prompts.chats)} chats"),
     ]
     rows += [(f"  {name}", f"about {size(nbytes)}") for name, nbytes in found.sections.items()]
@@ -59,7 +60,17 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("phone", f"{size(found.device_memory_bytes)} of memory, {size(found.cache_bytes)} of it keys and values"),
         ("time", f"about {duration(found.seconds)} on two cores"),
     ]
-    return rows
+    return rows + [("warning", text) for text in plan.warnings]
+
+
+def _stops(plan: Plan) -> str:
+    """Every stop token by id and text, and which of them only the template names."""
+    files = plan.target.tokenizer
+    texts = {id: text for text, id in files.added.items()}
+    said = [f"{id}" + (f" {texts[id]}" if id in texts else "") for id in plan.tokens.stop]
+    if plan.tokens.stop[-1] not in files.stop:
+        said[-1] += ", which the chat template writes behind a reply"
+    return f"token{'s' * (len(said) > 1)} " + ", ".join(said)
 
 
 def _drafter(plan: Plan) -> str:

@@ -1,9 +1,7 @@
 """Text to tokens before there is a bundle, by the same rules as its runtime's (runtime_spec.litert)."""
 
-from export.checkpoint.tokenizer import TokenizerFiles
-from runtime_spec.bundle.manifest import Tokens
+from export.plan import Plan
 from runtime_spec.chat.conversation import Message
-from runtime_spec.chat.format import ChatFormat
 from runtime_spec.litert.chat import Chat, control_tokens
 from runtime_spec.litert.tokenizer import BundleTokenizer
 
@@ -11,10 +9,11 @@ from runtime_spec.litert.tokenizer import BundleTokenizer
 class Encoder:
     """The target's tokenizer and chat format; `chat` is None where the checkpoint has no template."""
 
-    def __init__(self, files: TokenizerFiles, format: ChatFormat | None, vocab_size: int, context_length: int):
+    def __init__(self, plan: Plan):
+        files, format, tokens = plan.target.tokenizer, plan.chat and plan.chat.format, plan.tokens
         self.bos = files.bos
-        self._tokenizer = BundleTokenizer(files.content(), vocab_size, context_length, str(files.path))
-        tokens = Tokens(files.bos, files.pad, tuple(files.stop))
+        size, slots = plan.target.config.vocab_size, plan.capacity
+        self._tokenizer = BundleTokenizer(files.content(), size, slots, str(files.path))
         control = control_tokens(format, tokens, self._tokenizer)
         self.chat = format and Chat(format, control, tokens, self._tokenizer)
 

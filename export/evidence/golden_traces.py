@@ -56,7 +56,7 @@ def _header(plan: Plan, models: Models, name: str, drafts: int) -> Header:
         capacity=plan.capacity,
         verify_widths=models.target.verify_widths,
         num_draft_tokens=drafts,
-        stop_tokens=tuple(plan.target.tokenizer.stop),
+        stop_tokens=plan.tokens.stop,
         exact_drafts=False,
         tolerance=plan.recipe.tolerances.near_tie_margin,
         turns=(),

@@ -24,6 +24,7 @@ class Chat:
 
         Raises UsageError for a conversation that the template has no text for, and as BundleTokenizer.encode."""
         given = parts(self.format, messages, thinking)
+        self._tokenizer.check_size(sum(len(part.text.encode("utf-8", "surrogatepass")) for part in given))
         return encode(given, self._tokens.bos, self.control, self._tokenizer.encode_text)
 
     def text(self, messages: Sequence[Message], thinking: bool = False) -> str:

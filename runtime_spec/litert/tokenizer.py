@@ -58,6 +58,14 @@ class BundleTokenizer:
                 where="the prompt",
                 action="Give the prompt in UTF-8.",
             ) from None
+        self.check_size(size)
+        ids = self._guarded(lambda: self._tokenizer.encode(text, add_special_tokens=False).ids, "ids for a text")
+        if max(ids, default=0) >= self._vocab_size:
+            raise self._error(f"ids below vocab_size {self._vocab_size}", f"id {max(ids)}")
+        return ids
+
+    def check_size(self, size: int) -> None:
+        """PromptTooLongError for more bytes of text than the context can hold."""
         if size > self._most_bytes:
             raise PromptTooLongError(
                 "The prompt is too long for the context",
@@ -66,10 +74,6 @@ class BundleTokenizer:
                 where="the prompt and the texts of the chat template",
                 action="Shorten the prompt, or export with a larger --context.",
             )
-        ids = self._guarded(lambda: self._tokenizer.encode(text, add_special_tokens=False).ids, "ids for a text")
-        if max(ids, default=0) >= self._vocab_size:
-            raise self._error(f"ids below vocab_size {self._vocab_size}", f"id {max(ids)}")
-        return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`, special ones too; ids that no token has are left out."""

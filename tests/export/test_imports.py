@@ -21,7 +21,8 @@ ALLOWED = {
     "export.chat": ["export.checkpoint", "export.errors", "runtime_spec.chat"],
     "export.modules": ["export.checkpoint"],
     "export.plan": [
-        "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.chat",
+        "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.bundle",
+        "runtime_spec.chat",
     ],
     "export.graphs": ["export.checkpoint", "export.errors", "export.modules", "export.plan", "export.processes"],
     "export.resources": ["runtime_spec.cache"],
@@ -35,7 +36,7 @@ ALLOWED = {
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
-        "export.weights", "runtime_spec.bundle", "runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference",
+        "export.weights", "runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference",
     ],
     "export.android": [
         "export.errors", "export.files", "export.outputs", "export.resources", "runtime_spec.bundle",

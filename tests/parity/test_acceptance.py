@@ -53,7 +53,7 @@ def test_the_float_bundle_drafts_and_accepts_what_torch_does(float_out):
     pair = str(DEMO / "target"), str(DEMO / "drafter")
     plan = make_plan(Choices(*pair, Device.load("pixel"), Recipe.load("float")))
     target = FloatTarget(plan)
-    drafter, stops = FloatDrafter(plan, target), frozenset(plan.target.tokenizer.stop)
+    drafter, stops = FloatDrafter(plan, target), frozenset(plan.tokens.stop)
     with Runtime(float_out / "model.litertlm") as runtime:
         for text in Prompts.load().plain[:6]:
             tokens = runtime.encode(text)

@@ -5,6 +5,7 @@ import litert_lm
 import pytest
 
 from export.choices.prompts import Prompts
+from runtime_spec.chat.conversation import Message, rendered
 from runtime_spec.litert.runtime import Runtime
 
 NEW_TOKENS = 96
@@ -19,13 +20,15 @@ def reference(bundle, draft_tokens):
     """(prompt text for the engine, reply) for eight plain prompts and four chats."""
     prompts, found = Prompts.load(), []
     with Runtime(bundle) as runtime:
-        pieces, stops = runtime.manifest.chat, runtime.manifest.tokens.stop
+        format, stops = runtime.manifest.chat, runtime.manifest.tokens.stop
         for text, chat in [(p, False) for p in prompts.plain[:8]] + [(c, True) for c in prompts.chats]:
             session = runtime.session(draft_tokens)
-            turn = session.turn(runtime.encode(text, chat), NEW_TOKENS)
+            messages = [Message("user", text)]
+            prompt = runtime.chat.context(messages) if chat else runtime.encode(text)
+            turn = session.turn(prompt, NEW_TOKENS)
             tokens = [token for one in turn for token in one.emitted_tokens if token not in stops]
             # The engine adds the beginning-of-sequence token itself.
-            given = pieces.prompt([("user", text)]).removeprefix(pieces.start) if chat else text
+            given = rendered(format, messages).removeprefix(format.start) if chat else text
             found.append((given, runtime.decode(tokens)))
     return found
 

@@ -10,6 +10,7 @@ from export.bundle.metadata import QUOTE, THOUGHT, TOOL_CALL, TOOL_RESPONSE, llm
 from export.chat.engine import engine_template
 from export.checkpoint.sampling import Sampling
 from export.choices.prompts import Prompts
+from runtime_spec.chat.conversation import Message, written
 from runtime_spec.litert.runtime import Runtime
 from tests.export.chat.templates import LARGE_SHAPED, template
 from tests.parity.engine import GREEDY, engine, retold, session
@@ -88,14 +89,14 @@ def test_five_turns_are_the_same_with_and_without_the_drafter(bundle):
     With the drafter the stop token that ends a reply is counted or not, by its place in a round."""
     history, counts, uncounted = [], [], 0
     with engine(bundle, False) as plain, engine(bundle, True) as drafted, Runtime(bundle) as runtime:
-        pieces, stops = runtime.manifest.chat, runtime.manifest.tokens.stop
+        stops = runtime.manifest.tokens.stop
         for text in TURNS:
             said, count = reply(plain, history, text)
             again, drafted_count = reply(drafted, history, text)
             assert again == said and count - 1 <= drafted_count <= count
             uncounted += count - drafted_count
-            turns = [({"assistant": "model"}.get(m["role"], m["role"]), m["content"]) for m in history]
-            prompt = runtime.tokenizer.encode(pieces.prompt([*turns, ("user", text)]))
+            turns = [written(runtime.chat.format, **message) for message in history]
+            prompt = runtime.chat.context([*turns, Message("user", text)])
             tokens = [token for one in runtime.session(0).turn(prompt, 200) for token in one.emitted_tokens]
             assert tokens[-1] in stops and said == runtime.decode(tokens[:-1])
             assert count == len(prompt) + len(tokens)
@@ -253,10 +254,10 @@ def test_a_further_turn_still_stands_on_that_and_with_the_drafter_on_a_lost_stop
         with engine(bundle, speculative) as opened, opened.create_conversation(sampler_config=GREEDY) as conversation:
             found[speculative] = [str(conversation.send_message(text)) for text in asked]
     with Runtime(bundle) as runtime:
-        target, stops, pieces = runtime.target, runtime.manifest.tokens.stop, runtime.manifest.chat
-        prompt = runtime.encode(asked[0], chat=True)
+        target, stops, format = runtime.target, runtime.manifest.tokens.stop, runtime.chat.format
+        prompt = runtime.chat.context([Message("user", asked[0])])
         # Without the line feed that the template has behind a reply's end: the engine does not say it.
-        further = runtime.tokenizer.encode(pieces.turn("user", asked[1]) + pieces.model_prefix)
+        further = runtime.tokenizer.encode(format.user.prefix + asked[1] + format.user.suffix + format.reply)
         for speculative, dropped in ((False, 0), (True, 1)):
             tokens = greedy(target, prompt, 0, 200, stops)
             assert tokens[-1] in stops and found[speculative][0] == runtime.decode(tokens[:-1])
@@ -270,7 +271,11 @@ def test_a_further_turn_still_stands_on_that_and_with_the_drafter_on_a_lost_stop
 
 def greedy(target, tokens, position, most=12, stops=()):
     """Up to `most` tokens behind `tokens`."""
-    token, _ = target.prefill(tokens, position)
+    done = 0
+    while count := target.fill_count(len(tokens) - done, position + done):
+        target.fill(tokens[done : done + count], position + done)
+        done += count
+    token, _ = target.prefill(tokens[done:], position + done)
     said, position = [token], position + len(tokens)
     while len(said) < most and token not in stops:
         (token,), _ = target.verify([token], position, 1)

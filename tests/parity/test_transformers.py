@@ -10,6 +10,7 @@ from export.cli.main import DEMO
 from export.modules.drafter import Drafter
 from export.modules.fill import empty_weight, fill
 from export.modules.target import Target
+from runtime_spec.chat.conversation import Message
 from runtime_spec.litert.runtime import Runtime
 from tests.checkpoints import write_pair
 
@@ -113,7 +114,7 @@ def test_greedy_tokens_of_the_float_bundle_are_transformers(float_out):
     prompts = Prompts.load()
     with Runtime(float_out / "model.litertlm") as runtime:
         for text, chat in [(p, False) for p in prompts.plain] + [(c, True) for c in prompts.chats]:
-            prompt = runtime.encode(text, chat)
+            prompt = runtime.chat.context([Message("user", text)]) if chat else runtime.encode(text)
             turn = runtime.session().turn(prompt, 64)
             ours = [token for one in turn for token in one.emitted_tokens]
             generated = theirs.generate(torch.tensor([prompt]), do_sample=False, max_new_tokens=64)

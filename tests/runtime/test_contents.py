@@ -11,6 +11,7 @@ import pytest
 from export.bundle.sections import pack_tokenizer, pack_traces
 from export.cli.main import main
 from runtime_spec.bundle.contents import MODELS, expected_signatures
+from runtime_spec.chat.format import Affixes
 from runtime_spec.errors import UsageError
 from runtime_spec.litert.runtime import Runtime
 from tests.sealed import opened_sections, seal_bundle, stated_tokenizer, tiny_manifest, tiny_sections, tokenizer_json
@@ -210,12 +211,12 @@ def test_an_id_outside_the_vocabulary_is_refused(made, refuse):
     refuse(sections, made[0], "id 70", verbs=["generate"])
 
 
-def test_a_chat_piece_of_five_megabytes_is_a_prompt_that_is_too_long(made, tmp_path, capfd):
-    values = replace(made[0], chat=replace(made[0].chat, user_prefix="the " * (5 << 18)))
+def test_a_turn_s_prefix_of_five_megabytes_is_a_prompt_that_is_too_long(made, tmp_path, capfd):
+    values = replace(made[0], chat=replace(made[0].chat, user=Affixes("the " * (5 << 18), "")))
     path = seal_bundle(tmp_path / "model.litertlm", made[1], values)
     begin = time.process_time()
     assert main(["generate", str(path), "--prompt", "the", "--chat"]) == 9
-    assert time.process_time() - begin < SECONDS and "chat pieces" in capfd.readouterr().err
+    assert time.process_time() - begin < SECONDS and "texts of the chat template" in capfd.readouterr().err
 
 
 def test_the_longest_prompt_that_is_encoded_and_the_first_that_is_not(made, tmp_path, capfd):

@@ -211,8 +211,8 @@ def test_llm_metadata_says_what_the_manifest_says():
     message.ParseFromString(llm_metadata(TOKENS, 64, CHAT, EngineTemplate("{{ bos_token }}")))
     assert list(message.start_token.token_ids.ids) == [TOKENS.bos]
     assert [list(token.token_ids.ids) for token in message.stop_tokens] == [[1], [6]]
-    assert message.prompt_templates.user.prefix == CHAT.user_prefix
-    assert message.prompt_templates.system.suffix == CHAT.system_suffix
+    assert message.prompt_templates.user.prefix == CHAT.user.prefix
+    assert message.prompt_templates.system.suffix == CHAT.system.suffix
     assert message.max_num_tokens == 64 and message.jinja_prompt_template == "{{ bos_token }}"
     assert message.llm_model_type.WhichOneof("model_type") == "generic_model"
     plain = llm_metadata_pb2.LlmMetadata.FromString(llm_metadata(TOKENS, 64))

@@ -69,7 +69,8 @@ def recorded(monkeypatch, prompts, capacity=512, reply=None, encoder=None, param
     plan = SimpleNamespace(
         capacity=capacity,
         device=SimpleNamespace(draft_tokens=4),
-        target=SimpleNamespace(tokenizer=SimpleNamespace(stop=(1, STOP))),
+        target=None,
+        tokens=SimpleNamespace(stop=(1, STOP)),
         recipe=SimpleNamespace(tolerances=SimpleNamespace(near_tie_margin=0.5)),
     )
     models = SimpleNamespace(target=target, drafter=None)
