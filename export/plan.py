@@ -33,11 +33,12 @@ class Width:
 @dataclass(frozen=True)
 class Chat:
     """What the bundle holds of the chat template: `format` for our runtimes, `engine` for LiteRT-LM. `source` is
-    the file it came from, `turn_end` the token that it writes behind a reply."""
+    the file it came from and `text` what stands there, `turn_end` the token that it writes behind a reply."""
 
     format: ChatFormat
     engine: EngineTemplate
     source: str
+    text: str
     turn_end: int | None
 
 
@@ -84,6 +85,20 @@ class Plan:
         if self.chat and self.chat.turn_end is None:
             suffix = self.chat.format.model.suffix
             found.append(f"a reply may not end: what the template writes behind it, {suffix[:40]!r}, is no token")
+        return found + self._adapter_warnings()
+
+    def _adapter_warnings(self) -> list[str]:
+        """Of files that lie beside an adapter, since it was trained with them, and that a merge leaves out."""
+        if self.target.adapter is None:
+            return []
+        folder, found = self.target.adapter.folder, []
+        template = read_chat_template(folder)
+        if template is not None and self.chat and template.text != self.chat.text:
+            action = "--chat-template takes it" if template.source.endswith(".jinja") else "give it as --chat-template"
+            found.append(f"the adapter has a chat template of its own, which is not used: {template.source}; {action}")
+        other = self.target.tokenizer.differs_in(folder)
+        if other is not None:
+            found.append(f"the adapter has a tokenizer of its own, which is not used: it has {other}")
         return found
 
     @property
@@ -197,4 +212,4 @@ def _chat(choices: Choices, target: Checkpoint) -> Chat | None:
         return None
     format = chat_format(template)
     end = turn_end(format, target.tokenizer.added)
-    return Chat(format, engine_template(template, format), template.source, end)
+    return Chat(format, engine_template(template, format), template.source, template.text, end)

@@ -11,6 +11,10 @@ from export.evidence.against_float import FloatCheck
 from export.evidence.speed import Speed
 from export.files import write_atomically
 
+RARELY_RIGHT = 0.25
+"""Of drafts that are accepted. Reported for fine-tunes with the stock drafter: 0.03 to 0.13; drafts at this rate gain
+nothing where a verify pass of five costs as much as two of one."""
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -60,10 +64,25 @@ class Report:
     accepted_loss: tuple[str, ...] = ()
     adapter: str | None = None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was measured and is more often a mistake: a drafter that is hardly ever right."""
+        rows = self.check.acceptance or self.measured
+        rates = [row.float_rate if rows is self.check.acceptance else row.acceptance_rate for row in rows.values()]
+        best = max((rate for rate in rates if rate is not None), default=None)
+        if self.drafter is None or best is None or best >= RARELY_RIGHT:
+            return []
+        return [
+            f"the drafter is hardly ever right: the target accepts {best:.2f} of its drafts. A base model with a chat "
+            "model's drafter does that, and a fine-tune with the drafter of what it was made from: decoding without "
+            "drafts (--draft-tokens off) may be faster"
+        ]
+
     def to_json(self) -> str:
         """report.json's text: the fields in order, seconds to two digits, null for a figure that is no number."""
         values = _plain(self)
         values["seconds"] = {name: round(value, 2) for name, value in self.seconds.items()}
+        values["warnings"] = self.warnings
         if not self.check.acceptance:
             del values["check"]["acceptance"]
         android = self.android

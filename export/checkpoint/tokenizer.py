@@ -88,6 +88,24 @@ class TokenizerFiles:
         vocab = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)["model"]["vocab"]
         return {id: printable(piece)[:100] for piece, id in vocab.items() if id in ids}
 
+    def differs_in(self, folder: Path) -> str | None:
+        """What a tokenizer.json in `folder` has otherwise: ids of pieces, or of added tokens; None where there is none,
+        or where these are the same. Raises CheckpointError."""
+        path = folder / "tokenizer.json"
+        if not is_there(path):
+            return None
+        raw = read_file(path, MAX_TOKENIZER)
+        if hashlib.sha256(raw).hexdigest() == self.sha256:
+            return None
+        theirs = _parsed(raw, path)
+        _last_id(path, theirs)
+        ours = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)
+        added = {token["content"]: token["id"] for token in theirs.get("added_tokens") or []}
+        more = [printable(text)[:100] for text, id in added.items() if self.added.get(text) != id]
+        if more:
+            return f"{len(more)} added tokens, {', '.join(map(repr, more[:3]))} among them"
+        return None if theirs["model"]["vocab"] == ours["model"]["vocab"] else "another vocabulary"
+
     def added_from(self, first: int) -> list[str]:
         """The added tokens with ids of `first` and above. Raises CheckpointError."""
         values = _parsed(read_file(self.path, MAX_TOKENIZER), self.path)

@@ -24,6 +24,8 @@ def show(report: Report, out: Path, console: Console, built: Built | None = None
     console.print(_table(report, out, built is not None))
     for loss in report.accepted_loss:
         say(f"accepted outside the recipe's tolerances: {loss}")
+    for warning in report.warnings:
+        say(f"warning: {warning}")
     if report.android.kept:
         say(f"kept as you changed them: {', '.join(report.android.kept)}")
     bundle = shlex.quote(str(out / BUNDLE))

@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from export.chat.turn_end import turn_end
 from export.choices.device import Device
@@ -85,3 +87,40 @@ def test_the_longest_added_token_before_anything_but_white_space(suffix, end):
     turns = Affixes("", ""), Affixes("", suffix)
     chat = ChatFormat("", None, *turns, "", "")
     assert turn_end(chat, {"<turn|>": 5, "<turn|>>": 6, "": 7}) == end
+
+
+@pytest.fixture
+def adapter(target, tmp_path):
+    """A LoRA adapter of one matrix, with the target's tokenizer and template beside it, as trainers save them."""
+    config = json.loads((target / "config.json").read_text())["text_config"]
+    name = "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_{}.weight"
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    width = config["num_attention_heads"] * config["head_dim"]
+    factors = {name.format("A"): np.zeros((2, config["hidden_size"]), np.float32)}
+    factors[name.format("B")] = np.zeros((width, 2), np.float32)
+    save_file(factors, folder / "adapter_model.safetensors")
+    described = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "target_modules": ["q_proj"]}
+    (folder / "adapter_config.json").write_text(json.dumps(described))
+    for beside in ("chat_template.jinja", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(target / beside, folder)
+    return folder
+
+
+def test_an_adapter_with_the_same_tokenizer_and_template_is_no_warning(target, adapter):
+    tokenizer = adapter / "tokenizer.json"
+    tokenizer.write_text(json.dumps(json.loads(tokenizer.read_text())))
+    assert plan(target, adapter=str(adapter)).warnings == []
+
+
+def test_an_adapter_s_own_template_and_tokens_are_told(target, adapter):
+    template = adapter / "chat_template.jinja"
+    template.write_text(template.read_text() + "{# mine #}")
+    values = json.loads((adapter / "tokenizer.json").read_text())
+    values["added_tokens"].append({"id": 99_999, "content": "<mine>", "special": True})
+    (adapter / "tokenizer.json").write_text(json.dumps(values))
+    first, second = plan(target, adapter=str(adapter)).warnings
+    assert str(template) in first and "--chat-template takes it" in first
+    assert "1 added tokens, '<mine>' among them" in second
+    [second] = plan(target, adapter=str(adapter), chat_template=template).warnings
+    assert "tokenizer of its own" in second

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from export.android.render import Rendered
@@ -80,6 +81,7 @@ def test_the_keys_of_the_file():
         "chat_template_for_litert_lm": "the template with tools",
         "accepted_loss": [],
         "adapter": None,
+        "warnings": [],
     }
 
 
@@ -120,3 +122,25 @@ def test_a_path_is_shown_as_it_is_and_quoted_where_it_is_to_be_copied(tmp_path):
     assert f"in {tmp_path}/[red]a[/b] b:smile:, sha256" in text
     assert f"generate '{tmp_path}/[red]a[/b] b:smile:/model.litertlm' --prompt" in text
     assert "owner/[bold]x[/y] for" in shown(tmp_path / "2", "a", target="owner/[bold]x[/y]")
+
+
+@pytest.mark.parametrize(
+    ("drafter", "acceptance", "is_told"),
+    [
+        ("d", {"plain": (0.1, 0.08), "chat": (0.2, 0.1)}, True),
+        ("d", {"plain": (0.1, 0.08), "chat": (0.2, 0.4)}, False),
+        (None, {"plain": (0.1, 0.08)}, False),
+    ],
+)
+def test_a_drafter_that_is_hardly_ever_right_is_told(drafter, acceptance, is_told, tmp_path, capsys):
+    rows = {name: Acceptance(rate, float_rate, 500, 0.01) for name, (rate, float_rate) in acceptance.items()}
+    made = report(drafter=drafter, check=FloatCheck(0.99, 0.0, 0.001, 334, rows))
+    show(made, tmp_path, Console(width=100))
+    assert ("hardly ever right" in capsys.readouterr().out) == is_told == bool(json.loads(made.to_json())["warnings"])
+
+
+def test_without_acceptance_on_prompts_the_speed_s_counts():
+    made = report(drafter="d", check=FloatCheck(0.99, 0.0, 0.001, 334, {}))
+    assert made.warnings == []
+    slow = {"plain": Speed(10.0, (9.0, 11.0), 1.0, None, 1.0), "drafted_4": Speed(9.0, (9.0, 9.0), 0.9, 0.06, 1.2)}
+    assert "accepts 0.06" in report(drafter="d", check=made.check, measured=slow).warnings[0]
