@@ -4,7 +4,6 @@ import argparse
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,8 +21,8 @@ from export.cli.generate import (
     visible,
 )
 from export.cli.messages import with_system
+from export.cli.shown import PrefillProgress, Shown, say, write
 from export.cli.tell import show_error, show_object
-from export.cli.thoughts import Shown, say, write
 from export.errors import SlipstreamError, UsageError
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ COMMANDS = {
     "/quit": "leave, as Ctrl-D does",
 }
 HELP = "Ctrl-C stops a reply. A line that ends in \\ goes on in the next; // begins a message with a slash."
-
-PATIENCE = 0.5
-"""Seconds of a prefill before its progress is shown."""
 
 
 class Conversation:
@@ -175,18 +171,11 @@ def _retry(talk: Conversation, options: argparse.Namespace) -> None:
 
 
 def _reply(talk: Conversation, added: list["Message"], options: argparse.Namespace) -> None:
-    progress = _Progress(not options.json and sys.stderr.isatty())
-
-    def behind_progress(print_text: Callable[[str], None]) -> Callable[[str], None]:
-        def show(text: str) -> None:
-            progress.clear()
-            print_text(text)
-
-        return show
+    progress = PrefillProgress(not options.json and sys.stderr.isatty())
 
     def shown(thinking: bool) -> Shown:
         splitter = talk.runtime.chat.splitter(thinking)
-        return Shown(splitter) if options.json else Shown(splitter, behind_progress(write), behind_progress(say))
+        return Shown(splitter) if options.json else Shown(splitter, progress.before(write), progress.before(say))
 
     with _ctrl_c_stops() as stopped:
         said = talk.reply(added, shown, stopped.is_set, progress.show)
@@ -272,26 +261,6 @@ def _ctrl_c_stops() -> Iterator[threading.Event]:
         yield stopped
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _Progress:
-    """One line that is written over: how much of a prompt is read, where that takes long."""
-
-    def __init__(self, is_shown: bool):
-        self._is_shown, self._length, self._begin = is_shown, 0, time.monotonic()
-
-    def show(self, done: int, total: int) -> None:
-        if self._is_shown and time.monotonic() - self._begin > PATIENCE:
-            text = f"reading {done} of {total} tokens"
-            sys.stderr.write(f"\r{text}")
-            sys.stderr.flush()
-            self._length = len(text)
-
-    def clear(self) -> None:
-        if self._length:
-            sys.stderr.write(f"\r{' ' * self._length}\r")
-            sys.stderr.flush()
-            self._length = 0
 
 
 def _tell(text: str, options: argparse.Namespace) -> None:

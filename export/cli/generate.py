@@ -3,13 +3,13 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.cli.shown import PrefillProgress, Shown, say, write
 from export.cli.tell import show_object
-from export.cli.thoughts import Shown, say, write
 from export.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,8 +99,12 @@ def run(options: argparse.Namespace) -> None:
             shown = {"prompt": prompt.text, "prompt_tokens": prompt.tokens}
             show_object(shown) if options.json else write(prompt.text + "\n")
             return
-        reply, rounds = turn(runtime, prompt.tokens, options.draft_tokens, options.max_new_tokens)
-        shown = Shown(prompt.splitter) if options.json else Shown(prompt.splitter, write, say)
+        progress = PrefillProgress(not options.json and sys.stderr.isatty())
+        given = prompt.tokens, options.draft_tokens, options.max_new_tokens
+        reply, rounds = turn(runtime, *given, progress.show)
+        shown = Shown(prompt.splitter)
+        if not options.json:
+            shown = Shown(prompt.splitter, progress.before(write), progress.before(say))
         for one in rounds:
             shown.add(visible(one.emitted_tokens, runtime))
         shown.finish()
@@ -133,14 +137,20 @@ def prompt_of(options: argparse.Namespace, text: str | None, runtime: "Runtime")
 
 
 def turn(
-    runtime: "Runtime", prompt_tokens: list[int], draft_tokens: str | None, max_new_tokens: int
+    runtime: "Runtime",
+    prompt_tokens: list[int],
+    draft_tokens: str | None,
+    max_new_tokens: int,
+    filled: Callable[[int, int], None],
 ) -> tuple[Reply, "Iterator[Round]"]:
-    """One turn of a new conversation: its reply, which fills as its rounds are taken. Raises UsageError."""
+    """One turn of a new conversation: its reply, which fills as its rounds are taken. Raises UsageError.
+
+    `filled(done, total)` is told of the prefill's progress."""
     from runtime_spec.reference.stats import DecodeStats
 
     reply = Reply(prompt_tokens, DecodeStats())
     session = runtime.session(draft_count(draft_tokens, runtime))
-    return reply, counted(session.turn(prompt_tokens, max_new_tokens), reply)
+    return reply, counted(session.turn(prompt_tokens, max_new_tokens, filled=filled), reply)
 
 
 def counted(rounds: "Iterator[Round]", reply: Reply) -> "Iterator[Round]":

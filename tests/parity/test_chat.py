@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from export.cli.main import main
-from export.cli.thoughts import Shown
+from export.cli.shown import PrefillProgress, Shown
 from runtime_spec.chat.conversation import Message
 from runtime_spec.litert.runtime import Runtime
 
@@ -211,7 +211,7 @@ def test_a_thought_is_shown_apart(capsys):
         def finish(self):
             return [("answer", "!")]
 
-    from export.cli.thoughts import say, write
+    from export.cli.shown import say, write
 
     shown = Shown(Scripted(), write, say)
     for token in (1, 2, 3):
@@ -219,3 +219,18 @@ def test_a_thought_is_shown_apart(capsys):
     shown.finish()
     said = capsys.readouterr()
     assert (said.out, said.err) == ("yes!", "[thought] hmm\n") and (shown.thought, shown.answer) == ("hmm", "yes!")
+
+
+def test_a_long_prefill_s_progress_is_one_line_that_goes(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    progress = PrefillProgress(True)
+    progress.show(128, 1000)
+    assert capsys.readouterr().err == ""
+    clock[0] = 1.0
+    progress.show(256, 1000)
+    progress.before(print)("x")
+    said = capsys.readouterr()
+    assert said.err.startswith("\rreading 256 of 1000 tokens") and said.err.endswith("\r") and said.out == "x\n"
+    PrefillProgress(False).show(256, 1000)
+    assert capsys.readouterr().err == ""

@@ -36,7 +36,7 @@ class ScriptedRuntime:
         return "".join(WORDS[token] for token in tokens)
 
     def session(self, draft_tokens):
-        return SimpleNamespace(turn=lambda prompt, most: self.rounds())
+        return SimpleNamespace(turn=lambda prompt, most, filled: self.rounds())
 
     def rounds(self):
         for index, (emitted, reason) in enumerate(ROUNDS):
@@ -110,7 +110,7 @@ def test_printing_is_no_part_of_decoding(monkeypatch, capsys):
 
     monkeypatch.setattr(ScriptedRuntime, "rounds", rounds)
     monkeypatch.setattr(generate, "write", write)
-    reply, taken = generate.turn(ScriptedRuntime("b"), [2, 9], None, 8)
+    reply, taken = generate.turn(ScriptedRuntime("b"), [2, 9], None, 8, print)
     for _ in taken:
         write("")
     assert (reply.prefill_seconds, reply.decode_seconds, reply.tokens_per_second) == (2.0, 4.0, 1.0)

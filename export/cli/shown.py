@@ -1,6 +1,7 @@
-"""A reply as it is shown: the answer on stdout, the thought before it apart, on stderr."""
+"""A reply as it is shown: the answer on stdout; the thought before it, and how far its prompt is read, on stderr."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 Print = Callable[[str], None]
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+PATIENCE = 0.5
+"""Seconds of a prefill before its progress is shown."""
 
 
 def write(text: str) -> None:
@@ -61,3 +64,32 @@ class Shown:
         if self._is_thinking:
             self._is_thinking = False
             self._say(f"{PLAIN if sys.stderr.isatty() else ''}\n")
+
+
+class PrefillProgress:
+    """One line that is written over: how much of a prompt is read, where that takes long."""
+
+    def __init__(self, is_shown: bool):
+        self._is_shown, self._length, self._begin = is_shown, 0, time.monotonic()
+
+    def show(self, done: int, total: int) -> None:
+        if self._is_shown and time.monotonic() - self._begin > PATIENCE:
+            text = f"reading {done} of {total} tokens"
+            sys.stderr.write(f"\r{text}")
+            sys.stderr.flush()
+            self._length = len(text)
+
+    def clear(self) -> None:
+        if self._length:
+            sys.stderr.write(f"\r{' ' * self._length}\r")
+            sys.stderr.flush()
+            self._length = 0
+
+    def before(self, print_text: Print) -> Print:
+        """`print_text`, which clears the line first."""
+
+        def print_behind(text: str) -> None:
+            self.clear()
+            print_text(text)
+
+        return print_behind
