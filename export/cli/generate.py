@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         show_object(reply.to_dict(shown.thought, shown.answer))
         return
-    write("\n")
+    progress.before(write)("\n")
     print(f"[{summary(reply)}]", file=sys.stderr)
 
 
