@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 
 class ReplayTest {
-    private val script = Script(seed = 5, vocab = 40, fillLength = 0, DrafterScript(seed = 6, hitPercent = 60, fewerPercent = 0))
+    private val script =
+        Script(seed = 5, vocab = 40, fillLength = 0, DrafterScript(seed = 6, hitPercent = 60, fewerPercent = 0))
     private val turns = listOf(Turn(intListOf(1, 2, 3), 30), Turn(intListOf(4), 20))
 
     private fun golden(

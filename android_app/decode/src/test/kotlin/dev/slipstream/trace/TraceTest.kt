@@ -14,10 +14,10 @@ class TraceTest {
     private val header =
         """{"format":"slipstream-trace","version":1,"name":"t \"é\"","capacity":9,"verify_widths":[1,3],""" +
             """"num_draft_tokens":2,"stop_tokens":[0],"exact_drafts":false,"tolerance":0.250000,""" +
-            """"turns":[{"prompt_tokens":[1,2],"max_new_tokens":3,"cancel_at":null}]}"""
+            """"turns":[{"prompt_tokens":[1,2],"from_start":false,"max_new_tokens":3,"cancel_at":null}]}"""
     private val round =
-        """{"index":0,"position":0,"bonus_token":-1,"draft_tokens":[],"verify_width":0,"target_tokens":[7],""" +
-            """"num_accepted":0,"emitted_tokens":[7],"cache_length":2,"stop_reason":"cache_full","margins":[0.125000]}"""
+        """{"index":0,"position":0,"bonus_token":-1,"fills":0,"draft_tokens":[],"verify_width":0,""" +
+            """"target_tokens":[7],"num_accepted":0,"emitted_tokens":[7],"cache_length":2,"stop_reason":"cache_full","margins":[0.125000]}"""
 
     @Test
     fun `what is written is what was read`() {
@@ -51,8 +51,8 @@ class TraceTest {
     @ParameterizedTest
     @ValueSource(
         strings = [
-            "index", "position", "bonus_token", "draft_tokens", "verify_width", "target_tokens", "num_accepted",
-            "emitted_tokens", "cache_length", "stop_reason",
+            "index", "position", "bonus_token", "fills", "draft_tokens", "verify_width", "target_tokens",
+            "num_accepted", "emitted_tokens", "cache_length", "stop_reason",
         ],
     )
     fun `a missing or odd field is named`(field: String) {

@@ -8,6 +8,7 @@ import dev.slipstream.litert.LiteRtLibrary;
 import java.io.File;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
+import kotlin.Unit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Measurement;
@@ -22,7 +23,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * One round over a real bundle, plain and drafted: time, and with {@code -prof gc} the bytes allocated in it. When the
- * cache is full the conversation starts anew, which allocates a little: it is spread over the hundreds of rounds before.
+ * cache is full it starts again from the prompt, which allocates a little: it is spread over the hundreds of rounds
+ * before.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -48,9 +50,11 @@ public class RoundBenchmark {
   }
 
   private void start() {
-    session.reset();
     int room = runtime.getTarget().getCapacity();
-    rounds = session.turn(runtime.encode("def main():\n"), room, () -> false).iterator();
+    rounds =
+        session
+            .turn(runtime.encode("def main():\n"), room, () -> false, (done, total) -> Unit.INSTANCE, true)
+            .iterator();
     rounds.next();
   }
 

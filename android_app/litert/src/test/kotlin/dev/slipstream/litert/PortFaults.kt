@@ -61,7 +61,12 @@ private val FAULTS =
             "position(0).limit(size)",
         ),
         Fault("upper_half_of_the_logits_unseen", "BestToken", "for (i in 0 until size)", "for (i in 0 until size / 2)"),
-        Fault("last_prompt_token_one_slot_late", "LiteRtTarget", "position + rest, 1", "position + rest + 1, 1"),
+        Fault(
+            "last_prompt_token_one_slot_late",
+            "LiteRtTarget",
+            "verify(tokens, position, 1)",
+            "verify(tokens, position + 1, 1)",
+        ),
     )
 
 private const val SOURCES = "src/main/kotlin/dev/slipstream/litert"
