@@ -1,6 +1,6 @@
 package dev.slipstream.bundle
 
-import dev.slipstream.chat.ChatPieces
+import dev.slipstream.chat.ChatFormat
 
 /**
  * What a runtime must know besides the graphs. The JSON keys are these names in snake case, in manifest version 1.
@@ -19,7 +19,7 @@ public data class Manifest(
     val verifyWidths: List<Int>,
     val signatures: Map<String, Map<String, Signature>>,
     val tokens: Tokens,
-    val chat: ChatPieces?,
+    val chat: ChatFormat?,
     val recipe: Recipe,
     val skipped: List<String>,
     val sections: List<SectionEntry>,

@@ -97,7 +97,7 @@ internal fun readManifest(tree: Any?): Manifest {
         verifyWidths = fields.ascendingInts("verify_widths", 2),
         signatures = fields.map("signatures") { models, key -> asMap(models, key, Signature::read) },
         tokens = Tokens.read(fields.value("tokens"), config.vocabSize),
-        chat = fields.value("chat")?.let(::readChatPieces),
+        chat = fields.value("chat")?.let { readChatFormat(it) },
         recipe = Recipe.read(fields.value("recipe")),
         skipped = fields.texts("skipped"),
         sections = fields.list("sections", SectionEntry::read),

@@ -15,6 +15,7 @@ internal class AddedTokenReader(
 ) {
     val exact: AddedTokens = AddedTokens()
     val normalized: AddedTokens = AddedTokens()
+    val tokens: MutableList<AddedToken> = ArrayList()
     private val added = MutableIntObjectMap<String>()
     private val contents = HashSet<String>()
     private val specialContents = HashSet<String>()
@@ -44,6 +45,7 @@ internal class AddedTokenReader(
             throw errors.unsupported(component.path, "a normalised form of its own", token.content)
         }
         if (token.special) specialContents.add(token.content)
+        tokens.add(token)
         added[id] = String(pattern, Charsets.UTF_8)
     }
 

@@ -1,5 +1,7 @@
 package dev.slipstream.tokenizer
 
+import androidx.collection.IntSet
+
 /**
  * Tokens to be split off a text, each found by its own byte string: leftmost first, of those that start at one place
  * the longest. A text of n bytes takes O(n · the longest token) at worst, O(n) in ordinary text.
@@ -14,10 +16,14 @@ internal class AddedTokens {
         pattern: ByteArray,
     ): Boolean = trie.add(pattern, tokens.size).also { if (it) tokens.add(token) }
 
-    /** Calls [onText] and [onToken], in their order, for the stretches of the first [size] bytes and the ids between. */
+    /**
+     * Calls [onText] and [onToken], in their order, for the stretches of the first [size] bytes and the ids between.
+     * Tokens of [asText] are passed over: nothing is split off where their letters stand, inside them neither.
+     */
     fun split(
         bytes: ByteArray,
         size: Int,
+        asText: IntSet,
         onText: (from: Int, to: Int) -> Unit,
         onToken: (id: Int) -> Unit,
     ) {
@@ -32,6 +38,7 @@ internal class AddedTokens {
             val token = tokens[match.number]
             val begin = at
             at = match.end
+            if (token.id in asText) continue
             if (token.singleWord && touchesWord(bytes, begin, match.end, size)) continue
             // White space that the token before took along is not taken twice. A token that is itself white space can
             // lie in it; it is found all the same, unless nothing is left of it.

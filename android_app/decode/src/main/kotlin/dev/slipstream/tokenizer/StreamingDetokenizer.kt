@@ -1,5 +1,7 @@
 package dev.slipstream.tokenizer
 
+import dev.slipstream.chat.TextSource
+
 /**
  * Tokens to text while they come. The pieces, joined, are what [Tokenizer.decode] gives for all the tokens, and none
  * has to be taken back: a run of byte tokens is held until it ends, as a later byte can still make it invalid. Which
@@ -11,18 +13,18 @@ public class StreamingDetokenizer internal constructor(
     texts: TokenTexts,
     rules: DecoderRules,
     skipSpecialTokens: Boolean,
-) {
+) : TextSource {
     private val pending = StringBuilder()
     private val decoder = TokenDecoder(texts, rules, skipSpecialTokens, pending)
 
     /** The text that [token] completes, whole characters only; empty when there is none yet. */
-    public fun append(token: Int): String {
+    override fun append(token: Int): String {
         decoder.append(token)
         return take()
     }
 
     /** The rest: a byte run that no token ended. After it the detokenizer goes on as if the run had been ended. */
-    public fun finish(): String {
+    override fun finish(): String {
         decoder.finish()
         return take()
     }

@@ -1,7 +1,10 @@
 package dev.slipstream.tokenizer
 
 import androidx.collection.IntList
+import androidx.collection.IntSet
 import androidx.collection.MutableIntList
+import androidx.collection.emptyIntSet
+import dev.slipstream.chat.ControlToken
 import dev.slipstream.errors.BundleException
 import java.io.InputStream
 
@@ -19,13 +22,18 @@ public class Tokenizer internal constructor(
     private val words: WordSplit,
     private val model: BytePairModel,
     private val texts: TokenTexts,
+    private val addedTokens: List<AddedToken>,
     private val rules: DecoderRules,
 ) {
     /**
-     * The ids of [text], without a beginning-of-sequence token before them. Special tokens that are spelled out in the
-     * text become their ids. Every lone surrogate is taken for U+FFFD. O(n log n).
+     * The ids of [text], without a beginning-of-sequence token before them. Added tokens that are spelled out in the
+     * text become their ids, but for those of [asText], which are encoded as the letters they are. Every lone surrogate
+     * is taken for U+FFFD. O(n log n).
      */
-    public fun encode(text: String): IntList {
+    public fun encode(
+        text: String,
+        asText: IntSet = emptyIntSet(),
+    ): IntList {
         val result = MutableIntList()
         val symbols = Symbols()
         val source = ByteText(text.length + text.length / 2)
@@ -33,7 +41,13 @@ public class Tokenizer internal constructor(
         exactTokens.split(
             source.bytes,
             source.size,
-            onText = { from, to -> encodeNormalized(normalizer.apply(source.bytes, from, to), symbols, result) },
+            asText,
+            onText = {
+                from,
+                to,
+                ->
+                encodeNormalized(normalizer.apply(source.bytes, from, to), asText, symbols, result)
+            },
             onToken = { result.add(it) },
         )
         return result
@@ -41,12 +55,14 @@ public class Tokenizer internal constructor(
 
     private fun encodeNormalized(
         text: ByteText,
+        asText: IntSet,
         symbols: Symbols,
         result: MutableIntList,
     ): Unit =
         normalizedTokens.split(
             text.bytes,
             text.size,
+            asText,
             onText = { from, to ->
                 words.split(
                     text.bytes,
@@ -56,6 +72,15 @@ public class Tokenizer internal constructor(
             },
             onToken = { result.add(it) },
         )
+
+    /** The control tokens of CHAT.md by their text: added tokens that are special, occur in [texts] or are [ids]. */
+    public fun controlTokens(
+        texts: Collection<String>,
+        ids: Set<Int>,
+    ): Map<String, ControlToken> =
+        addedTokens
+            .filter { token -> token.special || token.id in ids || texts.any { token.content in it } }
+            .associate { it.content to ControlToken(it.id, it.leftStrip, it.rightStrip) }
 
     /**
      * The text of [tokens]. A run of byte tokens that is no UTF-8 becomes one U+FFFD a byte. Ids that no token has are

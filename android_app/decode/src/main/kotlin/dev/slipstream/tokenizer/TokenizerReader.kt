@@ -66,6 +66,7 @@ internal class TokenizerReader(
             readWordSplit(components["pre_tokenizer"], errors),
             model,
             texts,
+            added.tokens,
             readDecoderRules(components["decoder"], errors),
         )
     }

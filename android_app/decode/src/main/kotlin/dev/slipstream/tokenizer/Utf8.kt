@@ -54,6 +54,35 @@ internal fun utf8(text: String): ByteArray {
     return result.bytes.copyOf(result.size)
 }
 
+/** Bytes of [text] as UTF-8; a surrogate that stands alone counts three. */
+internal fun utf8Size(text: String): Long {
+    var size = 0L
+    var at = 0
+    while (at < text.length) {
+        val code = text.codePointAt(at)
+        size +=
+            when {
+                code < 0x80 -> 1
+                code < 0x800 -> 2
+                code < 0x10000 -> 3
+                else -> 4
+            }
+        at += Character.charCount(code)
+    }
+    return size
+}
+
+/** Where the first surrogate stands alone in [text]; -1 where none does. */
+internal fun halfCharacter(text: String): Int {
+    var at = 0
+    while (at < text.length) {
+        val code = text.codePointAt(at)
+        if (code in 0xD800..0xDFFF) return at
+        at += Character.charCount(code)
+    }
+    return -1
+}
+
 /** Bytes of the character that starts with [lead], in text known to be UTF-8. */
 internal fun utf8Length(lead: Byte): Int =
     when (lead.toInt() and 0xFF) {

@@ -1,6 +1,8 @@
 package dev.slipstream.bundle
 
-import dev.slipstream.chat.ChatPieces
+import dev.slipstream.chat.Affixes
+import dev.slipstream.chat.Thinking
+import dev.slipstream.chat.Thoughts
 import dev.slipstream.errors.BundleException
 import dev.slipstream.json.parseStrictJson
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -52,16 +54,21 @@ class ManifestTest {
                 ?.get("x"),
         )
         assertEquals(Tokens(2, 0, listOf(1, 6)), manifest.tokens)
-        val (user, model, system) = listOf("user", "model", "system").map { "<|turn>$it\n" }
-        val turn = "<turn|>\n"
-        assertEquals(ChatPieces("<bos>", user, turn, model, turn, system, turn, false), manifest.chat)
+        val chat = checkNotNull(manifest.chat)
+        assertEquals(Affixes("<|turn>system\n", "<turn|>\n"), chat.system)
+        assertEquals(
+            Thinking("<|turn>model\n<think>", "<|turn>system\n<|think|>", "<|turn>system\n<|think|><turn|>\n"),
+            chat.thinking,
+        )
+        assertEquals(Thoughts("<think>", "</think>", kept = false), chat.thoughts)
+        assertEquals(listOf("user", "model") to false, chat.trims to chat.alternates)
         assertEquals("float", manifest.recipe.name)
         assertEquals(listOf("vision"), manifest.skipped)
     }
 
     @Test
     fun `drafter, chat and softcap may be null`() {
-        for (path in listOf("chat", "config.softcap")) Manifest.fromJson(changed(path, "null"))
+        for (path in NULLABLE) Manifest.fromJson(changed(path, "null"))
         assertNull(Manifest.fromJson(changed("drafter", "null")).drafter)
     }
 
@@ -93,7 +100,15 @@ class ManifestTest {
             "signatures.main.decode.inputs.x.shape | [1,-4] | signatures shape",
             "signatures.main.decode.inputs.x.dtype | 3 | signatures.main.decode.inputs.x.dtype",
             "tokens.stop | [1,-1] | tokens.stop",
-            "chat.system_suffix | null | chat.system_suffix",
+            "chat.system | {\"prefix\":\"\"} | chat.system.suffix",
+            "chat.user | null | chat.user",
+            "chat.trims | [\"model\",\"user\"] | chat.trims",
+            "chat.trims | [\"user\",\"user\"] | chat.trims",
+            "chat.trims | [\"tool\"] | chat.trims",
+            "chat.thoughts.end | \"\" | chat.thoughts.end",
+            "chat.thoughts.kept | 0 | chat.thoughts.kept",
+            "chat.thinking.system_alone | | chat.thinking.system_alone",
+            "chat.alternates | null | chat.alternates",
             "recipe.tensors.deep | [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]] | recipe.tensors.deep",
             "sections | [{\"name\":\"main\"}] | sections[0].begin",
             "header_sha256 | \"0\" | header_sha256",
@@ -132,5 +147,9 @@ class ManifestTest {
     @ValueSource(strings = ["2", "99999999999999999999999999"])
     fun `a newer version is said to be newer`(version: String) {
         assertEquals("Bundle is newer than this runtime", refusal(changed("version", version)).title)
+    }
+
+    private companion object {
+        val NULLABLE = listOf("chat", "chat.system", "chat.thinking", "chat.thoughts", "config.softcap")
     }
 }

@@ -1,9 +1,8 @@
 package dev.slipstream.bundle
 
+import dev.slipstream.compileMutants
 import dev.slipstream.errors.BundleException
 import dev.slipstream.repository
-import org.jetbrains.kotlin.cli.common.ExitCode
-import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -12,10 +11,7 @@ import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.io.TempDir
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
-import java.io.ByteArrayOutputStream
-import java.io.PrintStream
 import java.lang.reflect.InvocationTargetException
-import java.net.URLClassLoader
 import java.nio.file.Path
 import kotlin.io.path.createDirectories
 import kotlin.io.path.readText
@@ -66,14 +62,7 @@ class MutantsTest {
         @TempDir folder: Path,
     ) {
         for (mutant in mutants()) write(mutant, folder.resolve("src/${mutant.name}"))
-        val (classes, output) = folder.resolve("classes") to ByteArrayOutputStream()
-        val friends = repository.resolve("android_app/decode/target/classes").toString()
-        val options = listOf("-no-stdlib", "-no-reflect", "-nowarn", "-module-name", "decode", "-jvm-target", "17")
-        val paths = listOf("-Xfriend-paths=$friends", "-classpath", System.getProperty("java.class.path"))
-        val sources = listOf("-d", classes.toString(), folder.resolve("src").toString())
-        val code = K2JVMCompiler().exec(PrintStream(output), *(options + paths + sources).toTypedArray())
-        assertEquals(ExitCode.OK, code, output.toString())
-        loader = URLClassLoader(arrayOf(classes.toUri().toURL()), javaClass.classLoader)
+        loader = compileMutants(folder.resolve("src"), folder.resolve("classes"))
     }
 
     @ParameterizedTest

@@ -27,9 +27,12 @@ internal object SmallBundle {
         "signatures":{"main":{"prefill_8":$tensor,"prefill_32":$tensor,"decode":$tensor,"verify":$tensor,
         "verify_8":$tensor},"drafter":{"mtp_drafter":$tensor}},
         "tokens":{"bos":2,"pad":0,"stop":[1,6]},
-        "chat":{"start":"<bos>","user_prefix":"<|turn>user\n","user_suffix":"<turn|>\n",
-        "model_prefix":"<|turn>model\n","model_suffix":"<turn|>\n","system_prefix":"<|turn>system\n",
-        "system_suffix":"<turn|>\n","trims":false},
+        "chat":{"alternates":false,"model":{"prefix":"<|turn>model\n","suffix":"<turn|>\n"},
+        "reply":"<|turn>model\n","start":"<bos>","system":{"prefix":"<|turn>system\n","suffix":"<turn|>\n"},
+        "thinking":{"reply":"<|turn>model\n<think>","system_alone":"<|turn>system\n<|think|><turn|>\n",
+        "system_prefix":"<|turn>system\n<|think|>"},"thoughts":{"end":"</think>","kept":false,"start":"<think>"},
+        "trims":["user","model"],"user":{"prefix":"<|turn>user\n","suffix":"<turn|>\n"},
+        "user_prefix_after_system":"<|turn>user\n"},
         "recipe":{"accepted_loss":[],"name":"float","tensors":{"*":{"bits":32}}},"skipped":["vision"],"shared_weights":[],
         "format":"slipstream","version":1}
         """

@@ -1,8 +1,7 @@
 package dev.slipstream.scripted
 
+import dev.slipstream.compileMutants
 import dev.slipstream.repository
-import org.jetbrains.kotlin.cli.common.ExitCode
-import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.BeforeAll
@@ -11,10 +10,7 @@ import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.io.TempDir
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
-import java.io.ByteArrayOutputStream
-import java.io.PrintStream
 import java.lang.reflect.InvocationTargetException
-import java.net.URLClassLoader
 import java.nio.file.Path
 import kotlin.io.path.createDirectories
 import kotlin.io.path.readText
@@ -43,28 +39,7 @@ class MutantsTest {
     ) {
         val sources = folder.resolve("src")
         for (mutant in mutants() + Mutant("none", "Plan", "", "")) write(mutant, sources.resolve(mutant.name))
-        val classes = folder.resolve("classes")
-        val mainClasses = repository.resolve("android_app/decode/target/classes").toString()
-        val output = ByteArrayOutputStream()
-        val code =
-            K2JVMCompiler().exec(
-                PrintStream(output),
-                "-no-stdlib",
-                "-no-reflect",
-                "-nowarn",
-                "-module-name",
-                "decode",
-                "-jvm-target",
-                "17",
-                "-Xfriend-paths=$mainClasses",
-                "-classpath",
-                System.getProperty("java.class.path"),
-                "-d",
-                classes.toString(),
-                sources.toString(),
-            )
-        assertEquals(ExitCode.OK, code, output.toString())
-        loader = URLClassLoader(arrayOf(classes.toUri().toURL()), javaClass.classLoader)
+        loader = compileMutants(sources, folder.resolve("classes"))
     }
 
     @Test
@@ -188,7 +163,12 @@ class MutantsTest {
                     "if (cancelled()) return cancel(state, fills, none, 0, none, target)",
                     "",
                 ),
-                Mutant("fills_at_one_position", "DecodeLoop", "target.fill(part, position + done)", "target.fill(part, position)"),
+                Mutant(
+                    "fills_at_one_position",
+                    "DecodeLoop",
+                    "target.fill(part, position + done)",
+                    "target.fill(part, position)",
+                ),
                 Mutant("first_token_not_counted", "DecodeLoop", "maxNewTokens - 1", "maxNewTokens"),
                 Mutant("stop_token_only_as_bonus", "DecodeLoop", "tokens[i] in stopTokens || i + 1", "i + 1"),
                 Mutant("cache_full_one_late", "DecodeLoop", "cacheLength == capacity", "cacheLength > capacity"),
