@@ -50,6 +50,71 @@ def test_generate_says_what_python_says(int8, options, capsys):
     assert {k: v for k, v in found.items() if k not in TIMES} == {k: v for k, v in expected.items() if k not in TIMES}
 
 
+ASKED = [
+    {"role": "user", "content": CHATS[0]},
+    {"role": "assistant", "content": " Yes <turn|>\n"},
+    {"role": "user", "content": [{"type": "text", "text": CHATS[1]}], "name": None},
+]
+
+
+def written(tmp_path, value):
+    path = tmp_path / "messages.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def assert_same_answer(capsys, *arguments):
+    expected, found = python_json(capsys, "generate", *arguments), run_json("generate", *arguments)
+    assert list(found) == list(expected)
+    assert {k: v for k, v in found.items() if k not in TIMES} == {k: v for k, v in expected.items() if k not in TIMES}
+    return found
+
+
+def test_a_conversation_is_read_and_shown_as_python_does(int8, tmp_path, capsys):
+    asked = ["--messages", written(tmp_path, ASKED)]
+    assert_same_answer(capsys, int8, *asked, "--max-new-tokens", "20")
+    shown = assert_same_answer(capsys, int8, *asked, "--show-prompt")
+    assert list(shown) == ["prompt", "prompt_tokens"]
+    assert run("generate", int8, *asked, "--show-prompt").stdout == shown["prompt"] + "\n"
+    chat = assert_same_answer(capsys, int8, "--prompt", "Hi <turn|>", "--chat", "--thinking", "off", "--show-prompt")
+    plain = assert_same_answer(capsys, int8, "--prompt", "Hi <turn|>", "--show-prompt")
+    assert (chat["prompt_tokens"].count(5), plain["prompt_tokens"].count(5)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{}",
+        [],
+        [ASKED[0], "x"],
+        [{"role": "tool", "content": "x"}],
+        [ASKED[0] | {"tool_calls": [1]}],
+        [{"role": "user", "content": [{"type": "image"}]}],
+        ASKED[:2],
+        [ASKED[0], {"role": "system", "content": "x"}, ASKED[2]],
+    ],
+    ids=["no list", "none", "a text", "a role", "a call", "an image", "a reply at the end", "a late system text"],
+)
+def test_a_conversation_that_can_t_be_used_is_refused_as_python_does(int8, value, tmp_path, capsys):
+    arguments = ["generate", int8, "--messages", written(tmp_path, value)]
+    assert main(list(map(str, arguments))) == 2
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", capsys.readouterr().err)
+
+
+def test_options_of_a_conversation_that_do_not_fit(int8, tmp_path, capsys):
+    for arguments in (
+        ["--prompt", "x", "--thinking", "on"],
+        ["--messages", written(tmp_path, [{"role": "system", "content": "a"}, ASKED[0]]), "--system", "b"],
+    ):
+        assert main(list(map(str, ["generate", int8, *arguments]))) == 2
+        done = run("generate", int8, *arguments)
+        assert (done.returncode, done.stderr) == (2, capsys.readouterr().err)
+    fails(2, "on or off", command=["generate", int8, "--prompt", "x", "--thinking", "maybe"])
+    fails(2, "a JSON file in UTF-8", command=["generate", int8, "--messages", tmp_path / "none"])
+    assert run("generate", int8, "--messages", "m", "--prompt", "x").returncode == 2
+
+
 def test_text_streams_to_stdout_and_figures_go_to_stderr(int8, tmp_path):
     (tmp_path / "prompt").write_text(PLAIN[1], encoding="utf-8")
     done = run("generate", int8, "--prompt-file", tmp_path / "prompt")

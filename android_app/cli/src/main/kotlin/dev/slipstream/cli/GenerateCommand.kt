@@ -1,12 +1,17 @@
 package dev.slipstream.cli
 
 import androidx.collection.IntList
-import dev.slipstream.decode.StopReason
+import androidx.collection.intListOf
+import dev.slipstream.chat.Message
+import dev.slipstream.chat.Splitter
+import dev.slipstream.chat.USER
+import dev.slipstream.chat.messagesError
+import dev.slipstream.chat.readMessages
+import dev.slipstream.chat.withSystem
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.reply
-import dev.slipstream.tokenizer.StreamingDetokenizer
 import picocli.CommandLine.ArgGroup
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
@@ -35,14 +40,38 @@ internal class GenerateCommand : Callable<Int> {
         var promptFile: File? = null
 
         @Option(
+            names = ["--messages"],
+            paramLabel = "FILE",
+            description = ["a conversation: a JSON list of {role, content}"],
+        )
+        var messages: File? = null
+
+        @Option(
             names = ["--requests"],
             description = ["JSON Lines on stdin, a JSON line each on stdout; see Requests.kt"],
         )
         var requests: Boolean = false
     }
 
-    @Option(names = ["--chat"], description = ["one user turn of the chat template"])
+    @Option(names = ["--chat"], description = ["the prompt is one user turn of the chat template"])
     var chat: Boolean = false
+
+    @Option(
+        names = ["--system"],
+        paramLabel = "TEXT",
+        description = ["what the system turn of the conversation says"],
+    )
+    var system: String? = null
+
+    @Option(
+        names = ["--thinking"],
+        paramLabel = "on|off",
+        description = ["thoughts before the reply (default: off)"],
+    )
+    var thinking: String? = null
+
+    @Option(names = ["--show-prompt"], description = ["print what would be decoded from, and stop"])
+    var showPrompt: Boolean = false
 
     @Option(names = ["--draft-tokens"], paramLabel = "N|off", description = ["drafts a round, or off"])
     var draftTokens: String? = null
@@ -51,34 +80,60 @@ internal class GenerateCommand : Callable<Int> {
     var maxNewTokens: Int = 128
 
     override fun call(): Int {
-        val prompt = source.prompt ?: source.promptFile?.let(::read)
+        val isThinking = isOn(thinking, "--thinking")
+        val text = source.prompt ?: source.promptFile?.let { read(it, PROMPT_FILE) }
         threading.open(options.bundle).use { runtime ->
-            if (prompt == null) {
+            if (source.requests) {
                 serve(runtime, System.`in`.bufferedReader(), System.out)
+                return 0
+            }
+            val prompt = prompt(runtime, text, isThinking)
+            if (!showPrompt) {
+                generate(runtime, prompt)
+            } else if (options.json) {
+                println(json(mapOf("prompt" to prompt.text, "prompt_tokens" to prompt.tokens)))
             } else {
-                generate(runtime, if (chat) runtime.encodeChat(prompt) else runtime.encode(prompt))
+                println(prompt.text)
             }
         }
         return 0
     }
 
+    /** What the options ask for: [text] as it stands, or a conversation of the bundle's chat format. */
+    private fun prompt(
+        runtime: BundleRuntime,
+        text: String?,
+        isThinking: Boolean,
+    ): Prompt {
+        val begin = runtime.tokenizer.decode(intListOf(runtime.manifest.tokens.bos))
+        val file = source.messages
+        if (text != null && !chat && system == null && !isThinking) {
+            return Prompt(begin + text, runtime.encode(text), runtime.splitter())
+        }
+        val given =
+            if (file == null) {
+                listOf(Message(USER, text.orEmpty()))
+            } else {
+                readMessages(read(file, MESSAGES), "--messages $file", runtime.chat.format)
+            }
+        val messages = withSystem(given, system)
+        val tokens = runtime.chat.context(messages, isThinking)
+        return Prompt(begin + runtime.chat.text(messages, isThinking), tokens, runtime.chat.splitter(isThinking))
+    }
+
     private fun generate(
         runtime: BundleRuntime,
-        promptTokens: IntList,
+        prompt: Prompt,
     ) {
         if (runtime.drafter == null && draftTokens != "off") {
             System.err.println("this bundle has no drafter: decoding is plain")
         }
         val session = runtime.session(draftCount(draftTokens, runtime))
-        val pieces = runtime.tokenizer.streamingDetokenizer()
-        val text = StringBuilder()
-        val reply =
-            reply(session, promptTokens, maxNewTokens) { tokens, reason ->
-                show(piece(pieces, tokens, reason), text)
-            }
-        show(pieces.finish(), text)
+        val shown = Shown(prompt.splitter, isPrinted = !options.json)
+        val reply = reply(session, prompt.tokens, maxNewTokens, onTokens = shown::add)
+        shown.finish()
         if (options.json) {
-            println(json(reply.fields(text.toString())))
+            println(json(reply.fields(shown.thought, shown.answer)))
         } else {
             println()
             val speed = String.format(Locale.ROOT, "%.0f tokens/s", reply.tokensPerSecond)
@@ -87,49 +142,61 @@ internal class GenerateCommand : Callable<Int> {
         }
     }
 
-    private fun show(
-        piece: String,
-        text: StringBuilder,
-    ) {
-        text.append(piece)
-        if (options.json) return
-        print(piece)
-        System.out.flush()
-    }
-
-    private fun read(file: File): String =
+    private fun read(
+        file: File,
+        kind: TextFile,
+    ): String =
         try {
+            if (file.length() > MOST_BYTES) throw kind.error(file, "more than ${MOST_BYTES shr 20} MB")
             Charsets.UTF_8
                 .newDecoder()
                 .decode(ByteBuffer.wrap(file.readBytes()))
                 .toString()
+        } catch (_: CharacterCodingException) {
+            throw kind.error(file, "bytes that are no UTF-8")
         } catch (error: IOException) {
-            throw unreadable(file, error.message ?: "an unreadable file")
-        } catch (error: CharacterCodingException) {
-            throw unreadable(file, "bytes that are no UTF-8")
+            throw kind.error(file, "${error::class.simpleName}: ${error.message}")
         }
 
-    private fun unreadable(
-        file: File,
-        found: String,
-    ) = UsageException(
-        "Prompt file can't be read: $file",
-        expected = "a UTF-8 text file",
-        found = found,
-        where = "--prompt-file",
-        action = "Name a text file.",
+    /** A file that an option names, and what to say where it can't be read. */
+    private class TextFile(
+        val error: (file: File, found: String) -> UsageException,
     )
+
+    private companion object {
+        /** What a file says is bounded by the context anyway. */
+        const val MOST_BYTES = 64L shl 20
+
+        val PROMPT_FILE =
+            TextFile { file, found ->
+                UsageException(
+                    "Prompt file can't be read: $file",
+                    expected = "a UTF-8 text file",
+                    found = found,
+                    where = "--prompt-file",
+                    action = "Name a text file.",
+                )
+            }
+        val MESSAGES = TextFile { file, found -> messagesError("--messages $file", "a JSON file in UTF-8", found) }
+    }
 }
 
-/** The text that [tokens] complete, without the stop token that ended the turn. */
-internal fun piece(
-    pieces: StreamingDetokenizer,
-    tokens: IntList,
-    reason: StopReason?,
-): String {
-    val visible = if (reason == StopReason.STOP_TOKEN) tokens.size - 1 else tokens.size
-    return buildString { for (i in 0 until visible) append(pieces.append(tokens[i])) }
-}
+/** [text] as it is encoded, with the beginning-of-sequence token; [splitter] is for what follows it. */
+private class Prompt(
+    val text: String,
+    val tokens: IntList,
+    val splitter: Splitter,
+)
+
+private fun isOn(
+    text: String?,
+    where: String,
+): Boolean =
+    when (text) {
+        "on" -> true
+        "off", null -> false
+        else -> throw usage(where, "on or off", text, "Choose one of them.")
+    }
 
 /** Drafts a round from an option's text; null is the bundle's own. UsageException for what no exported width allows. */
 internal fun draftCount(

@@ -28,8 +28,11 @@ internal fun serve(
     for (line in input.lineSequence()) {
         val request = Request.read(line)
         val stops = if (request.stop) null else emptyIntSet()
-        val reply = reply(runtime.session(request.draftTokens, stops), request.promptTokens, request.maxNewTokens)
-        output.println(json(reply.fields(runtime.tokenizer.decode(reply.tokens))))
+        val shown = Shown(runtime.splitter(), isPrinted = false)
+        val session = runtime.session(request.draftTokens, stops)
+        val reply = reply(session, request.promptTokens, request.maxNewTokens, onTokens = shown::add)
+        shown.finish()
+        output.println(json(reply.fields(shown.thought, shown.answer)))
         output.flush()
     }
 }

@@ -6,9 +6,13 @@ import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
 
-/** One prompt decoded, and how: what `generate` reports. Seconds are of wall clock. */
+/**
+ * One prompt decoded, and how: what `generate` reports. The cache had [kept] of its tokens before. Seconds are of wall
+ * clock.
+ */
 public class Reply(
     public val promptTokens: IntList,
+    public val kept: Int,
     public val tokens: IntList,
     public val stopReason: StopReason?,
     public val stats: DecodeStats,
@@ -19,11 +23,15 @@ public class Reply(
     public val tokensPerSecond: Double
         get() = if (tokens.size > 1) (tokens.size - 1) / decodeSeconds else 0.0
 
-    /** As `generate --json` prints it. */
-    public fun fields(text: String): Map<String, Any?> =
+    /** As `generate --json` prints it. [tokens] are all that were decoded, those of the thought too. */
+    public fun fields(
+        thought: String,
+        text: String,
+    ): Map<String, Any?> =
         mapOf(
             "prompt_tokens" to promptTokens,
             "tokens" to tokens,
+            "thought" to thought,
             "text" to text,
             "stop_reason" to stopReason?.traceName,
             "rounds" to stats.rounds,
@@ -37,11 +45,15 @@ public class Reply(
         )
 }
 
-/** Decodes one turn; [onTokens] gets the tokens of each round as it ends, and whether the last of them ended the turn. */
+/**
+ * Decodes one turn, as [Session.turn] has it; [onTokens] gets the tokens of each round as it ends, and whether the last
+ * of them ended the turn.
+ */
 public fun reply(
     session: Session,
     promptTokens: IntList,
     maxNewTokens: Int,
+    fromStart: Boolean = false,
     onTokens: (IntList, StopReason?) -> Unit = { _, _ -> },
 ): Reply {
     val stats = DecodeStats()
@@ -50,14 +62,18 @@ public fun reply(
     val begin = System.nanoTime()
     var prefilled = begin
     var isFirst = true
-    for (round in session.turn(promptTokens, maxNewTokens)) {
-        if (isFirst) prefilled = System.nanoTime()
-        isFirst = false
+    var kept = 0
+    for (round in session.turn(promptTokens, maxNewTokens, fromStart = fromStart)) {
+        if (isFirst) {
+            prefilled = System.nanoTime()
+            kept = round.position
+            isFirst = false
+        }
         stats.add(round)
         tokens.addAll(round.emittedTokens)
         reason = round.stopReason
         onTokens(round.emittedTokens, reason)
     }
     val end = System.nanoTime()
-    return Reply(promptTokens, tokens, reason, stats, (prefilled - begin) * 1e-9, (end - prefilled) * 1e-9)
+    return Reply(promptTokens, kept, tokens, reason, stats, (prefilled - begin) * 1e-9, (end - prefilled) * 1e-9)
 }

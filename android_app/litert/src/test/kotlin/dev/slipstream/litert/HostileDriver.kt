@@ -1,5 +1,7 @@
 package dev.slipstream.litert
 
+import dev.slipstream.chat.Message
+import dev.slipstream.chat.USER
 import dev.slipstream.errors.SlipstreamException
 import dev.slipstream.trace.goldenTraces
 import dev.slipstream.trace.replay
@@ -30,11 +32,13 @@ internal fun main() {
 private fun use(file: File) {
     BundleRuntime(file).use { runtime ->
         val session = runtime.session()
-        val prompt = if (runtime.manifest.chat == null) runtime.encode("x = ") else runtime.encodeChat("x = ")
+        val prompt = if (runtime.manifest.chat == null) runtime.encode("x = ") else chatPrompt(runtime)
         session.turn(prompt, NEW_TOKENS).forEach { runtime.tokenizer.decode(it.emittedTokens) }
         for (trace in goldenTraces(runtime.bundle).values.flatten()) replay(trace, runtime.target, runtime.drafter)
     }
 }
+
+private fun chatPrompt(runtime: BundleRuntime) = runtime.chat.context(listOf(Message(USER, "x = ")))
 
 private fun peak(): String =
     File("/proc/self/status")
