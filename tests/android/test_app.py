@@ -37,10 +37,10 @@ def run_on_bundle(test: str, bundle: Path) -> str:
 
 
 def test_the_window_runs_the_demo_pair(int8_out):
-    """Import through the picker, chat with drafting auto, on and off, turned in between and always the same text, stop,
-    the self-check by intent."""
+    """Import through the picker, chat with drafting auto, on and off, turned in between and always the same text, stop
+    and go on, ask again and edit, the self-check by intent."""
     said = run_on_bundle("dev.slipstream.app.RealEngineOnBundleTest", int8_out / "model.litertlm")
-    assert "OK (4 tests)" in said
+    assert "OK (5 tests)" in said
 
 
 def test_the_small_bundles_are_what_the_writer_writes(tmp_path):

@@ -1,19 +1,25 @@
 package dev.slipstream.app
 
 import android.content.ComponentCallbacks2
+import androidx.collection.MutableIntList
+import androidx.compose.ui.test.assert
 import androidx.compose.ui.test.assertIsNotEnabled
+import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
-import androidx.compose.ui.test.performTextInput
+import androidx.compose.ui.test.performTextReplacement
 import androidx.lifecycle.Lifecycle
 import dev.slipstream.app.engine.Drafting
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.engine.SCRIPT
 import dev.slipstream.app.engine.ScriptedEngine
+import dev.slipstream.app.engine.THOUGHT
 import dev.slipstream.app.storage.resource
+import dev.slipstream.chat.MODEL
+import dev.slipstream.chat.USER
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -39,7 +45,7 @@ class ChatTest : AppTest() {
     }
 
     private fun say(text: String) {
-        rule.onNodeWithTag("input").performTextInput(text)
+        rule.onNodeWithTag("input").performTextReplacement(text)
         rule.onNodeWithTag("send").performClick()
     }
 
@@ -66,8 +72,9 @@ class ChatTest : AppTest() {
         say("More")
         awaitReplies(2)
         val (first, second) = engine.requests
-        assertEquals(emptyList<Int>(), first.history)
-        assertEquals(listOf(5) + SCRIPT.indices.map { 100 + it }, second.history)
+        assertEquals(listOf("Hello"), first.messages.map { it.content })
+        assertEquals(listOf("Hello", REPLY, "More"), second.messages.map { it.content })
+        assertEquals(tokens(SCRIPT.size), second.messages[1].tokens)
         assertTrue(second.isChat)
         assertEquals(setOf("engine"), engine.threads)
     }
@@ -85,7 +92,7 @@ class ChatTest : AppTest() {
         engine.isPaused = false
         say("More")
         awaitReplies(2)
-        assertEquals(1 + SCRIPT.size - 1, engine.requests[1].history.size)
+        assertEquals(tokens(SCRIPT.size - 1), engine.requests[1].messages[1].tokens)
     }
 
     @Test
@@ -128,12 +135,14 @@ class ChatTest : AppTest() {
         awaitReplies(1)
         // It had ended in the middle, and can still go on.
         rule.onNodeWithTag("send").performClick()
-        awaitReplies(2)
+        awaitText(REPLY + REPLY)
+        awaitReplies(1)
         say("More")
-        awaitReplies(3)
+        awaitReplies(2)
         assertEquals(2, engines.size)
-        assertEquals(before.tokens, engine.requests.first().history)
-        assertEquals(listOf("", "More"), engine.requests.map { it.text })
+        val (first, second) = engine.requests
+        assertEquals(before.messages.map { it.said() }, first.messages)
+        assertEquals(listOf("long", REPLY + REPLY, "More"), second.messages.map { it.content })
     }
 
     @Test
@@ -146,7 +155,12 @@ class ChatTest : AppTest() {
         await { app.services.conversations.read(engine.info.bundleSha256) == null }
         say("Again")
         awaitReplies(1)
-        assertEquals(emptyList<Int>(), engine.requests.last().history)
+        assertEquals(
+            1,
+            engine.requests
+                .last()
+                .messages.size,
+        )
         rule.onNodeWithTag("menu").performClick()
         rule.onNodeWithText("Plain completion").performClick()
         await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().isEmpty() }
@@ -155,8 +169,15 @@ class ChatTest : AppTest() {
         assertFalse(engine.requests.last().isChat)
         // It ended in the middle: an empty message lets it go on.
         rule.onNodeWithTag("send").performClick()
-        awaitReplies(2)
-        assertEquals("", engine.requests.last().text)
+        awaitText(REPLY + REPLY)
+        awaitReplies(1)
+        assertEquals(
+            listOf(USER, MODEL),
+            engine.requests
+                .last()
+                .messages
+                .map { it.role },
+        )
     }
 
     @Test
@@ -183,10 +204,107 @@ class ChatTest : AppTest() {
         say("Hello")
         awaitReplies(2)
         assertEquals(
-            11,
+            listOf("Hello", REPLY, "Hello"),
             engine.requests
                 .last()
-                .history.size,
+                .messages
+                .map { it.content },
+        )
+    }
+
+    @Test
+    fun `a message that nothing came of can be typed again`() {
+        openChat()
+        say("fail")
+        awaitText("It fails")
+        rule.onNodeWithTag("input").assert(hasText("fail", substring = true))
+        engine.isReading = true
+        say("Hello")
+        awaitText("Reading: 256 of 512 tokens")
+        rule.onNodeWithTag("stop").performClick()
+        awaitTag("send")
+        rule.onNodeWithTag("input").assert(hasText("Hello", substring = true))
+        assertEquals(0, rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size)
+        engine.isReading = false
+        rule.onNodeWithTag("send").performClick()
+        awaitReplies(1)
+        assertEquals(
+            listOf("Hello"),
+            engine.requests
+                .last()
+                .messages
+                .map { it.content },
+        )
+    }
+
+    @Test
+    fun `a reply is asked for again, and a message edited`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        say("More")
+        awaitReplies(2)
+        rule.onNodeWithTag("retry").performClick()
+        await { engine.requests.size == 3 && hasSend() }
+        assertEquals(engine.requests[1].messages, engine.requests[2].messages)
+        rule.onNodeWithTag("edit").performClick()
+        awaitReplies(1)
+        rule.onNodeWithTag("input").assert(hasText("More", substring = true))
+        await {
+            app.services.conversations
+                .read(engine.info.bundleSha256)
+                ?.messages
+                ?.size == 2
+        }
+        say("Other")
+        awaitReplies(2)
+        assertEquals(
+            listOf("Hello", REPLY, "Other"),
+            engine.requests
+                .last()
+                .messages
+                .map { it.content },
+        )
+    }
+
+    @Test
+    fun `a reply that was asked for again and stopped before it began is still there`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        engine.isReading = true
+        rule.onNodeWithTag("retry").performClick()
+        awaitTag("reading")
+        rule.onNodeWithTag("stop").performClick()
+        awaitReplies(1)
+        rule.onNodeWithText(REPLY).assertExists()
+    }
+
+    @Test
+    fun `thoughts are shown apart, open until the answer comes`() {
+        openChat()
+        rule.onNodeWithTag("thinking").performClick()
+        say("long")
+        awaitReplies(1)
+        assertTrue(engine.requests.single().thinking)
+        rule.onNodeWithText(REPLY).assertExists()
+        rule.onNodeWithText(THOUGHT).assertDoesNotExist()
+        rule.onNodeWithTag("thought-title").performClick()
+        rule.onNodeWithText(THOUGHT).assertExists()
+        // It goes on as it began, whatever the switch says now.
+        rule.onNodeWithTag("thinking").performClick()
+        rule.onNodeWithTag("send").performClick()
+        await { engine.requests.size == 2 && hasSend() }
+        assertTrue(engine.requests.last().thinking)
+        say("More")
+        awaitReplies(2)
+        assertFalse(engine.requests.last().thinking)
+        assertEquals(
+            THOUGHT,
+            engine.requests
+                .last()
+                .messages[1]
+                .thought,
         )
     }
 
@@ -214,10 +332,13 @@ class ChatTest : AppTest() {
         say("More")
         awaitReplies(2)
         assertEquals(
-            1 + SCRIPT.size - 1,
+            tokens(SCRIPT.size - 1),
             engine.requests
                 .single()
-                .history.size,
+                .messages[1]
+                .tokens,
         )
     }
+
+    private fun tokens(count: Int) = MutableIntList().apply { for (index in 0 until count) add(100 + index) }
 }

@@ -6,9 +6,13 @@ import dev.slipstream.app.engine.Drafting
 internal class ChatActions(
     val onSend: (String) -> Unit,
     val onStop: () -> Unit,
+    val onRetry: () -> Unit,
+    val onTakeBack: () -> Unit,
+    val onTakenBackShown: () -> Unit,
     val onNew: () -> Unit,
     val onMode: (isChat: Boolean) -> Unit,
     val onDrafting: (Drafting) -> Unit,
+    val onThinking: (Boolean) -> Unit,
     val onSelfCheck: () -> Unit,
     val onOtherBundle: () -> Unit,
     val onReload: () -> Unit,

@@ -37,7 +37,7 @@ internal fun ChatScreen(
                 .imePadding()
                 .fillMaxSize(),
         ) {
-            Messages(state, Modifier.weight(1f))
+            Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f))
             state.problem?.let { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) }
             if (isUnloaded) {
                 Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
@@ -46,8 +46,9 @@ internal fun ChatScreen(
             }
             Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
                 Column(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
-                    MeterLine(state.meter)
+                    state.reading?.let { ReadingLine(it) } ?: MeterLine(state.meter)
                     if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
+                    if (info.hasThinking && state.isChat) ThinkingSwitch(state.isThinking, actions.onThinking)
                     Spacer(Modifier.height(4.dp))
                     InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
                 }

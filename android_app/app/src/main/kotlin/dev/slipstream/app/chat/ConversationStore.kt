@@ -17,7 +17,6 @@ internal class ConversationStore(
             mapOf(
                 "bundle_sha256" to conversation.bundleSha256,
                 "is_chat" to conversation.isChat,
-                "tokens" to conversation.tokens,
                 "messages" to conversation.messages.map(::fields),
                 "can_go_on" to conversation.canGoOn,
             )
@@ -46,6 +45,10 @@ internal class ConversationStore(
         mapOf(
             "is_user" to message.isUser,
             "text" to message.text,
+            "thought" to message.thought,
+            "tokens" to message.tokens,
+            "answer_begin" to message.answerBegin,
+            "is_thinking" to message.isThinking,
             "runs" to message.runs.map { listOf(it.end, it.tokens, if (it.accepted) 1 else 0) },
         )
 
@@ -54,7 +57,6 @@ internal class ConversationStore(
         return Conversation(
             typed(fields["bundle_sha256"]),
             typed(fields["is_chat"]),
-            typed<List<*>>(fields["tokens"]).map(::int),
             typed<List<*>>(fields["messages"]).map(::message),
             typed(fields["can_go_on"]),
         )
@@ -68,7 +70,15 @@ internal class ConversationStore(
                 if (numbers.size != RUN_SIZE) throw JsonException("no run: $run")
                 Run(numbers[0], numbers[1], numbers[2] == 1)
             }
-        return Message(typed(fields["is_user"]), typed(fields["text"]), runs)
+        return Message(
+            typed(fields["is_user"]),
+            typed(fields["text"]),
+            runs,
+            typed(fields["thought"]),
+            typed<List<*>>(fields["tokens"]).map(::int),
+            fields["answer_begin"]?.let(::int),
+            typed(fields["is_thinking"]),
+        )
     }
 
     private fun int(raw: Any?): Int = typed<JsonNumber>(raw).toIntOrNull() ?: throw JsonException("no integer: $raw")

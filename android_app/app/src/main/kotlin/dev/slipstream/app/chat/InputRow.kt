@@ -10,6 +10,7 @@ import androidx.compose.material3.Icon
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.saveable.rememberSaveable
@@ -22,7 +23,10 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 
-/** Where the user types, and the button that sends or stops. What was typed survives the process. */
+/**
+ * Where the user types, and the button that sends or stops. What was typed survives the process; what was taken back is
+ * there again.
+ */
 @Composable
 internal fun InputRow(
     state: ChatState,
@@ -30,6 +34,12 @@ internal fun InputRow(
     actions: ChatActions,
 ) {
     var text by rememberSaveable { mutableStateOf("") }
+    LaunchedEffect(state.takenBack) {
+        state.takenBack?.let {
+            text = it
+            actions.onTakenBackShown()
+        }
+    }
     val hint =
         when {
             state.canGoOn -> R.string.chat_hint_go_on

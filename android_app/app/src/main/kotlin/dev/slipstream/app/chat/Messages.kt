@@ -3,6 +3,7 @@ package dev.slipstream.app.chat
 import androidx.compose.foundation.background
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
+import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ExperimentalLayoutApi
 import androidx.compose.foundation.layout.FlowRow
 import androidx.compose.foundation.layout.PaddingValues
@@ -13,9 +14,14 @@ import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.items
 import androidx.compose.foundation.lazy.rememberLazyListState
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.Edit
+import androidx.compose.material.icons.filled.Refresh
+import androidx.compose.material3.Icon
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.ui.Alignment
@@ -37,19 +43,22 @@ import dev.slipstream.app.R
 @Composable
 internal fun Messages(
     state: ChatState,
+    canAsk: Boolean,
+    actions: ChatActions,
     modifier: Modifier,
 ) {
     val list = rememberLazyListState()
     val last = state.messages.lastIndex
+    val hasActions = canAsk && last >= 0 && !state.isReplying
     LaunchedEffect(
         state.messages.size,
+        hasActions,
         state.messages
             .lastOrNull()
-            ?.text
-            ?.length,
+            ?.let { it.text.length + it.thought.length },
     ) {
         // Its end, however long it is.
-        if (last >= 0) list.scrollToItem(last + 1, Int.MAX_VALUE / 2)
+        if (last >= 0) list.scrollToItem(last + (if (hasActions) 2 else 1), Int.MAX_VALUE / 2)
     }
     LazyColumn(
         modifier.fillMaxWidth().testTag("messages"),
@@ -59,6 +68,7 @@ internal fun Messages(
     ) {
         if (last < 0) item { Hint(state.isChat) }
         items(state.messages) { if (it.isUser) UserMessage(it) else ModelMessage(it) }
+        if (hasActions) item { LastReplyActions(state, actions) }
         item { Legend() }
     }
 }
@@ -91,14 +101,38 @@ private fun ModelMessage(message: Message) {
     val accepted = message.runs.filter { it.accepted }.sumOf { it.tokens }
     val origin = pluralStringResource(R.plurals.chat_origin, tokens, accepted, tokens)
     val spoken = stringResource(R.string.chat_model, message.text) + ". " + origin
-    Text(
-        tinted(message),
-        Modifier.fillMaxWidth().testTag("reply").clearAndSetSemantics {
-            contentDescription = spoken
-            text = AnnotatedString(message.text)
-        },
-        style = MaterialTheme.typography.bodyLarge,
-    )
+    Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
+        if (message.thought.isNotBlank()) Thought(message.thought, hasAnswer = message.text.isNotEmpty())
+        Text(
+            tinted(message),
+            Modifier.fillMaxWidth().testTag("reply").clearAndSetSemantics {
+                contentDescription = spoken
+                text = AnnotatedString(message.text)
+            },
+            style = MaterialTheme.typography.bodyLarge,
+        )
+    }
+}
+
+/** What can be done about what was said last. */
+@OptIn(ExperimentalLayoutApi::class)
+@Composable
+private fun LastReplyActions(
+    state: ChatState,
+    actions: ChatActions,
+) {
+    FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+        if (!state.messages.last().isUser) {
+            TextButton(actions.onRetry, Modifier.testTag("retry")) {
+                Icon(Icons.Filled.Refresh, contentDescription = null, Modifier.padding(end = 8.dp).size(18.dp))
+                Text(stringResource(R.string.chat_retry))
+            }
+        }
+        TextButton(actions.onTakeBack, Modifier.testTag("edit")) {
+            Icon(Icons.Filled.Edit, contentDescription = null, Modifier.padding(end = 8.dp).size(18.dp))
+            Text(stringResource(R.string.chat_take_back))
+        }
+    }
 }
 
 /** Each stretch on the colour of where it came from. */

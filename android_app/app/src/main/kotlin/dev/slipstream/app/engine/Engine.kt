@@ -5,10 +5,10 @@ internal interface Engine : AutoCloseable {
     val info: EngineInfo
 
     /**
-     * Decodes one turn. [onProgress] gets each round's text at once, in the calling thread. [cancelled] is asked
-     * between the steps of a round; what was emitted until then is part of the conversation.
+     * Decodes one reply. [onProgress] gets each round's text at once, in the calling thread. [cancelled] is asked between
+     * the steps of a round and the passes of a prompt; what was emitted until then is the reply.
      *
-     * SlipstreamException leaves the conversation as it was.
+     * The engine remembers nothing but what its cache still has of an earlier request. Throws SlipstreamException.
      */
     fun reply(
         request: ReplyRequest,

@@ -7,5 +7,6 @@ internal data class EngineInfo(
     val drafterId: String?,
     val contextLength: Int,
     val hasChat: Boolean,
+    val hasThinking: Boolean,
     val draftLengths: List<Int>,
 )

@@ -3,6 +3,11 @@ package dev.slipstream.app.engine
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import androidx.collection.MutableIntSet
+import dev.slipstream.chat.Channel
+import dev.slipstream.chat.SaidText
+import dev.slipstream.chat.Splitter
+import dev.slipstream.chat.message
+import dev.slipstream.chat.of
 import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
@@ -12,7 +17,6 @@ import dev.slipstream.draft.FixedDraft
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.Conversation
 import dev.slipstream.litert.draftLengths
-import dev.slipstream.tokenizer.StreamingDetokenizer
 
 /** [runtime] behind the app's interface; closes it. [benchSeconds] is what a self-check may spend on its bench. */
 internal class LiteRtEngine(
@@ -31,6 +35,7 @@ internal class LiteRtEngine(
             manifest.drafter?.id,
             manifest.contextLength,
             manifest.chat != null,
+            manifest.chat?.thinking != null,
             draftLengths(runtime).filter { it > 0 },
         )
 
@@ -39,31 +44,38 @@ internal class LiteRtEngine(
         cancelled: () -> Boolean,
         onProgress: (ReplyProgress) -> Unit,
     ): ReplyEnd {
-        conversation.goOnFrom(request.history.toIntList())
         val policy = policy(request.drafting)
-        val pieces = Pieces(runtime.tokenizer.streamingDetokenizer())
+        val tokens = MutableIntList()
+        val splitter = splitter(request)
+        request.begun?.tokens?.let {
+            tokens.addAll(it)
+            onProgress(goingOn(splitter.append(it)))
+        }
+        val pieces = Pieces(splitter)
         val stats = DecodeStats()
         var decodeNanos = 0L
         val reason =
             conversation.turn(
-                prompt(request),
+                context(request),
                 manifest.contextLength / REPLY_SHARE,
                 policy,
                 cancelled,
+                { done, total -> onProgress(ReplyProgress.Reading(done, total)) },
             ) { round, nanos ->
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
-                onProgress(ReplyProgress(pieces.of(round), meter(stats, decodeNanos, policy)))
+                tokens.addAll(round.visibleTokens())
+                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, policy)))
             }
-        return ReplyEnd(conversation.tokens.toList(), reason)
+        return ReplyEnd(splitter(request).message(tokens), reason)
     }
 
     override fun selfCheck(
         cancelled: () -> Boolean,
         onStep: (CheckStep) -> Unit,
     ): CheckOutcome? {
-        // The traces take the cache: the next turn prefills its conversation again.
-        conversation.goOnFrom(MutableIntList())
+        // The traces take the cache.
+        conversation.forget()
         return SelfCheck(runtime, benchSeconds).run(cancelled, onStep)
     }
 
@@ -76,14 +88,25 @@ internal class LiteRtEngine(
             Drafting.OFF -> FixedDraft(0)
         }
 
-    private fun prompt(request: ReplyRequest): IntList =
-        when {
-            request.text.isEmpty() -> MutableIntList()
-            request.isChat && request.history.isEmpty() -> runtime.encodeChat(request.text)
-            request.isChat -> runtime.encodeFollowUp(request.text, request.history.last())
-            request.history.isEmpty() -> runtime.encode(request.text)
-            else -> runtime.tokenizer.encode(request.text)
+    private fun splitter(request: ReplyRequest): Splitter =
+        if (request.isChat) runtime.chat.splitter(request.thinking) else runtime.splitter()
+
+    private fun goingOn(said: List<SaidText>) =
+        ReplyProgress.GoingOn(said.of(Channel.THOUGHT).length, said.of(Channel.ANSWER).length)
+
+    /** All that is to be read before the first token that is new. */
+    private fun context(request: ReplyRequest): IntList {
+        val context = MutableIntList()
+        if (request.isChat) {
+            val asked = if (request.begun == null) request.messages else request.messages.dropLast(1)
+            context.addAll(runtime.chat.context(asked, request.thinking))
+            request.begun?.tokens?.let(context::addAll)
+        } else {
+            context.add(manifest.tokens.bos)
+            for (message in request.messages) context.addAll(message.tokens ?: runtime.encodeText(message.content))
         }
+        return context
+    }
 
     private fun meter(
         stats: DecodeStats,
@@ -104,20 +127,26 @@ internal class LiteRtEngine(
     }
 }
 
-/** A reply's text, round by round, without the stop token that ends it. */
+/** A reply's text, round by round. */
 private class Pieces(
-    private val detokenizer: StreamingDetokenizer,
+    private val splitter: Splitter,
 ) {
     fun of(round: Round): List<Piece> {
-        val tokens = round.emittedTokens
-        val visible = if (round.stopReason == StopReason.STOP_TOKEN) tokens.size - 1 else tokens.size
+        val tokens = round.visibleTokens()
         val pieces = ArrayList<Piece>()
-        for (i in 0 until visible) pieces.add(Piece(detokenizer.append(tokens[i]), i < round.numAccepted))
-        if (round.stopReason != null) pieces.add(Piece(detokenizer.finish(), accepted = false))
-        return pieces.filter { it.text.isNotEmpty() }
+        for (i in 0 until tokens.size) splitter.append(tokens[i]).mapTo(pieces) { piece(it, i < round.numAccepted) }
+        if (round.stopReason != null) splitter.finish().mapTo(pieces) { piece(it, accepted = false) }
+        return pieces
     }
+
+    private fun piece(
+        said: SaidText,
+        accepted: Boolean,
+    ) = Piece(said.text, accepted, said.channel == Channel.THOUGHT)
 }
 
-private fun List<Int>.toIntList(): IntList = MutableIntList(size).also { list -> forEach { list.add(it) } }
-
-private fun IntList.toList(): List<Int> = List(size) { this[it] }
+/** What was emitted, without the stop token that ended the turn. */
+private fun Round.visibleTokens(): IntList {
+    val count = if (stopReason == StopReason.STOP_TOKEN) emittedTokens.size - 1 else emittedTokens.size
+    return MutableIntList(count).also { list -> for (i in 0 until count) list.add(emittedTokens[i]) }
+}

@@ -4,4 +4,5 @@ package dev.slipstream.app.engine
 internal data class Piece(
     val text: String,
     val accepted: Boolean,
+    val isThought: Boolean = false,
 )

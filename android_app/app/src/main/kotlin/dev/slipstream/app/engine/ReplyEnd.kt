@@ -1,9 +1,10 @@
 package dev.slipstream.app.engine
 
+import dev.slipstream.chat.Message
 import dev.slipstream.decode.StopReason
 
-/** The conversation's tokens after the turn, and why it ended. */
+/** The whole reply, and why it ended. Its tokens are empty where it was cancelled before it began. */
 internal data class ReplyEnd(
-    val tokens: List<Int>,
+    val message: Message,
     val reason: StopReason,
 )

@@ -74,9 +74,13 @@ private fun Chat(
         ChatActions(
             onSend = chat::send,
             onStop = chat::stop,
+            onRetry = chat::retry,
+            onTakeBack = chat::takeBack,
+            onTakenBackShown = chat::takenBackShown,
             onNew = { chat.startAnew() },
             onMode = chat::startAnew,
             onDrafting = chat::setDrafting,
+            onThinking = chat::setThinking,
             onSelfCheck = { window.onScreen(Screen.CHECK) },
             onOtherBundle = window.onOtherBundle,
             onReload = window.onReload,

@@ -15,8 +15,10 @@ class ConversationStoreTest {
 
     private fun conversation(): Conversation {
         growing.add(listOf(Piece("Ye", true), Piece("s\n", true), Piece("日本", false)))
-        val messages = listOf(Message(true, "Really? \"quoted\""), growing.message())
-        return Conversation("a".repeat(64), isChat = true, listOf(2, 7, 1_000_000), messages, canGoOn = true)
+        growing.add(listOf(Piece("hm", accepted = true, isThought = true)))
+        val reply = growing.message().copy(tokens = listOf(2, 7, 1_000_000), answerBegin = 1, isThinking = true)
+        val messages = listOf(Message(true, "Really? \"quoted\""), reply, reply.copy(answerBegin = null))
+        return Conversation("a".repeat(64), isChat = true, messages, canGoOn = true)
     }
 
     @Test
@@ -33,6 +35,26 @@ class ConversationStoreTest {
     }
 
     @Test
+    fun `a thought is no part of the answer's runs`() {
+        val reply = conversation().messages[1]
+        assertEquals("hm" to "Yes\n日本", reply.thought to reply.text)
+    }
+
+    @Test
+    fun `a reply that goes on loses what was no whole character`() {
+        val begun = conversation().messages[1]
+        val goingOn = Growing(begun)
+        assertEquals(begun.runs, goingOn.message().runs)
+        goingOn.cut(thoughtLength = 1, textLength = 5)
+        assertEquals("h" to "Yes\n日", goingOn.message().let { it.thought to it.text })
+        assertEquals(listOf(Run(4, 2, true), Run(5, 1, false)), goingOn.message().runs)
+        goingOn.cut(thoughtLength = 0, textLength = 4)
+        assertEquals(listOf(Run(4, 2, true)), goingOn.message().runs)
+        goingOn.cut(thoughtLength = 0, textLength = 0)
+        assertEquals(emptyList<Run>(), goingOn.message().runs)
+    }
+
+    @Test
     fun `another bundle's tokens mean nothing`() {
         store.write(conversation())
         assertNull(store.read("b".repeat(64)))
@@ -46,7 +68,8 @@ class ConversationStoreTest {
             file.writeText(text.take(end))
             assertNull(store.read("a".repeat(64)), "$end characters")
         }
-        for (other in listOf("[]", "{}", "{\"bundle_sha256\":1}", text.replace("true", "1"))) {
+        val withoutThought = text.replace("\"thought\"", "\"other\"")
+        for (other in listOf("[]", "{}", "{\"bundle_sha256\":1}", text.replace("true", "1"), withoutThought)) {
             file.writeText(other)
             assertNull(store.read("a".repeat(64)), other)
         }

@@ -1,5 +1,9 @@
 package dev.slipstream.app.engine
 
+import androidx.collection.MutableIntList
+import dev.slipstream.chat.MODEL
+import dev.slipstream.chat.Message
+import dev.slipstream.chat.USER
 import dev.slipstream.decode.StopReason
 import dev.slipstream.errors.UsageException
 
@@ -17,9 +21,12 @@ internal val SCRIPT =
         Piece(".", true),
     )
 
+internal const val THOUGHT = "What moves?"
+
 /**
- * Says [SCRIPT], a round of a piece each, to everyone. With [isPaused] it waits before the last piece until it is let
- * go or cancelled; told "fail", "fill" or "long" it fails, fills the context, or ends in the middle.
+ * Says [SCRIPT], a round of a piece each, to everyone, behind [THOUGHT] where thinking is on. With [isPaused] it waits
+ * before the last piece until it is let go or cancelled, with [isReading] before the first; told "fail", "fill" or "long"
+ * it fails, fills the context, or ends in the middle.
  */
 internal class ScriptedEngine(
     sha256: String = "s".repeat(64),
@@ -28,12 +35,16 @@ internal class ScriptedEngine(
     var isPaused = false
 
     @Volatile
+    var isReading = false
+
+    @Volatile
     var isClosed = false
     val requests = ArrayList<ReplyRequest>()
     val threads = LinkedHashSet<String>()
     var difference: String? = null
 
-    override val info = EngineInfo(sha256, "demo/target", "demo/drafter", 512, hasChat = true, listOf(2, 4, 7))
+    override val info =
+        EngineInfo(sha256, "demo/target", "demo/drafter", 512, hasChat = true, hasThinking = true, listOf(2, 4, 7))
 
     override fun reply(
         request: ReplyRequest,
@@ -42,22 +53,35 @@ internal class ScriptedEngine(
     ): ReplyEnd {
         threads.add(Thread.currentThread().name)
         synchronized(requests) { requests.add(request) }
-        if (request.text == "fail") throw UsageException("It fails", "luck", "none", "the script", "Say another thing.")
-        val tokens = request.history.toMutableList()
-        tokens.add(request.text.length)
+        val asked = request.messages.last { it.role == USER }.content
+        if (asked == "fail") throw UsageException("It fails", "luck", "none", "the script", "Say another thing.")
+        val begun = request.begun
+        begun?.let { onProgress(ReplyProgress.GoingOn(it.thought.length, it.content.length)) }
+        val said = MutableIntList().also { tokens -> begun?.tokens?.let(tokens::addAll) }
+        val text = StringBuilder(begun?.content.orEmpty())
+        val thought = if (request.thinking) THOUGHT else ""
+
+        fun end(reason: StopReason) = ReplyEnd(Message(MODEL, "$text", thought, said, said), reason)
+        while (isReading && !cancelled()) {
+            onProgress(ReplyProgress.Reading(256, 512))
+            Thread.sleep(2)
+        }
+        if (cancelled()) return end(StopReason.CANCELLED)
+        if (thought.isNotEmpty()) onProgress(ReplyProgress.Said(listOf(Piece(thought, false, true)), Meter()))
         for ((index, piece) in SCRIPT.withIndex()) {
             while (index == SCRIPT.lastIndex && isPaused && !cancelled()) Thread.sleep(2)
-            if (cancelled()) return ReplyEnd(tokens, StopReason.CANCELLED)
-            tokens.add(100 + index)
-            onProgress(ReplyProgress(listOf(piece), Meter(index + 1, 42.0, 0.7, 2.8, 4)))
+            if (cancelled()) return end(StopReason.CANCELLED)
+            said.add(100 + index)
+            text.append(piece.text)
+            onProgress(ReplyProgress.Said(listOf(piece), Meter(index + 1, 42.0, 0.7, 2.8, 4)))
         }
-        val reason =
-            when (request.text) {
+        return end(
+            when (asked) {
                 "fill" -> StopReason.CACHE_FULL
                 "long" -> StopReason.MAX_NEW_TOKENS
                 else -> StopReason.STOP_TOKEN
-            }
-        return ReplyEnd(tokens, reason)
+            },
+        )
     }
 
     override fun selfCheck(

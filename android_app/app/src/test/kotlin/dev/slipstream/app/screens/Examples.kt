@@ -10,6 +10,7 @@ import dev.slipstream.app.engine.EngineInfo
 import dev.slipstream.app.engine.Meter
 import dev.slipstream.app.engine.OUTCOME
 import dev.slipstream.app.engine.Piece
+import dev.slipstream.app.engine.ReplyProgress
 import dev.slipstream.app.engine.SCRIPT
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
@@ -29,7 +30,17 @@ internal val ADVICE =
     )
 
 internal val INFO =
-    EngineInfo("s".repeat(64), "google/gemma-4-E2B-it", "google/gemma-4-E2B-it-assistant", 4096, true, listOf(2, 4, 7))
+    EngineInfo(
+        "s".repeat(64),
+        "google/gemma-4-E2B-it",
+        "google/gemma-4-E2B-it-assistant",
+        4096,
+        hasChat = true,
+        hasThinking = false,
+        listOf(2, 4, 7),
+    )
+
+internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
 private val NEED =
     BundleNeed(
@@ -108,6 +119,10 @@ private val TALK =
         ),
     )
 
+private const val THOUGHTS =
+    "The user asks what a slipstream is. I should say that it is the air behind something that moves fast.\n\n" +
+        "One sentence is enough."
+
 private val METER = Meter(19, 38.2, 0.68, 2.72, 4)
 
 internal val CHATS =
@@ -122,6 +137,21 @@ internal val CHATS =
                 canGoOn = true,
                 meter = METER.copy(acceptanceRate = null, meanAcceptedLength = 1.0, draftTokens = 0),
             ),
+        "reading" to
+            ChatState(
+                TALK.take(1),
+                isReplying = true,
+                reading = ReplyProgress.Reading(1536, 2048),
+            ),
+        "thinking" to
+            ChatState(
+                listOf(TALK[0], Message(isUser = false, "", thought = THOUGHTS)),
+                isThinking = true,
+                isReplying = true,
+                meter = METER,
+            ),
+        "thinking-done" to
+            ChatState(listOf(TALK[0], TALK[1].copy(thought = THOUGHTS)), isThinking = true, meter = METER),
         "full" to
             ChatState(
                 TALK,

@@ -149,7 +149,18 @@ class ScreensTest {
     private fun Chat(
         name: String,
         isUnloaded: Boolean = false,
-    ) = ChatScreen(CHATS.getValue(name), INFO, isUnloaded, ChatActions({}, {}, {}, {}, {}, {}, {}, {}))
+    ) = ChatScreen(
+        CHATS.getValue(name),
+        if ("think" in
+            name
+        ) {
+            THINKING_INFO
+        } else {
+            INFO
+        },
+        isUnloaded,
+        ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}),
+    )
 
     @Composable
     private fun Check(name: String) = CheckScreen(CHECKS.getValue(name), CheckActions({}, {}, {}, {}))
