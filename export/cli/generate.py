@@ -133,7 +133,7 @@ def prompt_of(options: argparse.Namespace, text: str | None, runtime: "Runtime")
     given = read_messages(options.messages, chat.format) if options.messages else [Message("user", text)]
     messages = with_system(given, options.system)
     tokens = chat.context(messages, thinking)
-    return Prompt(begin + chat.text(messages, thinking), tokens, chat.splitter(thinking))
+    return Prompt(begin + chat.text(messages, thinking).removeprefix(begin), tokens, chat.splitter(thinking))
 
 
 def turn(

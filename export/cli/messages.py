@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from export.errors import UsageError
+from runtime_spec.bundle.json_fields import unique_keys
 from runtime_spec.chat.conversation import OTHERS, Message, written
 from runtime_spec.chat.format import ROLES, ChatFormat
 
@@ -22,7 +23,7 @@ def read_messages(path: Path, chat: ChatFormat) -> list[Message]:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise _error(where, f"at most {MOST_BYTES >> 20} MB", "more")
-        value = json.loads(content.decode("utf-8"))
+        value = json.loads(content.decode("utf-8"), object_pairs_hook=unique_keys)
     except (OSError, ValueError, RecursionError) as error:
         raise _error(where, "a JSON file in UTF-8", f"{type(error).__name__}: {error}"[:200]) from None
     if not isinstance(value, list):

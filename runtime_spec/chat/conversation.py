@@ -27,8 +27,10 @@ def written(chat: ChatFormat, role: str, content: str, thought: str = "") -> Mes
     """A message as others write it: `role` may be another's name for it, and a model's content that begins with a
     delimited thought is that thought and what follows."""
     role, thoughts = OTHERS.get(role, role), chat.thoughts
-    if role == "model" and not thought and thoughts and content.startswith(thoughts.start) and thoughts.end in content:
-        thought, _, content = content.removeprefix(thoughts.start).partition(thoughts.end)
+    if role == "model" and not thought and thoughts and content.startswith(thoughts.start):
+        inner, is_delimited, behind = content.removeprefix(thoughts.start).partition(thoughts.end)
+        if is_delimited:
+            return Message(role, behind, inner)
     return Message(role, content, thought)
 
 

@@ -60,4 +60,5 @@ def splitter(
 ) -> Splitter:
     """For tokens as they come. Without a format all text is the answer, and control tokens are no text."""
     texts = {token.id: text for text, token in control.items()}
-    return Splitter(format and format.thoughts, opened_by, texts, lambda: TextStream(tokenizer.decode))
+    thoughts = format and format.thoughts
+    return Splitter(thoughts, opened_by, texts, lambda: TextStream(tokenizer.decode, tokenizer.byte_of))

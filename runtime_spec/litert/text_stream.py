@@ -2,40 +2,46 @@
 
 from collections.abc import Callable, Sequence
 
-UNFINISHED = "\ufffd"
-"""What the tokenizer makes of a letter whose last bytes are still to come."""
-
 
 class TextStream:
-    """`decode` gives the text of some tokens. `length` letters have been handed out.
+    """`decode` gives the text of some tokens, `byte_of` the byte that a token stands for, None where it is text.
 
-    Each time only tokens since the last but one place where letters were whole are decoded: a token's text may depend
-    on the one before it (a space, further bytes of a letter)."""
+    A run of bytes is held until it ends: a later byte can still spoil the letters before it. Each time only tokens
+    since the last but one place where text was handed out are decoded: a token's text may depend on the one before."""
 
-    def __init__(self, decode: Callable[[list[int]], str]):
-        self._decode = decode
+    def __init__(self, decode: Callable[[list[int]], str], byte_of: Callable[[int], int | None]):
+        self._decode, self._byte_of = decode, byte_of
         self._tail: list[int] = []
-        self._settled = 0  # tokens of the tail whose text has been handed out whole
-        self._written = 0  # letters of the tail's text that have been handed out
-        self.length = 0
+        self._settled = 0  # tokens of the tail whose text has been handed out
+        self._written = 0  # letters of theirs
 
     def add(self, tokens: Sequence[int]) -> str:
         """The text that is new and can't change any more."""
-        if not tokens:
-            return ""
         self._tail += tokens
-        text = self._decode(self._tail)
-        whole = text.rstrip(UNFINISHED)
-        new = whole[self._written :]
-        self._written, self.length = max(self._written, len(whole)), self.length + len(new)
-        if whole == text:
-            self._tail = self._tail[self._settled :]
-            self._settled, self._written = len(self._tail), len(self._decode(self._tail))
-        return new
+        return self._take(self._run_begin())
 
     def finish(self) -> str:
-        """The rest, when no more tokens come: a letter that was never whole."""
-        text = self._decode(self._tail) if self._tail else ""
-        new = text[self._written :]
-        self._tail, self._settled, self._written, self.length = [], 0, 0, self.length + len(new)
+        """The rest, when no more tokens come: a run of bytes that no token ended, but for a last character whose bytes
+        did not all come."""
+        begin = self._run_begin()
+        try:
+            bytes(map(self._byte_of, self._tail[begin:])).decode()
+        except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                del self._tail[begin + error.start :]
+        return self._take(len(self._tail))
+
+    def _run_begin(self) -> int:
+        """Where the run of bytes at the end begins."""
+        begin = len(self._tail)
+        while begin > self._settled and self._byte_of(self._tail[begin - 1]) is not None:
+            begin -= 1
+        return begin
+
+    def _take(self, ready: int) -> str:
+        if ready == self._settled:
+            return ""
+        new = self._decode(self._tail[:ready])[self._written :]
+        self._tail, self._settled = self._tail[self._settled :], ready - self._settled
+        self._written = len(self._decode(self._tail[: self._settled]))
         return new

@@ -1,6 +1,7 @@
 """A bundle's tokenizer.json through the tokenizers library, of the kind and within the bounds that BUNDLE.md sets."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from runtime_spec.errors import BundleError, PromptTooLongError, UsageError
 
 GROWTH, BYTES_A_SLOT = 16, 128
 ACTION = "Export the bundle again with a tokenizer.json of Gemma's kind."
+BYTE = re.compile(r"<0x(\+[0-9A-Fa-f]|[0-9A-Fa-f]{2})>")
 T = TypeVar("T")
 
 
@@ -78,6 +80,11 @@ class BundleTokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`, special ones too; ids that no token has are left out."""
         return self._guarded(lambda: self._tokenizer.decode(tokens, skip_special_tokens=False), "a text for ids")
+
+    def byte_of(self, token: int) -> int | None:
+        """The byte that `token` stands for; None where it is text. Rust reads a plus and a digit as a number, too."""
+        found = BYTE.fullmatch(self._tokenizer.id_to_token(token) or "")
+        return None if found is None else int(found[1], 16)
 
     def _check_kind(self) -> None:
         tokenizer, model = self._tokenizer, self._tokenizer.model

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from export.resources import DEMO
-from runtime_spec.litert.text_stream import UNFINISHED, TextStream
+from runtime_spec.litert.text_stream import TextStream
 
 TOKENIZER = Tokenizer.from_file(str(DEMO / "target" / "tokenizer.json"))
 
@@ -15,12 +15,15 @@ def decode(tokens):
     return TOKENIZER.decode(tokens, skip_special_tokens=False)
 
 
+def byte_of(token):
+    piece = TOKENIZER.id_to_token(token)
+    return int(piece[3:5], 16) if piece.startswith("<0x") else None
+
+
 def streamed(rounds, decode=decode):
-    """What a user sees: what each round adds, and at the end what is left of the whole text."""
-    stream = TextStream(decode)
-    text = "".join(map(stream.add, rounds))
-    assert stream.length == len(text)
-    return text + decode([token for tokens in rounds for token in tokens])[stream.length :]
+    """What a user sees: what each round adds, and at the end what was held."""
+    stream = TextStream(decode, byte_of)
+    return "".join(map(stream.add, rounds)) + stream.finish()
 
 
 def cut(tokens, random):
@@ -37,10 +40,15 @@ def cut(tokens, random):
 def test_any_tokens_give_their_text(seed):
     """Random tokens of the whole vocabulary: special ones, spaces, bytes that make no letter."""
     numbers = random.Random(seed)
-    tokens = [numbers.randrange(TOKENIZER.get_vocab_size()) for _ in range(200)]
-    said, whole = streamed(cut(tokens, numbers)), decode(tokens)
-    # A byte that turns out to belong to no letter spoils those before it too, and what is printed stays.
-    assert len(said) == len(whole) and all(a == b or b == UNFINISHED for a, b in zip(said, whole, strict=True))
+    tokens = [*(numbers.randrange(TOKENIZER.get_vocab_size()) for _ in range(200)), TOKENIZER.token_to_id("x")]
+    assert streamed(cut(tokens, numbers)) == decode(tokens)
+
+
+def test_bytes_that_turn_out_to_make_no_letters():
+    tokens = [*TOKENIZER.encode("\u732b\u732b", add_special_tokens=False).ids, TOKENIZER.token_to_id("<0xFF>")]
+    tokens += TOKENIZER.encode("\nx", add_special_tokens=False).ids
+    assert sum(byte_of(token) is not None for token in tokens) == 7
+    assert streamed([[token] for token in tokens]) == decode(tokens) == 7 * "\ufffd" + "\nx"
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -53,16 +61,24 @@ def test_letters_of_several_bytes(seed):
     assert streamed(cut(tokens, numbers)) == decode(tokens) == text
 
 
+@pytest.mark.parametrize("text", ["\U0001f600\U0001f389", "x\u732b", "a \U0001f600"])
+def test_a_reply_that_is_cut_ends_with_a_whole_letter(text):
+    tokens = TOKENIZER.encode(text, add_special_tokens=False).ids
+    for count in range(len(tokens) + 1):
+        said = streamed([[token] for token in tokens[:count]])
+        assert text.startswith(said) and (said == text) == (count == len(tokens))
+
+
 def test_an_unfinished_letter_waits_for_its_bytes():
-    stream = TextStream(decode)
+    stream = TextStream(decode, byte_of)
     tokens = TOKENIZER.encode("x\U0001f600y", add_special_tokens=False).ids
     said = [stream.add([token]) for token in tokens]
-    assert "".join(said) == "x\U0001f600y"
-    assert len(tokens) == 6 and said == ["x", "", "", "", "\U0001f600", "y"]
+    # Another byte could still follow the fourth, and spoil all four.
+    assert len(tokens) == 6 and said == ["x", "", "", "", "", "\U0001f600y"]
 
 
 def test_a_round_without_tokens_adds_nothing():
-    assert TextStream(decode).add([]) == ""
+    assert TextStream(decode, byte_of).add([]) == ""
 
 
 def test_the_cost_follows_the_tokens():
@@ -73,7 +89,7 @@ def test_the_cost_follows_the_tokens():
         return decode(tokens)
 
     tokens = TOKENIZER.encode("for i in range(10):\n    print(i)\n" * 100, add_special_tokens=False).ids
-    stream = TextStream(counted)
+    stream = TextStream(counted, byte_of)
     for start in range(0, len(tokens), 4):
         stream.add(tokens[start : start + 4])
     assert max(decoded) <= 8 and sum(decoded) <= 3 * len(tokens)

@@ -30,7 +30,7 @@ class ScriptedRuntime:
 
     def splitter(self):
         control = {id: WORDS[id] for id in (STOP, CONTROL)}
-        return Splitter(None, "", control, lambda: TextStream(self.decode))
+        return Splitter(None, "", control, lambda: TextStream(self.decode, lambda token: None))
 
     def decode(self, tokens):
         return "".join(WORDS[token] for token in tokens)

@@ -41,6 +41,7 @@ def test_what_clients_write(tmp_path):
         ("[", "messages.json", "JSONDecodeError"),
         ("[" * 100_000, "messages.json", "RecursionError"),
         ("{}", "messages.json", "dict"),
+        ('[{"role": "user", "role": "model", "content": "x"}]', "messages.json", "a key occurs twice"),
         ("null", "messages.json", "null"),
         ([U, "x"], "message 2", "str"),
         ([{"role": "tool", "content": "x"}], "message 1, role", "'tool'"),

@@ -24,6 +24,11 @@ internal class ByteText(
         size += to - from
     }
 
+    /** Forgets the last [count] bytes. */
+    fun drop(count: Int) {
+        size -= count
+    }
+
     fun clear() {
         size = 0
     }

@@ -26,6 +26,12 @@ internal class TokenDecoder(
 
     fun finish(): Unit = endRun()
 
+    /** Ends with whole characters: a last one whose bytes did not all come is left out. */
+    fun finishWhole() {
+        run.drop(unfinishedSize(run.bytes, run.size))
+        endRun()
+    }
+
     private fun endRun() {
         if (run.size == 0) return
         if (isUtf8(run.bytes, run.size)) {

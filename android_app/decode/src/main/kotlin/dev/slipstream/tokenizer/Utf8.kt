@@ -128,6 +128,28 @@ internal fun isUtf8(
     return true
 }
 
+/** How many of the last of [size] bytes begin a character that would be the next, if all before them is UTF-8; else 0. */
+internal fun unfinishedSize(
+    bytes: ByteArray,
+    size: Int,
+): Int {
+    var at = 0
+    while (at < size) {
+        val length = wellFormedLength(bytes, at, size)
+        if (length == 0) break
+        at += length
+    }
+    val left = size - at
+    if (left !in 1 until utf8Length(bytes[at])) return 0
+    // Behind what is there, any of these makes some beginning whole.
+    val tries = byteArrayOf(0x80.toByte(), 0xBF.toByte())
+    for (next in tries) {
+        val whole = bytes.copyOfRange(at, size) + ByteArray(utf8Length(bytes[at]) - left) { next }
+        if (wellFormedLength(whole, 0, whole.size) > 0) return left
+    }
+    return 0
+}
+
 /** Bytes of the well-formed character at [at]; 0 when there is none. */
 private fun wellFormedLength(
     bytes: ByteArray,
