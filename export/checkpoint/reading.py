@@ -11,6 +11,7 @@ from export.checkpoint.adapter import CONFIG, HEAD, MERGE, Adapter, Merged
 from export.checkpoint.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.files import is_there, printable
+from export.checkpoint.hub import Located
 from export.checkpoint.quantized import refuse_quantized_tensors
 from export.checkpoint.safetensors import TensorIndex
 from export.checkpoint.spelling import Part, respelled, take_apart
@@ -24,13 +25,12 @@ class Read(NamedTuple):
     adapter: Merged | None
 
 
-def read_tensors(
-    folder: Path, name: str, config: TextConfig | DrafterConfig, prefix: str, adapter: Adapter | None
-) -> Read:
-    """The folder's tensors with `adapter`, or the one among them, merged. `config` says of the head what is so.
+def read_tensors(located: Located, config: TextConfig | DrafterConfig, prefix: str, adapter: Adapter | None) -> Read:
+    """The checkpoint's tensors with `adapter`, or the one among them, merged. `config` says of the head what is so.
 
     Raises CheckpointError."""
-    files = TensorIndex.open(folder)
+    folder = located.folder
+    files = TensorIndex.open(folder, located.absent())
     refuse_quantized_tensors(files.names(), folder)
     stored = {old: _part(old) for old in files.names()}
     inside = any(part.kind.startswith("lora_") or part.kind == "modules_to_save" for part in stored.values())
@@ -45,7 +45,7 @@ def read_tensors(
     }
     tensors = respelled(files, kept, prefix)
     if inside:
-        adapter = Adapter.beside(name, folder, files)
+        adapter = Adapter.beside(located, files)
     text = config.text if isinstance(config, DrafterConfig) else config
     table, tied = f"{prefix}embed_tokens.weight", text.tie_word_embeddings
     if tied and HEAD in tensors and table not in tensors:

@@ -165,19 +165,6 @@ def test_no_such_folder(tmp_path):
     refused(tmp_path / "file", "a file")
 
 
-def test_hub_id_without_network(tmp_path):
-    """In a process of its own: the hub's client reads its environment once."""
-    program = (
-        "from export.checkpoint.checkpoint import Checkpoint\nfrom export.errors import CheckpointError\n"
-        "try:\n    Checkpoint.open('nobody/no-such-model')\n"
-        "except CheckpointError as error:\n    print(error)"
-    )
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert "could not be fetched: nobody/no-such-model" in run.stdout
-    assert "name the folder" in run.stdout
-
-
 def test_opening_stays_light():
     """Neither torch nor transformers nor the hub's client nor NumPy is imported for a folder."""
     program = (
