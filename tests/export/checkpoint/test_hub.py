@@ -6,6 +6,8 @@ Against a stand-in of the hub (tests/hub.py); that it speaks the hub's language 
 import json
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub
@@ -14,6 +16,7 @@ from huggingface_hub import constants, snapshot_download
 
 from export.checkpoint import hub_download
 from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.digests import file_digest
 from export.checkpoint.hub import locate
 from export.errors import CheckpointError, OutputError
 from tests.checkpoints import write_pair
@@ -158,6 +161,36 @@ def test_the_next_run_goes_on_where_this_ended(hub, pair):
     assert hub.asked_for(WEIGHTS) == [f"bytes=100000-{file.size - 1}"]
     assert (opened.folder / WEIGHTS).read_bytes() == (pair[0] / WEIGHTS).read_bytes()
     assert not list(opened.located.snapshot.root.rglob("*.part"))
+
+
+def test_two_at_once_download_a_file_once(hub):
+    opened = Checkpoint.open(REPO)
+    hub.asked.clear()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda file: file.download(lambda here: None), [*opened.absent.values()] * 4))
+    assert hub.asked_for(WEIGHTS) == [None] and not Checkpoint.open(REPO).absent
+    assert not list(opened.located.snapshot.root.rglob("*.part"))
+
+
+def test_a_part_that_is_too_long_or_wrong(hub, pair):
+    """Whoever wrote it: the digest is of what is there."""
+    opened = Checkpoint.open(REPO)
+    (file,) = opened.absent.values()
+    part = hub_download._part(opened.located.snapshot.blob(file.file))
+    part.write_bytes(b"x" * (file.size + 1))
+    assert file.missing_bytes == 0
+    assert (fetch(opened).folder / WEIGHTS).read_bytes() == (pair[0] / WEIGHTS).read_bytes()
+    (opened.folder / WEIGHTS).unlink()
+    opened.located.snapshot.blob(file.file).unlink()
+    part.write_bytes(b"x" * 1000)
+    refused(REPO, "Downloaded file is not the hub's")
+    assert not fetch(Checkpoint.open(REPO)).absent
+
+
+def test_the_digest_is_known_without_reading_again(hub, monkeypatch):
+    got = fetch(Checkpoint.open(REPO))
+    monkeypatch.setattr("export.checkpoint.digests.BLOCK", 0)  # nothing is read
+    assert file_digest(got.folder / WEIGHTS, threading.Event()) == got.located.snapshot.files[WEIGHTS].digest
 
 
 def test_storage_that_is_busy_or_knows_no_ranges(hub, pair):
