@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from export.cli.text_stream import TextStream
 from tests.android.tokenizer_texts import sequences, texts
 from tests.checkpoints import CHAT_TEMPLATE, write_pair
 from tests.scale.run import export, machine
@@ -169,25 +170,28 @@ class Engine:
             return None
 
 
-def streams(decode: Callable[[list[int]], str], lines: Iterable[Sequence[int]]) -> dict:
+def streams(decode: Callable[[list[int]], str], lines: Iterable[Sequence[int]], stream_of: type = TextStream) -> dict:
     """What our text stream says of tokens that come in rounds and end anywhere, as a budget, a stop or a cancellation
-    ends them: `torn` replies show a character's beginning before its end, or half of it; `different` ones another text
-    than all their tokens have."""
-    from export.cli.text_stream import TextStream
+    ends them.
 
-    draw, count, torn, different = random.Random(SEED), 0, 0, 0
-    for tokens in lines:
-        whole = decode(list(tokens))
+    `torn` replies showed half of a character, or what is none, of a text that is whole; `inside` end within one (their
+    tokens' text is no beginning of the whole), and of the others `different` say something else than their
+    tokens do."""
+    draw, found = random.Random(SEED), dict.fromkeys(("replies", "torn", "inside", "different"), 0)
+    for tokens in map(list, lines):
+        whole = decode(tokens)
         for end in {len(tokens), *(draw.randrange(len(tokens) + 1) for _ in range(3))}:
-            stream, said, at = TextStream(decode), "", 0
+            stream, said, at = stream_of(decode), "", 0
             while at < end:
                 step = min(end, at + draw.randrange(1, 6))
-                said, at = said + stream.add(list(tokens[at:step])), step
-            cut = decode(list(tokens[:end]))
-            count += 1
-            torn += UNFINISHED not in whole and not whole.startswith(said)
-            different += said + cut[len(said) :] != cut
-    return {"replies": count, "torn": torn, "different": different}
+                said, at = said + stream.add(tokens[at:step]), step
+            cut = decode(tokens[:end])
+            is_inside = not whole.startswith(cut)
+            found["replies"] += 1
+            found["torn"] += UNFINISHED not in whole and not whole.startswith(said)
+            found["inside"] += is_inside
+            found["different"] += not is_inside and said + cut[len(said) :] != cut
+    return found
 
 
 def compare(target: Path, bundle: Path, folder: Path) -> dict:
