@@ -116,10 +116,16 @@ class Checkpoint:
         return {path.name: remote for path, remote in files.items()}
 
     def files_of(self, located: Located) -> list[Path]:
-        """The files of one of `sources` that an export reads."""
-        small = [*SMALL_FILES, ADAPTER_CONFIG] if self.adapter else SMALL_FILES
-        found = [located.folder / name for name in small if is_there(located.folder / name)]
-        return found + [file.path for file in self.tensors.files if file.path.parent == located.folder]
+        """The files of one of `sources` that are read."""
+        tensors = [file.path for file in self.tensors.files if file.path.parent == located.folder]
+        small = {ADAPTER_CONFIG} if self.adapter and self.adapter.located == located else set()
+        if located == self.located:
+            small |= {"config.json"} | ({INDEX_NAME} if tensors[0].name != SINGLE_NAME else set())
+            if self.tokenizer:
+                small |= {"generation_config.json", "tokenizer.json"}
+            if self.role == "target":
+                small |= set(TEXTS)
+        return [located.folder / name for name in sorted(small) if is_there(located.folder / name)] + tensors
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) that changes when anything does that an export reads: the identity of a work folder.

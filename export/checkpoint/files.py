@@ -24,6 +24,7 @@ KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }  # fmt: skip
+XET_HASH = re.compile("[0-9a-f]{64}")
 HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -36,7 +37,8 @@ def open_file(path: Path) -> BinaryIO:
     """Opens a checkpoint's file for reading, unbuffered.
 
     `path` may be a link to a file of the same folder, or, in the hub's cache (REPOSITORY/snapshots/REVISION), to one of
-    REPOSITORY/blobs. Raises CheckpointError for any other link and for what is no regular file.
+    REPOSITORY/blobs or of the store that repositories share. Raises CheckpointError for any other link and for what is
+    no regular file.
     """
     try:
         real = Path(os.path.realpath(path, strict=True))
@@ -104,8 +106,14 @@ def printable(text: object) -> str:
 
 
 def _belongs(folder: Path, real: Path) -> bool:
-    """Both without links. `blobs` must be a folder and no link either: an archive can bring one."""
-    stores = [parent.parent / "blobs" for parent in folder.parents if parent.name == "snapshots"]
+    """Both without links. `blobs` must be a folder and no link either: an archive can bring one.
+
+    Since 2.4 the hub's client keeps what came through Xet once for all repositories, in CACHE/blobs/AB/ABCD…, and a
+    repository's blob is a link to it (huggingface_hub/utils/_shared_blobs.py)."""
+    repositories = [parent.parent for parent in folder.parents if parent.name == "snapshots"]
+    stores = [repository / "blobs" for repository in repositories]
+    if XET_HASH.fullmatch(real.name):
+        stores += [repository.parent / "blobs" / real.name[:2] for repository in repositories]
     return real.is_relative_to(folder) or real.parent in stores
 
 

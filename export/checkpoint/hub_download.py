@@ -35,6 +35,8 @@ def download(snapshot: Snapshot, file: HubFile, advance: Callable[[int], None]) 
     blob, what = snapshot.blob(file), snapshot.what(file.name)
     try:
         if not blob.exists():
+            if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
+                raise _too_large(snapshot, file)
             blob.parent.mkdir(parents=True, exist_ok=True)
             _complete(snapshot, file, blob, advance)
         _link(blob, snapshot.folder / file.name)
@@ -179,4 +181,16 @@ def _altered(snapshot: Snapshot, file: HubFile, found: str) -> CheckpointError:
         found=found,
         where=snapshot.what(file.name),
         action="What came is removed: run this again. If it fails again, a proxy or mirror (HF_ENDPOINT) alters files.",
+    )
+
+
+def _too_large(snapshot: Snapshot, file: HubFile) -> CheckpointError:
+    most = constants.MAX_HTTP_DOWNLOAD_SIZE
+    command = f"hf download {snapshot.repo} {printable(file.name)} --revision {snapshot.commit}"
+    return CheckpointError(
+        f"The hub hands out no file of this size over HTTP: {printable(file.name)}",
+        expected=f"at most {most / 1e9:.0f} GB",
+        found=f"{file.size / 1e9:.1f} GB",
+        where=snapshot.what(file.name),
+        action=f"Download it with the hub's own client and run this again, which finds it: {command}",
     )

@@ -215,7 +215,8 @@ def _cached(repo: str, asked: str, root: Path) -> Snapshot | None:
             return None
         files = {}
         for path in sorted(folder.iterdir()):
-            name = os.path.basename(os.path.realpath(path))
+            # The blob's own name: it may be a link itself, to a store that names files by another digest.
+            name = os.path.basename(os.readlink(path)) if path.is_symlink() else ""
             if path.is_file() and DIGEST.fullmatch(name):
                 files[path.name] = HubFile(path.name, path.stat().st_size, name)
         if not any(name.endswith(".safetensors") for name in files):

@@ -33,7 +33,9 @@ def test_folders_are_named_with_every_file_that_was_read(plan):
     ]
     for one in found:
         folder = DEMO / one.role
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+        unread = {"generation_config.json"} if one.role == "drafter" else set()
+        read = {path.name: path for path in folder.iterdir() if path.name not in unread}
+        files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in read.items()}
         assert one.files == files
 
 

@@ -230,7 +230,13 @@ def _decoded(value: dict, library, runtime, engine: Engine, kotlin: Kotlin, enco
     size, vocab = len(value["model"]["vocab"]), value["model"]["vocab"]
     byte_ids = [vocab[f"<0x{byte:02X}>"] for byte in range(256)]
     drawn = [line for line in sequences(4000, size, list(range(size)), byte_ids, SEED) if max(line, default=0) < size]
-    given = {"every token alone": [[token] for token in range(size)], "any tokens": drawn, "the texts' own": encoded}
+    draw = random.Random(SEED)
+    given = {
+        "every token alone": [[token] for token in range(size)],
+        "any tokens": drawn,
+        "the texts' own": encoded,
+        "the texts' own, cut": [line[: draw.randrange(len(line) + 1)] for line in encoded],
+    }
     result = {}
     for kind, lines in given.items():
         right = [library.decode(line, skip_special_tokens=False, clean_up_tokenization_spaces=False) for line in lines]

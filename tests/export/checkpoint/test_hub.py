@@ -135,6 +135,27 @@ def test_what_the_hubs_own_client_downloaded_is_used(hub, monkeypatch, tmp_path)
     assert not found.absent and found.located.revision == hub.commit and not found.located.snapshot.is_current
 
 
+def test_what_the_hubs_own_client_shares_between_repositories_is_used(hub, monkeypatch, tmp_path):
+    """Files that came through Xet: the repository's blob is a link to CACHE/blobs/AB/ABCD…, named by Xet's own hash."""
+    got = fetch(Checkpoint.open(REPO))
+    blob, xet = Path(os.path.realpath(got.folder / WEIGHTS)), "ab" + "0" * 62
+    store = tmp_path / "cache/hub/blobs/ab"
+    store.mkdir(parents=True)
+    blob.rename(store / xet)
+    blob.symlink_to(os.path.relpath(store / xet, blob.parent))
+    assert not Checkpoint.open(REPO).absent
+    shutil.rmtree(tmp_path / "cache/own")
+    use(monkeypatch, hub.url, tmp_path / "cache", offline=True)
+    found = Checkpoint.open(REPO)
+    assert not found.absent and found.located.snapshot.files[WEIGHTS].digest == blob.name
+
+
+def test_a_file_beyond_what_the_hub_hands_out_over_http(hub, monkeypatch):
+    monkeypatch.setattr(constants, "MAX_HTTP_DOWNLOAD_SIZE", 1_000_000)
+    refused(REPO, "no file of this size", WEIGHTS, f"hf download {REPO} {WEIGHTS} --revision {hub.commit}")
+    assert not [one for one in hub.asked if one.server == "storage" and one.path.endswith(WEIGHTS) and not one.range]
+
+
 @pytest.mark.parametrize("cut", [0, 1, 300_000])
 def test_a_cut_download_goes_on_where_it_ended(hub, pair, cut):
     opened, size = Checkpoint.open(REPO), (pair[0] / WEIGHTS).stat().st_size

@@ -122,8 +122,8 @@ def test_interrupted_in_a_download_the_same_command_goes_on(hub, tmp_path, demo_
         "drafter": ("demo/it-assistant", hub.drafter),
     }
     for role, source in sources.items():
-        read = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (DEMO / role).iterdir()}
-        assert source.files == read
+        read = {name: hashlib.sha256((DEMO / role / name).read_bytes()).hexdigest() for name in source.files}
+        assert source.files == read and {"config.json", WEIGHTS} <= set(read)
 
     hub.asked.clear()
     offline = os.environ | home | {"HF_HUB_OFFLINE": "1"}
