@@ -11,19 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub
+import numpy as np
 import pytest
 from huggingface_hub import constants, snapshot_download
+from safetensors.numpy import save_file
 
 from export.checkpoint import hub_download
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.digests import file_digest
 from export.checkpoint.hub import locate
+from export.choices.device import Device
+from export.choices.recipe import Recipe
 from export.errors import CheckpointError, OutputError
+from export.plan import Choices, fetched, make_plan
+from export.sources import sources
 from tests.checkpoints import write_pair
 from tests.hub import Hub, running
 
 REPO = "org/small-it"
-WEIGHTS = "model.safetensors"
+WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -377,6 +383,44 @@ def test_a_folder_wins_and_a_mistyped_one_is_told_what_is_there(hub, pair, tmp_p
             Checkpoint.open(name)
         assert ("holds small-it@v1" in caught.value.found) == ("smal-it" in str(name))
     assert len(hub.asked) == 1
+
+
+def test_target_drafter_and_adapter_from_the_hub_in_one_plan(hub, pair, tmp_path):
+    """Small first, each of its own repository, and the plan after it is of the same commits: a branch that moves while
+    files come is not looked up again."""
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": REPO}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    (adapter / "tokenizer.json").write_text("what PEFT saves beside it and nothing reads")
+    module = "base_model.model.model.language_model.layers.0.mlp.up_proj."
+    factors = {"lora_A": np.ones((2, 128), np.float32), "lora_B": np.ones((192, 2), np.float32)}
+    save_file({f"{module}{name}.weight": value for name, value in factors.items()}, adapter / ADAPTER)
+    commit = hub.add("org/lora", adapter)
+    names = {"target": REPO, "drafter": "org/small-it-assistant", "adapter": "org/lora@main"}
+    choices = Choices(device=Device.load("pixel"), recipe=Recipe.load("int8"), context=512, **names)
+    plan = make_plan(choices)
+    assert [file.file.name for file in plan.absent] == [WEIGHTS, WEIGHTS, ADAPTER]
+    assert plan.absent[0].snapshot.repo == "org/small-it-assistant"
+    told = []
+    hub.repositories[REPO].commit, hub.repositories["org/lora"].commit = "e" * 40, "f" * 40
+    hub.repositories[REPO].refs[hub.commit] = hub.repositories["org/lora"].refs[commit] = ""
+    whole = fetched(plan, choices, lambda name, here, total: told.append((name, here, total)))
+    total = sum(file.size for file in plan.absent)
+    assert told[-1] == (f"org/lora {ADAPTER}", total, total) and [here for _, here, _ in told] == sorted(
+        here for _, here, _ in told
+    )
+    assert not whole.absent and whole.target.id == f"{REPO} + org/lora"
+    assert {role: one.revision for role, one in whole.checkpoints.items()} == {
+        "target": hub.commit,
+        "adapter": commit,
+        "drafter": hub.repositories["org/small-it-assistant"].commit,
+    }
+    found = {source.role: set(source.files) for source in sources(whole, threading.Event())}
+    assert found["adapter"] == {"adapter_config.json", ADAPTER} and WEIGHTS in found["target"]
+    up = "model.language_model.layers.0.mlp.up_proj.weight"
+    changed = whole.target.tensors.read(up) - Checkpoint.open(pair[0]).tensors.read(up)
+    assert abs(changed - 4).max() < 0.1
 
 
 def test_a_token_goes_to_the_hub_and_nowhere_else(hub, monkeypatch):
