@@ -297,6 +297,7 @@ def test_refusals_in_the_hubs_own_words(hub, name, refusal, parts):
     error = refused(name, *parts)
     assert "Request ID" not in error.found and "Client Error" not in error.found
     assert error.exit_code == 3 and error.action
+    assert not refusal or error.found.startswith(refusal[2][:30])
 
 
 def test_a_renamed_repository(hub):
