@@ -65,9 +65,27 @@ def read_file(path: Path, limit: int) -> bytes:
                 size += len(part)
         except OSError as error:
             raise _error("reading fails", path, "a file that can be read", _reason(error)) from error
+    if parts and is_pointer(parts[0]):
+        raise pointer_error(path)
     if size > limit:
         raise _error("it is too large", path, f"at most {limit:,} bytes", f"more than {limit:,} bytes")
     return b"".join(parts)
+
+
+def is_pointer(start: bytes) -> bool:
+    """Whether a file that begins so is what a clone without Git LFS has in its place."""
+    return start.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def pointer_error(path: Path) -> CheckpointError:
+    where = printable(path)
+    return CheckpointError(
+        f"{printable(path.name)[:200]} is a Git LFS pointer and not the file itself",
+        expected="the file",
+        found="what `git clone` leaves without Git LFS",
+        where=where[:500],
+        action="Run `git lfs pull` in that clone, or name the hub id instead of the folder.",
+    )
 
 
 def read_json(path: Path, limit: int = MAX_JSON, max_values: int = MAX_VALUES) -> dict:

@@ -71,6 +71,9 @@ def _said_of(error: Exception, repo: str, page: str) -> tuple[str, str, str]:
     if isinstance(error, errors.OfflineModeIsEnabled):
         action = f"Unset HF_HUB_OFFLINE to let it be downloaded, {BY_HAND}."
         return f"Not in the hub's cache: {repo}", f"a whole snapshot in {printable(constants.HF_HUB_CACHE)}", action
+    if not isinstance(error, httpx2.TransportError):
+        action = f"Check proxy and HF_ENDPOINT: is it a hub that answers at {constants.ENDPOINT}?"
+        return f"The hub's answer is not understood: {repo}", "an answer in the form of the hub's API", action
     action = f"Check network, proxy and HF_ENDPOINT, and run this again: a download goes on where it ended; {BY_HAND}."
     return f"The hub can't be reached: {repo}", f"an answer of {constants.ENDPOINT}", action
 
@@ -80,6 +83,6 @@ def _words(error: Exception) -> str:
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__
     if isinstance(error, errors.OfflineModeIsEnabled):
         said = "it is not there, and HF_HUB_OFFLINE is set"
-    elif isinstance(error, httpx2.TransportError):
+    elif not isinstance(error, errors.HfHubHTTPError | errors.HFValidationError):
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return printable(NOISE.sub(" ", said).strip())[:500]

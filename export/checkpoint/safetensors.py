@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from export.checkpoint.files import MAX_INDEX, is_there, open_file, parse_json, printable, read_file
+from export.checkpoint.files import (
+    MAX_INDEX,
+    is_pointer,
+    is_there,
+    open_file,
+    parse_json,
+    pointer_error,
+    printable,
+    read_file,
+)
 from export.errors import CheckpointError
 
 # The format allows 100 MB; E2B's header takes a quarter of one, and parsing takes ten times the header's size.
@@ -89,6 +98,8 @@ class TensorFile:
         return os.pread(self.file.fileno(), length, begin)
 
     def _header(self) -> tuple[int, dict]:
+        if is_pointer(self._read(64, 0)):
+            raise pointer_error(self.path)
         start = self._read(8, 0)
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > self.size - 8:

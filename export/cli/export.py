@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from export.cli.tell import show_object
 from export.resources import DEMO
 
 if TYPE_CHECKING:
+    from export.cli.console import ConsoleProgress
     from export.plan import Choices
 
 INTERRUPTED = "interrupted; the same command goes on where this ended"
@@ -91,13 +93,26 @@ def run(options: argparse.Namespace) -> None:
         if plan.absent:
             check_machine(found, out, 0)
             progress.stage("download", f"{found.download_bytes / 1e6:,.1f} MB into {found.download_folder}")
-            plan = fetched(plan, choices, lambda _, here, total: progress.advance("download", here, total))
+            plan = fetched(plan, choices, _downloading(progress))
         how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
         report = run(plan, out, how, progress)
         built = build(out, lambda what: progress.stage("apk", what)) if build else None
     show(report, out, console, built)
     if options.json:
         show_object(json.loads(report.to_json()))
+
+
+def _downloading(progress: "ConsoleProgress") -> Callable[[str, int, int], None]:
+    """Names each file as it begins, and tells of bytes."""
+    begun = set()
+
+    def tell(name: str, here: int, total: int) -> None:
+        if name not in begun:
+            begun.add(name)
+            progress.stage("download", name)
+        progress.advance("download", here, total)
+
+    return tell
 
 
 def _choices(options: argparse.Namespace) -> "Choices":

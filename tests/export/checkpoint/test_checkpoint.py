@@ -270,3 +270,10 @@ def test_added_tokens_without_per_layer_rows_are_named(target):
 def test_added_tokens_with_rows_everywhere(target):
     grow(target)
     assert Checkpoint.open(target).tokenizer.added_from(1024) == [*ADDED]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_clone_without_lfs_is_told_so(target, name):
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 32169626\n"
+    (target / name).write_text(text)
+    refused(target, f"{name} is a Git LFS pointer", "git lfs pull", "hub id")

@@ -288,6 +288,7 @@ def test_a_damaged_file_of_the_cache_is_named_with_its_place(hub):
         ("org/denied", (403, "", "Your token lacks a permission"), ["refuses access", "lacks a permission"]),
         ("org/down", (500, "", "Internal Error - We're working hard to fix this"), ["answers with an error", "hard"]),
         ("org/rate", (429, "", "You have exceeded"), ["answers with an error", "exceeded", "Try again later"]),
+        ("org/portal", (200, "", "Welcome to the hotel"), ["answer is not understood", "HF_ENDPOINT", "KeyError"]),
         ("org/na--me", None, ["Not a hub id: org/na--me", "Cannot have --"]),
     ],
 )
@@ -297,7 +298,7 @@ def test_refusals_in_the_hubs_own_words(hub, name, refusal, parts):
     error = refused(name, *parts)
     assert "Request ID" not in error.found and "Client Error" not in error.found
     assert error.exit_code == 3 and error.action
-    assert not refusal or error.found.startswith(refusal[2][:30])
+    assert not refusal or refusal[0] == 200 or error.found.startswith(refusal[2][:30])
 
 
 def test_a_renamed_repository(hub):

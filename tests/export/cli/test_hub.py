@@ -109,7 +109,7 @@ def test_interrupted_in_a_download_the_same_command_goes_on(hub, tmp_path, demo_
         said, wrong = run.communicate(timeout=20)
     assert run.returncode == 130 and "Traceback" not in wrong
     assert wrong.strip().endswith("the same command goes on where this ended")
-    assert f"{weights_bytes() / 1e6:,.1f} MB into" in said
+    assert f"{weights_bytes() / 1e6:,.1f} MB into" in said and f"demo/it {WEIGHTS}" in said
 
     hub.asked.clear()
     again = subprocess.run(command, env=os.environ | home, capture_output=True, text=True)
