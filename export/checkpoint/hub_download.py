@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx2
 from huggingface_hub import constants, hf_hub_url
@@ -91,7 +92,7 @@ def _complete(snapshot: Snapshot, file: HubFile, blob: Path, advance: Callable[[
     remember(blob, digest.sha256)
 
 
-def _received(snapshot: Snapshot, file: HubFile, part, advance: Callable[[int], None]) -> Digest:
+def _received(snapshot: Snapshot, file: HubFile, part: BinaryIO, advance: Callable[[int], None]) -> Digest:
     """Fills `part` to the file's size and returns the digest of all of it."""
     digest, done = _digest_so_far(file, part)
     waits = list(WAITS)
@@ -103,7 +104,7 @@ def _received(snapshot: Snapshot, file: HubFile, part, advance: Callable[[int], 
                     part.truncate(0)
                     digest, done = Digest(file), 0
                 for received in parts:
-                    part.write(received)
+                    _write(part, received)
                     digest.update(received)
                     done += len(received)
                     advance(done)
@@ -120,7 +121,14 @@ def _received(snapshot: Snapshot, file: HubFile, part, advance: Callable[[int], 
     return digest
 
 
-def _digest_so_far(file: HubFile, part) -> tuple[Digest, int]:
+def _write(part: BinaryIO, received: bytes) -> None:
+    """All of it: a disk that fills up takes a part first, and says so at the next."""
+    view = memoryview(received)
+    while view:
+        view = view[part.write(view) :]
+
+
+def _digest_so_far(file: HubFile, part: BinaryIO) -> tuple[Digest, int]:
     """Of what an earlier run left, read once; more than the file has is thrown away."""
     digest, done = Digest(file), 0
     if os.fstat(part.fileno()).st_size > file.size:
@@ -143,7 +151,7 @@ def _asked(snapshot: Snapshot, file: HubFile, begin: int, end: int) -> Iterator[
     with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
         hf_raise_for_status(response)
         # Parts as they come: of larger ones what came of the last would be lost where the connection breaks.
-        yield begin if response.status_code == 206 else 0, response.iter_raw()
+        yield begin if response.status_code == 206 else 0, response.iter_bytes()
 
 
 def _wait_or_raise(error: Exception, waits: list[float], came: bool, snapshot: Snapshot, file: HubFile) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checkpoint.files import MAX_TOKENIZER, is_there, open_file, printable
-from export.errors import CheckpointError
+from export.errors import CheckpointError, OutputError
 from export.files import write_atomically
 from runtime_spec.cache import cache_folder
 
@@ -185,8 +185,6 @@ def _list_path(root_name: str, commit: str) -> Path:
 
 
 def _keep_list(root_name: str, commit: str, files: dict[str, HubFile]) -> None:
-    from export.errors import OutputError
-
     text = json.dumps({name: [file.size, file.digest] for name, file in files.items()})
     with suppress(OutputError, RuntimeError):  # RuntimeError: a user without a home
         write_atomically(_list_path(root_name, commit), text.encode())

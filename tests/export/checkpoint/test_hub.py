@@ -5,6 +5,7 @@ Against a stand-in of the hub (tests/hub.py); that it speaks the hub's language 
 
 import json
 import os
+import resource
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,14 @@ def test_what_the_hubs_own_client_shares_between_repositories_is_used(hub, monke
     use(monkeypatch, hub.url, tmp_path / "cache", offline=True)
     found = Checkpoint.open(REPO)
     assert not found.absent and found.located.snapshot.files[WEIGHTS].digest == blob.name
+
+
+def test_a_blob_that_was_removed_is_downloaded_anew(hub, pair):
+    got = fetch(Checkpoint.open(REPO))
+    os.unlink(os.path.realpath(got.folder / WEIGHTS))
+    again = Checkpoint.open(REPO)
+    assert list(again.absent) == [WEIGHTS]
+    assert (fetch(again).folder / WEIGHTS).read_bytes() == (pair[0] / WEIGHTS).read_bytes()
 
 
 def test_a_file_beyond_what_the_hub_hands_out_over_http(hub, monkeypatch):
@@ -436,6 +445,22 @@ def test_a_cache_that_can_not_be_written_to(hub, tmp_path):
     (tmp_path / "cache/hub").write_bytes(b"a file where a folder should be")
     error = refused(REPO, "Download can't be written", "HF_HOME", kind=OutputError)
     assert error.exit_code == 6
+
+
+def test_a_disk_that_fills_up_in_a_download(hub, pair):
+    """A limit on files' size stands for it: both take a part of the last write, and refuse the next."""
+    opened, limit = Checkpoint.open(REPO), 1_000_003
+    (file,) = opened.absent.values()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OutputError, match="Download can't be written"):
+            file.download(lambda here: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert file.size - file.missing_bytes == limit
+    hub.asked.clear()
+    assert not fetch(opened).absent and hub.asked_for(WEIGHTS) == [f"bytes={limit}-{file.size - 1}"]
 
 
 @pytest.mark.parametrize("digest", ["short", "../../../../etc/passwd", None])
