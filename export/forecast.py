@@ -98,18 +98,15 @@ def check_machine(found: Forecast, out: Path, present_bytes: int) -> None:
     """Raises OutputError when a disk, MachineError when the memory can't hold the export. `present_bytes` of what
     `disk_bytes` counts stand there already."""
     folder, needed = _existing(out), found.disk_bytes - present_bytes
+    what = "the bundle, and packed weights while it is checked"
     if found.download_folder:
         cache = _existing(Path(found.download_folder))
         if os.stat(cache).st_dev == os.stat(folder).st_dev:
             needed += found.download_bytes
+            what += f", and {found.download_bytes / 1e9:.2f} GB from the hub in {found.download_folder}"
         else:
             action = "Free some space, or set HF_HOME to a folder with room."
             _require_room("the download", cache, found.download_bytes, "what comes from the hub", action)
-    what = "the bundle, and packed weights while it is checked" + (
-        f", and {found.download_bytes / 1e9:.2f} GB from the hub in {found.download_folder}"
-        if found.download_bytes
-        else ""
-    )
     action = "Free some space, choose another folder with --out, or a recipe with fewer bits."
     _require_room("the export", folder, needed, what, action)
     memory = available_memory()
