@@ -181,7 +181,11 @@ class _Api(_Handler):
         if revision not in {"main": 1, found.commit: 1, **found.refs}:
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif is_api and kind == "revision":
-            siblings = [{"rfilename": name} for name in found.files]
+            # Sizes and digests only to who asks for them, as the hub does it.
+            with_blobs = "blobs=" in urlsplit(self.path).query
+            siblings = [
+                _sibling(name, data) if with_blobs else {"rfilename": name} for name, data in found.files.items()
+            ]
             self.send_json({"_id": "0", "id": repo, "modelId": repo, "sha": found.commit, "siblings": siblings})
         elif is_api and kind == "tree":
             self.send_json([_entry(name, data) for name, data in found.files.items()])
@@ -214,6 +218,13 @@ class _Storage(_Handler):
             return
         data = self.hub.altered.get(name, self.hub.repositories[repo].files[name])
         self.send_part(name, data)
+
+
+def _sibling(name: str, data: bytes) -> dict:
+    entry = {"rfilename": name, "size": len(data), "blobId": git_digest(data)}
+    if name.endswith(LARGE):
+        entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
+    return entry
 
 
 def _entry(name: str, data: bytes) -> dict:

@@ -142,11 +142,11 @@ def look_up(repo: str, revision: str | None, nearby: str = "") -> Snapshot:
         return Snapshot(repo, asked, asked, root, files, is_current=True)
     api = HfApi(endpoint=constants.ENDPOINT, library_name="slipstream")
     try:
-        info = api.model_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        # Commit and files in one answer: they are of the same moment.
+        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         if info.id != repo:
             raise _renamed(repo, info.id, revision)
-        found = api.list_repo_tree(repo, revision=info.sha)
-        files = _files([(entry.path, entry.lfs or entry, entry) for entry in found if hasattr(entry, "blob_id")], repo)
+        files = _files(info.siblings, repo)
     except CheckpointError:
         raise
     # The client's own errors, its HTTP library's and the system's, different ones from release to release.
@@ -165,18 +165,19 @@ def look_up(repo: str, revision: str | None, nearby: str = "") -> Snapshot:
     return Snapshot(repo, asked, info.sha, root, files, is_current=True)
 
 
-def _files(entries: list[tuple], repo: str) -> dict[str, HubFile]:
-    """The files of the repository's own folder, whose names may be used as names here."""
+def _files(siblings: list | None, repo: str) -> dict[str, HubFile]:
+    """The files of the repository's own folder, from RepoSiblings of huggingface_hub; their names may be used here."""
     found = {}
-    for path, sized, entry in entries:
+    for sibling in siblings or ():
+        path, lfs = sibling.rfilename, sibling.lfs
         if not NAME.fullmatch(path) or path in (".", ".."):
             continue
-        digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
+        size, digest = (lfs.size, lfs.sha256) if lfs else (sibling.size, sibling.blob_id)
         if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
             raise _odd(repo, f"a digest of {path[:100]}", repr(digest))
-        if type(sized.size) is not int or sized.size < 0:
-            raise _odd(repo, f"the size of {path[:100]}", repr(sized.size))
-        found[path] = HubFile(path, sized.size, digest)
+        if type(size) is not int or size < 0:
+            raise _odd(repo, f"the size of {path[:100]}", repr(size))
+        found[path] = HubFile(path, size, digest)
     return found
 
 

@@ -134,7 +134,7 @@ def test_what_the_hubs_own_client_downloaded_is_used(hub, monkeypatch, tmp_path)
     snapshot_download(REPO, cache_dir=tmp_path / "cache/hub", endpoint=hub.url)
     hub.asked.clear()
     assert not Checkpoint.open(REPO).absent
-    assert [one.path for one in hub.asked] == [f"/api/models/{REPO}", f"/api/models/{REPO}/tree/{hub.commit}"]
+    assert [one.path for one in hub.asked] == [f"/api/models/{REPO}"]
     # Another program's, and no list of ours: its blobs' names say what they are.
     shutil.rmtree(tmp_path / "cache/own")
     use(monkeypatch, hub.url, tmp_path / "cache", offline=True)
@@ -463,17 +463,39 @@ def test_a_disk_that_fills_up_in_a_download(hub, pair):
     assert not fetch(opened).absent and hub.asked_for(WEIGHTS) == [f"bytes={limit}-{file.size - 1}"]
 
 
-@pytest.mark.parametrize("digest", ["short", "../../../../etc/passwd", None])
-def test_a_list_that_is_not_understood(hub, monkeypatch, digest):
-    tree = huggingface_hub.HfApi.list_repo_tree
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"blob_id": "short"}, "a digest of"),
+        ({"blob_id": "../../../../etc/passwd"}, "a digest of"),
+        ({"blob_id": None}, "a digest of"),
+        ({"size": None}, "the size of"),
+        ({"size": -1}, "the size of"),
+    ],
+)
+def test_a_list_that_is_not_understood(hub, monkeypatch, change, found):
+    ask = huggingface_hub.HfApi.model_info
 
     def altered(*arguments, **more):
-        for entry in tree(*arguments, **more):
-            entry.blob_id, entry.lfs = digest, None
-            yield entry
+        info = ask(*arguments, **more)
+        for sibling in info.siblings:
+            sibling.lfs = None
+            for name, value in change.items():
+                setattr(sibling, name, value)
+        return info
 
-    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_tree", altered)
-    refused(REPO, "answer is not understood", "a digest of")
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", altered)
+    refused(REPO, "answer is not understood", found)
+
+
+def test_files_with_names_that_lead_elsewhere_are_not_there(hub, tmp_path):
+    """What the hub names becomes a path here."""
+    files = hub.repositories[REPO].files
+    files |= {"../evil.json": b"{}", "sub/config.json": b"{}", "..": b"", "a\0b": b""}
+    listed = locate(REPO).snapshot.files
+    assert {"config.json", WEIGHTS} <= set(listed) and not {"../evil.json", "sub/config.json", "..", "a\0b"} & set(
+        listed
+    )
 
 
 @pytest.mark.parametrize("name", [f"{REPO}@../../../x", f"{REPO}@", "../org/name", f"{REPO}@a..b"])

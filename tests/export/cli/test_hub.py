@@ -86,7 +86,7 @@ def test_a_disk_that_can_not_hold_the_download(hub, tmp_path, capsys, monkeypatc
     assert all(one.range for one in hub.asked if one.path.endswith(WEIGHTS) and one.server == "storage")
 
 
-def test_interrupted_in_a_download_the_same_command_goes_on(hub, tmp_path, demo_graphs):
+def test_interrupted_in_a_download_the_same_command_goes_on(hub, tmp_path, demo_graphs, capsys):
     """The bundle names commits and the SHA-256 of every file that was read."""
     out, cut, size = tmp_path / "out", 600_000, (DEMO / "target" / WEIGHTS).stat().st_size
     shutil.copytree(demo_graphs, out / "work/graphs")
@@ -124,6 +124,9 @@ def test_interrupted_in_a_download_the_same_command_goes_on(hub, tmp_path, demo_
     for role, source in sources.items():
         read = {name: hashlib.sha256((DEMO / role / name).read_bytes()).hexdigest() for name in source.files}
         assert source.files == read and {"config.json", WEIGHTS} <= set(read)
+
+    assert main(["inspect", str(out / "model.litertlm")]) == 0
+    assert f"  target demo/it at {hub.target}, 6 files\n" in capsys.readouterr().out
 
     hub.asked.clear()
     offline = os.environ | home | {"HF_HUB_OFFLINE": "1"}
