@@ -219,14 +219,15 @@ class Adapter:
         return _error(title, expected, found, self.folder / WEIGHTS, action)
 
 
-def refuse_as_model(folder: Path) -> None:
+def refuse_as_model(located: Located) -> None:
     """Raises CheckpointError for an adapter's folder where a model's is wanted."""
+    folder = located.folder
     if not is_there(folder / CONFIG):
         return
-    base, path = _base(read_json(folder / CONFIG)), printable(folder)
+    base, path = _base(read_json(folder / CONFIG)), printable(located.named if located.snapshot else folder)
     named = "a model that it does not name" if base is None else base
     raise CheckpointError(
-        f"This is an adapter and no model: {printable(folder.resolve().name)}",
+        f"This is an adapter and no model: {printable(located.id)}",
         expected="a model's folder, with config.json and its weights",
         found=f"{CONFIG} of an adapter trained on {named}",
         where=path,

@@ -152,7 +152,7 @@ def _require_weights(located: Located) -> None:
     folder = located.folder
     if located.has(INDEX_NAME) or located.has(SINGLE_NAME):
         return
-    refuse_as_model(folder)
+    refuse_as_model(located)
     pickles = [name for name in located.names() if PICKLES.fullmatch(name)]
     found = f"{printable(pickles[0])}, a pickle: reading it can run code" if pickles else "neither of them"
     title = "Pickle checkpoint refused" if pickles else "Checkpoint has no weights"

@@ -376,6 +376,20 @@ def test_pickles_and_adapters_are_refused_by_their_names(hub):
     assert not [one for one in hub.asked if one.path.endswith(".bin")]
 
 
+def test_an_adapter_as_target_is_told_with_its_base(hub):
+    config = {"peft_type": "LORA", "base_model_name_or_path": REPO}
+    files = {"adapter_config.json": json.dumps(config).encode(), ADAPTER: b"never read"}
+    hub.repositories["org/lora"] = type(hub.repositories[REPO])(files, "d" * 40)
+    refused("org/lora", "an adapter and no model: org/lora", f"--target {REPO} --adapter org/lora@{'d' * 40}")
+
+
+def test_a_model_with_an_adapter_beside_it(hub):
+    """The adapter's weights are not downloaded with the model's: that they are there is enough to ask."""
+    files = hub.repositories[REPO].files
+    files |= {"adapter_config.json": b'{"peft_type": "LORA"}', ADAPTER: b"never read"}
+    refused(REPO, "holds a model and an adapter", f"--adapter {REPO}@{hub.commit}", f"hf download {REPO}")
+
+
 def test_a_file_that_is_no_config_by_its_size_is_not_downloaded(hub):
     files = hub.repositories[REPO].files
     files["config.json"] = b" " * ((64 << 20) + 1)
