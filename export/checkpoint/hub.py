@@ -119,13 +119,16 @@ def _not_found(name: str | Path) -> CheckpointError:
 
 
 def _nearby(path: Path) -> str:
-    """What stands beside a folder that is not there: "PARENT here holds NAME, NAME", or nothing to say."""
+    """What stands beside the first folder of `path` that is not there: "PARENT here holds NAME, NAME", or nothing."""
+    whole = path
     try:
+        while not path.parent.is_dir():
+            path = path.parent
         folders = sorted(entry.name for entry in os.scandir(path.parent) if entry.is_dir())
     except (OSError, ValueError):
         return ""
     close = difflib.get_close_matches(path.name, folders, 3)
-    if path.parent == Path() and not close:
+    if not close and (path != whole or path.parent == Path()):
         return ""
     named = ", ".join(map(printable, close or folders[:3])) or "no folder"
     return f"{printable(path.parent)} here holds {named}"

@@ -28,8 +28,9 @@ def hub_error(error: Exception, repo: str, what: str, nearby: str = "") -> Slips
             where=printable(error.filename or constants.HF_HUB_CACHE),
             action="Free some space, mend its permissions, or set HF_HOME to another folder, and run this again.",
         )
-    found = _words(error) + (nearby and f"; {nearby}")
-    return CheckpointError(title, expected=expected, found=found, where=printable(what), action=action)
+    if nearby:
+        action = f"Is a folder meant, check its spelling: {nearby}. {action}"
+    return CheckpointError(title, expected=expected, found=_words(error), where=printable(what), action=action)
 
 
 def is_passing(error: Exception) -> bool:

@@ -402,12 +402,19 @@ def test_a_folder_wins_and_a_mistyped_one_is_told_what_is_there(hub, pair, tmp_p
     shutil.copytree(pair[0], tmp_path / "org/small-it@v1")
     opened = Checkpoint.open("org/small-it@v1")
     assert opened.located.snapshot is None and opened.id == "small-it@v1" and hub.asked == []
-    refused("org/smal-it@v1", "not found on the hub", "org here holds small-it@v1")
+    refused("org/smal-it@v1", "not found on the hub", "check its spelling: org here holds small-it@v1")
     for name in ("./org/smal-it@v1", tmp_path / "org/smal-it@v1", "org/small/it"):
         with pytest.raises(CheckpointError, match="no such folder") as caught:
             Checkpoint.open(name)
-        assert ("holds small-it@v1" in caught.value.found) == ("smal-it" in str(name))
+        assert "org here holds small-it@v1" in caught.value.found.replace(f"{tmp_path}/", "")
     assert len(hub.asked) == 1
+    for name, found in {
+        "./orgs/small-it@v1/deeper": "no such folder; . here holds org",
+        "/qqq/a": "no such folder",
+    }.items():
+        with pytest.raises(CheckpointError) as caught:
+            Checkpoint.open(name)
+        assert caught.value.found == found
 
 
 def test_target_drafter_and_adapter_from_the_hub_in_one_plan(hub, pair, tmp_path):
