@@ -13,6 +13,7 @@ from pathlib import Path
 from export.bundle.sections import round_up
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.config import DrafterConfig, TextConfig
+from export.checkpoint.files import printable
 from export.checkpoint.tensors import expected_tensors
 from export.choices.recipe import Storage
 from export.errors import MachineError, OutputError
@@ -43,7 +44,8 @@ class Forecast:
 
     `sections` of the bundle by name; two that share weights count them both, `bundle_bytes` once. `disk_bytes` and
     `memory_bytes` are what this machine needs, `cache_bytes` and `device_memory_bytes` what the phone does: keys and
-    values, and those with packed weights beside them. `read_bytes` of the checkpoints; `skipped_bytes` are not read."""
+    values, and those with packed weights beside them. `read_bytes` of the checkpoints; `skipped_bytes` are not read.
+    `download_bytes` are to come from the hub into `download_folder`, its client's cache; they count in nothing else."""
 
     sections: dict[str, int]
     bundle_bytes: int
@@ -54,6 +56,8 @@ class Forecast:
     cache_bytes: int
     device_memory_bytes: int
     seconds: float
+    download_bytes: int = 0
+    download_folder: str | None = None
 
 
 def forecast(plan: Plan, lowered: bool) -> Forecast:
@@ -85,22 +89,26 @@ def forecast(plan: Plan, lowered: bool) -> Forecast:
         cache_bytes=cache,
         device_memory_bytes=cache + int(1.1 * packed) + sections["embedder"] // 100,
         seconds=seconds,
+        download_bytes=sum(file.missing_bytes for file in plan.absent),
+        download_folder=printable(plan.absent[0].snapshot.root.parent) if plan.absent else None,
     )
 
 
 def check_machine(found: Forecast, out: Path, present_bytes: int) -> None:
-    """Raises OutputError when the disk, MachineError when the memory can't hold the export. `present_bytes` of what
+    """Raises OutputError when a disk, MachineError when the memory can't hold the export. `present_bytes` of what
     `disk_bytes` counts stand there already."""
-    folder = next(path for path in [out.absolute(), *out.absolute().parents] if path.exists())
-    free, needed = shutil.disk_usage(folder).free, found.disk_bytes - present_bytes
-    if free < needed:
-        raise OutputError(
-            "The disk can't hold the export",
-            expected=f"{needed / 1e9:.2f} GB free: the bundle, and packed weights while it is checked",
-            found=f"{free / 1e9:.2f} GB",
-            where=str(folder),
-            action="Free some space, choose another folder with --out, or a recipe with fewer bits.",
-        )
+    folder, needed = _existing(out), found.disk_bytes - present_bytes
+    what = "the bundle, and packed weights while it is checked"
+    if found.download_folder:
+        cache = _existing(Path(found.download_folder))
+        if os.stat(cache).st_dev == os.stat(folder).st_dev:
+            needed += found.download_bytes
+            what += f", and {found.download_bytes / 1e9:.2f} GB from the hub in {found.download_folder}"
+        else:
+            action = "Free some space, or set HF_HOME to a folder with room."
+            _require_room("the download", cache, found.download_bytes, "what comes from the hub", action)
+    action = "Free some space, choose another folder with --out, or a recipe with fewer bits."
+    _require_room("the export", folder, needed, what, action)
     memory = available_memory()
     if memory is not None and memory < found.memory_bytes:
         raise MachineError(
@@ -109,6 +117,23 @@ def check_machine(found: Forecast, out: Path, present_bytes: int) -> None:
             found=f"{memory / 1e9:.2f} GB, swap counted",
             where="/proc/meminfo",
             action="Close other programs, or export on a larger machine.",
+        )
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or what there is of those it will be in."""
+    return next(folder for folder in [path.absolute(), *path.absolute().parents] if folder.exists())
+
+
+def _require_room(holds: str, folder: Path, needed: int, what: str, action: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"The disk can't hold {holds}",
+            expected=f"{needed / 1e9:.2f} GB free: {what}",
+            found=f"{free / 1e9:.2f} GB",
+            where=str(folder),
+            action=action,
         )
 
 

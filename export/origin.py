@@ -43,7 +43,9 @@ def evidence_origin(plan: Plan) -> dict[str, str]:
 
 
 def _named(checkpoint: Checkpoint) -> str:
-    return f"{checkpoint.id} {checkpoint.fingerprint()[:32]}"
+    return f"{checkpoint.id} {checkpoint.fingerprint()[:32]}" + "".join(
+        f" {located.revision}" for located in checkpoint.sources if located.revision
+    )
 
 
 def _numbers(values: tuple[int, ...]) -> str:

@@ -9,6 +9,7 @@ import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,8 +33,9 @@ from export.processes import run_apart
 from export.progress import Clock, Progress
 from export.report import PeakMemory, Report, Skipped
 from export.results import Evidence, Sealed, float_check, texts
+from export.sources import sources_meanwhile
 from export.work import STAGES, WorkFolder, open_work, refuse_finished
-from runtime_spec.bundle.manifest import Manifest
+from runtime_spec.bundle.manifest import Manifest, Source
 from runtime_spec.litert.pack import PACKED, pack_sections
 from runtime_spec.litert.runtime import MODELS, Models
 
@@ -119,6 +121,10 @@ class _Run:
                 if self.options.start is not None:
                     raise
         self.work.forget("models")
+        with sources_meanwhile(self.plan) as sources:
+            return self._made(sources)
+
+    def _made(self, sources: Future[tuple[Source, ...]]) -> Manifest:
         graphs, tokens = self._lower(), self._checked_tokens()
         with (
             self.clock.stage("quantize", f"recipe {self.plan.recipe.name}; beside it, what float says"),
@@ -129,6 +135,7 @@ class _Run:
                 (_write_float_logits, self.plan, tokens, self.work.float_logits),
             )
         self.writer.written = written
+        manifest = replace(manifest, sources=sources.result())
         result = {"written": written.to_json(), "manifest": manifest.to_json().decode()}
         self.work.store("models", self.origin, result)
         self.work.store("float_logits", self.evidence_origin, len(tokens))

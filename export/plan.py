@@ -1,6 +1,7 @@
 """Everything that follows from checkpoints, device and recipe, before any work: shapes, graphs and names."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from export.chat.engine import EngineTemplate, engine_template
 from export.chat.template import read_chat_template
 from export.chat.turn_end import turn_end
 from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.hub import Absent, Located
 from export.checkpoint.pairing import check_pairing
 from export.checkpoint.sampling import Sampling, read_sampling
 from export.choices.device import Device
@@ -113,6 +115,18 @@ class Plan:
         return tuple(w for w in self.device.all_verify_widths if w <= self.capacity) if self.drafter else ()
 
     @property
+    def checkpoints(self) -> dict[str, Located]:
+        """What is read, by what it is to the export: target, drafter, adapter."""
+        found = dict(zip(("target", "adapter"), self.target.sources, strict=False))
+        return found | ({"drafter": self.drafter.located} if self.drafter else {})
+
+    @property
+    def absent(self) -> list[Absent]:
+        """The weights that are on the hub still. The drafter's come first: they are few, and may be refused."""
+        opened = [self.drafter] if self.drafter else []
+        return [file for checkpoint in (*opened, self.target) for file in checkpoint.absent.values()]
+
+    @property
     def num_parameters(self) -> int:
         """Of the target, towers included."""
         tensors = self.target.tensors
@@ -136,13 +150,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user asked for. `context` and `draft_tokens` are None where the device's own hold; `drafter` None is none.
-    `adapter`, a LoRA adapter's folder, is merged into the target.
+    """What a user asked for. `target` and `drafter` (None is none) are folders or hub ids; so is `adapter`, a LoRA
+    adapter that is merged into the target. `context` and `draft_tokens` are None where the device's own hold.
 
     `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
 
-    target: str
-    drafter: str | None
+    target: str | Located
+    drafter: str | Located | None
     device: Device
     recipe: Recipe
     prompts: Prompts = field(default_factory=Prompts.load)
@@ -150,7 +164,7 @@ class Choices:
     draft_tokens: int | None = None
     chat_template: Path | None = None
     use_chat: bool = True
-    adapter: str | None = None
+    adapter: str | Located | None = None
 
 
 def make_plan(choices: Choices) -> Plan:
@@ -175,6 +189,26 @@ def make_plan(choices: Choices) -> Plan:
         device.context_length,
         read_sampling(target.folder),
     )
+
+
+def fetched(plan: Plan, choices: Choices, tell: Callable[[str, int, int], None]) -> Plan:
+    """The plan of the same commits once all their weights are here, downloaded where they were not.
+
+    `tell` is told (file, bytes here, bytes of all that is downloaded). Raises CheckpointError, OutputError, and what
+    make_plan does of weights that could not be looked at before."""
+    files = plan.absent
+    if not files:
+        return plan
+    total, done = sum(file.size for file in files), 0
+    for file in files:
+        before = done
+        name = f"{file.snapshot.repo} {file.file.name}"
+        tell(name, before + file.size - file.missing_bytes, total)
+        file.download(lambda here, name=name, before=before: tell(name, before + here, total))
+        done += file.size
+    located = plan.checkpoints
+    chosen = {role: located[role] for role in ("target", "drafter") if role in located}
+    return make_plan(replace(choices, **chosen, adapter=choices.adapter and located["adapter"]))
 
 
 def _chosen_device(choices: Choices) -> Device:

@@ -90,6 +90,13 @@ PRESETS = {
         num_key_value_heads=4,
         num_global_key_value_heads=2,
     ),
+    # E2B's vocabulary, all 262,144 of it, on layers that cost nothing.
+    "vocabulary": _tiny(
+        [SLIDING, SLIDING, FULL] * 2,
+        {"num_kv_shared_layers": 3, "hidden_size_per_layer_input": 16},
+        SPARSE | {"num_centroids": 2048, "centroid_intermediate_top_k": 32},
+        vocab_size=262_144,
+    ),
     # E2B at a twentieth of its size; half of the parameters are per-layer embeddings, as there.
     "middle": Preset(
         {

@@ -94,7 +94,7 @@ def _trace(made: Manifest, models: dict[str, bytes]) -> bytes:
 
 def seal_bundle(path: Path, sections: dict[str, bytes], values: Manifest | dict) -> Path:
     """Writes the sections one after the other under a manifest of `values` and their digests, whatever they are."""
-    values = asdict(values) if isinstance(values, Manifest) else dict(values)
+    values = json.loads(values.to_json()) if isinstance(values, Manifest) else dict(values)
     entries, ranges, position = [], {}, ALIGNMENT
     for name, content in sections.items():
         position = round_up(position, ALIGNMENT)

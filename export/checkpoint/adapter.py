@@ -12,9 +12,9 @@ from pathlib import Path
 
 from export.checkpoint.config import TextConfig
 from export.checkpoint.files import is_there, printable, read_json
-from export.checkpoint.hub import checkpoint_folder
+from export.checkpoint.hub import Located, locate
 from export.checkpoint.merged import LowRank, MergedTensors
-from export.checkpoint.safetensors import TensorFile, TensorIndex
+from export.checkpoint.safetensors import TensorIndex, tensor_file
 from export.checkpoint.spelling import Part, spelled, take_apart
 from export.checkpoint.tensors import TOWERS, is_unused_kv
 from export.errors import CheckpointError
@@ -47,6 +47,7 @@ class Merged:
     `product_bytes`: the largest product of two factors, which a reader holds while it reads that tensor."""
 
     id: str
+    located: Located
     folder: Path
     base: str | None
     changed: int
@@ -80,6 +81,7 @@ class Adapter:
     `keeps_tie`: a trained embedding table is the tied head's as well (PEFT's ensure_weight_tying)."""
 
     id: str
+    located: Located
     folder: Path
     base: str | None
     tensors: TensorIndex
@@ -87,39 +89,35 @@ class Adapter:
     keeps_tie: bool
 
     @classmethod
-    def open(cls, folder_or_hub_id: str | Path) -> "Adapter":
-        """Raises CheckpointError."""
-        folder = checkpoint_folder(folder_or_hub_id)
-        name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
-        if f"{folder}{name}" != printable(f"{folder}{name}"):
-            raise _error("Adapter has no name in Unicode", "a folder's name in UTF-8", printable(name), folder)
+    def open(cls, name: str | Path | Located) -> "Adapter":
+        """A folder's, or a hub repository's (ORG/NAME or ORG/NAME@REVISION). Raises CheckpointError."""
+        located = locate(name)
+        folder = located.folder
+        if f"{folder}{located.id}" != printable(f"{folder}{located.id}"):
+            raise _error("Adapter has no name in Unicode", "a folder's name in UTF-8", printable(located.id), folder)
+        located.fetch([CONFIG])
         if not is_there(folder / CONFIG):
-            raise _no_adapter(folder)
-        if not is_there(folder / WEIGHTS):
-            found = f"{PICKLE}, a pickle: reading it can run code" if is_there(folder / PICKLE) else f"no {WEIGHTS}"
+            raise _no_adapter(located)
+        if not located.has(WEIGHTS):
+            found = f"{PICKLE}, a pickle: reading it can run code" if located.has(PICKLE) else f"no {WEIGHTS}"
             raise _error("Adapter has no weights", WEIGHTS, found, folder, "Save it as safetensors (save_pretrained).")
-        return cls._of(name, folder, TensorIndex([TensorFile(folder / WEIGHTS)]))
+        return cls._of(located, TensorIndex([tensor_file(folder / WEIGHTS, located.absent())]))
 
     @classmethod
-    def beside(cls, name: str, folder: Path, tensors: TensorIndex) -> "Adapter":
+    def beside(cls, located: Located, tensors: TensorIndex) -> "Adapter":
         """The adapter whose tensors stand among those of a model saved unmerged. Raises CheckpointError."""
+        folder = located.folder
         if not is_there(folder / CONFIG):
             expected = f"{CONFIG} beside it, which says what the adapter is multiplied by"
             raise _error("Model was saved with an adapter that is not merged", expected, f"no {CONFIG}", folder, MERGE)
-        return cls._of(name, folder, tensors)
+        return cls._of(located, tensors)
 
     @classmethod
-    def _of(cls, name: str, folder: Path, tensors: TensorIndex) -> "Adapter":
-        path = folder / CONFIG
+    def _of(cls, located: Located, tensors: TensorIndex) -> "Adapter":
+        path = located.folder / CONFIG
         values = read_json(path)
-        return cls(
-            name,
-            folder,
-            _base(values),
-            tensors,
-            _scaling(values, path),
-            bool(values.get("ensure_weight_tying")),
-        )
+        keeps_tie = bool(values.get("ensure_weight_tying"))
+        return cls(located.id, located, located.folder, _base(values), tensors, _scaling(values, path), keeps_tie)
 
     def merged(self, base: TensorIndex, config: TextConfig, prefix: str) -> tuple[MergedTensors, Merged]:
         """`base` with this adapter in it.
@@ -143,7 +141,7 @@ class Adapter:
                 low_rank[name] = self._pair(name, parts, base, config)
         merged = MergedTensors(base, self.tensors, low_rank, replaced)
         product_bytes = max((4 * math.prod(base.info(name).shape) for name in low_rank), default=0)
-        return merged, Merged(self.id, self.folder, self.base, len(changes), unused, product_bytes)
+        return merged, Merged(self.id, self.located, self.folder, self.base, len(changes), unused, product_bytes)
 
     def _changes(self, config: TextConfig, prefix: str) -> tuple[dict[str, dict[str, str]], int]:
         """Tensor of the model → kind ("lora_A", "lora_B", "" for a whole copy) → the adapter's name for it."""
@@ -221,14 +219,15 @@ class Adapter:
         return _error(title, expected, found, self.folder / WEIGHTS, action)
 
 
-def refuse_as_model(folder: Path) -> None:
+def refuse_as_model(located: Located) -> None:
     """Raises CheckpointError for an adapter's folder where a model's is wanted."""
+    folder = located.folder
     if not is_there(folder / CONFIG):
         return
-    base, path = _base(read_json(folder / CONFIG)), printable(folder)
+    base, path = _base(read_json(folder / CONFIG)), printable(located.named if located.snapshot else folder)
     named = "a model that it does not name" if base is None else base
     raise CheckpointError(
-        f"This is an adapter and no model: {printable(folder.resolve().name)}",
+        f"This is an adapter and no model: {printable(located.id)}",
         expected="a model's folder, with config.json and its weights",
         found=f"{CONFIG} of an adapter trained on {named}",
         where=path,
@@ -244,12 +243,13 @@ def _base(values: dict) -> str | None:
     return base[:200] if base.isprintable() else repr(base)[:200]
 
 
-def _no_adapter(folder: Path) -> CheckpointError:
+def _no_adapter(located: Located) -> CheckpointError:
+    folder = located.folder
     inside = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))
     if inside:
         found, action = f"{len(inside)} adapters in folders of it", f"Name one of them: {folder / inside[0]}"
         return _error("Folder of adapters: one is merged at a time", CONFIG, found, folder, action)
-    found = "a model's config.json" if is_there(folder / "config.json") else f"no {CONFIG}"
+    found = "a model's config.json" if located.has("config.json") else f"no {CONFIG}"
     return _error("Not an adapter", f"{CONFIG} and {WEIGHTS}, as PEFT saves them", found, folder)
 
 

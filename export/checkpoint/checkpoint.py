@@ -6,6 +6,7 @@ torch nor transformers.
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +21,17 @@ from export.checkpoint.config import (
     parse_target,
 )
 from export.checkpoint.files import MAX_TOKENIZER, is_there, printable, read_file, read_json
-from export.checkpoint.hub import checkpoint_folder
+from export.checkpoint.hub import Absent, Located, locate
 from export.checkpoint.reading import read_tensors
-from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
+from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, RemoteTensorFile, TensorFile, TensorIndex
 from export.checkpoint.tensors import SkippedTower, check_ordering, check_tensors, skipped_towers
 from export.checkpoint.tokenizer import TokenizerFiles
 from export.errors import CheckpointError
 
-PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-SMALL_FILES = (
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-    INDEX_NAME,
-)  # fmt: skip
+PICKLES = re.compile(r"pytorch_model.*\.bin|.*\.(pt|pth|ckpt|pkl)")
+CONFIGS = ("config.json", "generation_config.json", INDEX_NAME, ADAPTER_CONFIG)
+TEXTS = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+SMALL_FILES = (*CONFIGS[:2], *TEXTS, INDEX_NAME)
 # Below this the fingerprint covers every byte; above it, sizes, times and samples.
 FULL_HASH_BYTES = 256 << 20
 SAMPLE_BYTES, SAMPLES = 1 << 20, 128
@@ -40,9 +40,10 @@ SAMPLE_BYTES, SAMPLES = 1 << 20, 128
 @dataclass(frozen=True)
 class Checkpoint:
     """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle.
-    With an adapter it is "TARGET + ADAPTER"."""
+    With an adapter it is "TARGET + ADAPTER". Its weights may be on the hub still: `absent` names those files."""
 
     id: str
+    located: Located
     folder: Path
     role: str
     model_type: str
@@ -55,19 +56,22 @@ class Checkpoint:
 
     @classmethod
     def open(
-        cls, folder_or_hub_id: str | Path, role: str | None = None, adapter: str | Path | None = None
+        cls, name: str | Path | Located, role: str | None = None, adapter: str | Path | Located | None = None
     ) -> "Checkpoint":
-        """Opens a folder; an `org/name` that is not a path is first fetched from the Hugging Face hub.
+        """Opens a folder, or a repository of the Hugging Face hub (ORG/NAME or ORG/NAME@REVISION): its small files are
+        fetched, of its weights only the headers are read where they are not in the cache.
 
         `role` ("target" or "drafter") is what it is wanted for, None when either will do. A target needs a tokenizer.
         `adapter`, a LoRA adapter's folder or hub id, is merged into the tensors as they are read.
         Raises CheckpointError.
         """
-        folder = checkpoint_folder(folder_or_hub_id)
-        name = folder.resolve().name if Path(folder_or_hub_id).is_dir() else str(folder_or_hub_id)
-        if f"{folder}{name}" != printable(f"{folder}{name}"):
-            raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", printable(name), folder)
-        _require_weights(folder)
+        located = locate(name)
+        folder = located.folder
+        if f"{folder}{located.id}" != printable(f"{folder}{located.id}"):
+            raise _error("Checkpoint has no name in Unicode", "a folder's name in UTF-8", printable(located.id), folder)
+        # What is refused is refused by the smallest file that shows it.
+        located.fetch(CONFIGS)
+        _require_weights(located)
         values = _config(folder)
         model_type = values.get("model_type")
         found_role = "drafter" if model_type == DRAFTER_TYPE else "target"
@@ -77,7 +81,8 @@ class Checkpoint:
         config = parse(values, folder / "config.json")
         text = config if found_role == "target" else config.text
         prefix = TARGET_PREFIXES.get(model_type, "model.")
-        read = read_tensors(folder, name, config, prefix, adapter and Adapter.open(adapter))
+        located.fetch(TEXTS)
+        read = read_tensors(located, config, prefix, adapter and Adapter.open(adapter))
         tensors, config = read.tensors, read.config
         check_tensors(tensors, config, prefix, folder)
         if found_role == "drafter" and config.use_ordered_embeddings:
@@ -88,14 +93,39 @@ class Checkpoint:
         if tokenizer:
             _require_rows(text, tokenizer, folder / "config.json")
         skipped = skipped_towers(tensors)
-        if adapter:
-            name = f"{name} + {read.adapter.id}"
-        return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped, read.adapter)
+        name = f"{located.id} + {read.adapter.id}" if adapter else located.id
+        return cls(
+            name, located, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped, read.adapter
+        )
 
     @property
     def text(self) -> TextConfig:
         """The decoder's config, of a target and a drafter alike."""
         return self.config.text if isinstance(self.config, DrafterConfig) else self.config
+
+    @property
+    def sources(self) -> tuple[Located, ...]:
+        """Where its files are: its own folder, and behind it the adapter's where that is another."""
+        beside = self.adapter and self.adapter.located
+        return (self.located, beside) if beside and beside != self.located else (self.located,)
+
+    @property
+    def absent(self) -> dict[str, Absent]:
+        """The files of its tensors that are on the hub still, by name; without any it can be exported."""
+        files = {file.path: file.remote for file in self.tensors.files if isinstance(file, RemoteTensorFile)}
+        return {path.name: remote for path, remote in files.items()}
+
+    def files_of(self, located: Located) -> list[Path]:
+        """The files of one of `sources` that are read."""
+        tensors = [file.path for file in self.tensors.files if file.path.parent == located.folder]
+        small = {ADAPTER_CONFIG} if self.adapter and self.adapter.located == located else set()
+        if located == self.located:
+            small |= {"config.json"} | ({INDEX_NAME} if tensors[0].name != SINGLE_NAME else set())
+            if self.tokenizer:
+                small |= {"generation_config.json", "tokenizer.json"}
+            if self.role == "target":
+                small |= set(TEXTS)
+        return [located.folder / name for name in sorted(small) if is_there(located.folder / name)] + tensors
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) that changes when anything does that an export reads: the identity of a work folder.
@@ -118,12 +148,13 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def _require_weights(folder: Path) -> None:
-    if is_there(folder / INDEX_NAME) or is_there(folder / SINGLE_NAME):
+def _require_weights(located: Located) -> None:
+    folder = located.folder
+    if located.has(INDEX_NAME) or located.has(SINGLE_NAME):
         return
-    refuse_as_model(folder)
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    found = f"{pickles[0]}, a pickle: reading it can run code" if pickles else "neither of them"
+    refuse_as_model(located)
+    pickles = [name for name in located.names() if PICKLES.fullmatch(name)]
+    found = f"{printable(pickles[0])}, a pickle: reading it can run code" if pickles else "neither of them"
     title = "Pickle checkpoint refused" if pickles else "Checkpoint has no weights"
     action = "Save it as safetensors (save_pretrained does) and name that folder."
     raise CheckpointError(

@@ -24,6 +24,7 @@ KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }  # fmt: skip
+XET_HASH = re.compile("[0-9a-f]{64}")
 HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -36,7 +37,8 @@ def open_file(path: Path) -> BinaryIO:
     """Opens a checkpoint's file for reading, unbuffered.
 
     `path` may be a link to a file of the same folder, or, in the hub's cache (REPOSITORY/snapshots/REVISION), to one of
-    REPOSITORY/blobs. Raises CheckpointError for any other link and for what is no regular file.
+    REPOSITORY/blobs or of the store that repositories share. Raises CheckpointError for any other link and for what is
+    no regular file.
     """
     try:
         real = Path(os.path.realpath(path, strict=True))
@@ -63,9 +65,27 @@ def read_file(path: Path, limit: int) -> bytes:
                 size += len(part)
         except OSError as error:
             raise _error("reading fails", path, "a file that can be read", _reason(error)) from error
+    if parts and is_pointer(parts[0]):
+        raise pointer_error(path)
     if size > limit:
         raise _error("it is too large", path, f"at most {limit:,} bytes", f"more than {limit:,} bytes")
     return b"".join(parts)
+
+
+def is_pointer(start: bytes) -> bool:
+    """Whether a file that begins so is what a clone without Git LFS has in its place."""
+    return start.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def pointer_error(path: Path) -> CheckpointError:
+    where = printable(path)
+    return CheckpointError(
+        f"{printable(path.name)[:200]} is a Git LFS pointer and not the file itself",
+        expected="the file",
+        found="what `git clone` leaves without Git LFS",
+        where=where[:500],
+        action="Run `git lfs pull` in that clone, or name the hub id instead of the folder.",
+    )
 
 
 def read_json(path: Path, limit: int = MAX_JSON, max_values: int = MAX_VALUES) -> dict:
@@ -104,8 +124,14 @@ def printable(text: object) -> str:
 
 
 def _belongs(folder: Path, real: Path) -> bool:
-    """Both without links. `blobs` must be a folder and no link either: an archive can bring one."""
-    stores = [parent.parent / "blobs" for parent in folder.parents if parent.name == "snapshots"]
+    """Both without links. `blobs` must be a folder and no link either: an archive can bring one.
+
+    Since 2.4 the hub's client keeps what came through Xet once for all repositories, in CACHE/blobs/AB/ABCD…, and a
+    repository's blob is a link to it (huggingface_hub/utils/_shared_blobs.py)."""
+    repositories = [parent.parent for parent in folder.parents if parent.name == "snapshots"]
+    stores = [repository / "blobs" for repository in repositories]
+    if XET_HASH.fullmatch(real.name):
+        stores += [repository.parent / "blobs" / real.name[:2] for repository in repositories]
     return real.is_relative_to(folder) or real.parent in stores
 
 

@@ -11,6 +11,7 @@ from export.checkpoint.adapter import CONFIG, HEAD, MERGE, Adapter, Merged
 from export.checkpoint.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.files import is_there, printable
+from export.checkpoint.hub import Located
 from export.checkpoint.quantized import refuse_quantized_tensors
 from export.checkpoint.safetensors import TensorIndex
 from export.checkpoint.spelling import Part, respelled, take_apart
@@ -24,20 +25,19 @@ class Read(NamedTuple):
     adapter: Merged | None
 
 
-def read_tensors(
-    folder: Path, name: str, config: TextConfig | DrafterConfig, prefix: str, adapter: Adapter | None
-) -> Read:
-    """The folder's tensors with `adapter`, or the one among them, merged. `config` says of the head what is so.
+def read_tensors(located: Located, config: TextConfig | DrafterConfig, prefix: str, adapter: Adapter | None) -> Read:
+    """The checkpoint's tensors with `adapter`, or the one among them, merged. `config` says of the head what is so.
 
     Raises CheckpointError."""
-    files = TensorIndex.open(folder)
+    folder = located.folder
+    files = TensorIndex.open(folder, located.absent())
     refuse_quantized_tensors(files.names(), folder)
     stored = {old: _part(old) for old in files.names()}
     inside = any(part.kind.startswith("lora_") or part.kind == "modules_to_save" for part in stored.values())
     if inside and adapter:
         raise _error("Target holds an adapter already", "one adapter", f"LoRA tensors, and {adapter.id}", folder)
     if not inside and not adapter:
-        _refuse_half(folder, [old for old, part in stored.items() if part.kind])
+        _refuse_half(located, [old for old, part in stored.items() if part.kind])
     kept = {
         old: f"{part.module}.{part.leaf}" if part.module else part.leaf
         for old, part in stored.items()
@@ -45,7 +45,7 @@ def read_tensors(
     }
     tensors = respelled(files, kept, prefix)
     if inside:
-        adapter = Adapter.beside(name, folder, files)
+        adapter = Adapter.beside(located, files)
     text = config.text if isinstance(config, DrafterConfig) else config
     table, tied = f"{prefix}embed_tokens.weight", text.tie_word_embeddings
     if tied and HEAD in tensors and table not in tensors:
@@ -68,14 +68,19 @@ def _part(name: str) -> Part:
     return take_apart(name)
 
 
-def _refuse_half(folder: Path, marked: list[str]) -> None:
+def _refuse_half(located: Located, marked: list[str]) -> None:
     """The base of an unmerged model without its adapter, and a model with an adapter beside it: which is meant?"""
+    folder = located.folder
     if marked:
         expected = "a merged model, or one with its adapter's tensors"
         raise _error("Model was saved without the adapter that it had", expected, marked[0], folder)
-    if is_there(folder / CONFIG) and is_there(folder / ADAPTER_WEIGHTS):
+    if is_there(folder / CONFIG) and located.has(ADAPTER_WEIGHTS):
         found = f"both, the adapter in {ADAPTER_WEIGHTS}"
-        action = f"Is it merged already, move {CONFIG} away; is it not, add --adapter {printable(folder)}"
+        apart = f"move {CONFIG} away"
+        if located.snapshot:
+            apart = f"name a copy of it without {CONFIG} (hf download {located.id} --local-dir DIR)"
+        named = printable(located.named if located.snapshot else folder)
+        action = f"Is it merged already, {apart}; is it not, add --adapter {named}"
         raise _error("Folder holds a model and an adapter", "a model, or an adapter", found, folder, action)
 
 

@@ -6,11 +6,21 @@ Imports errors only (numpy inside `read`); used by checkpoint.py and the stages 
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from export.checkpoint.files import MAX_INDEX, is_there, open_file, parse_json, printable, read_file
+from export.checkpoint.files import (
+    MAX_INDEX,
+    is_pointer,
+    is_there,
+    open_file,
+    parse_json,
+    pointer_error,
+    printable,
+    read_file,
+)
 from export.errors import CheckpointError
 
 # The format allows 100 MB; E2B's header takes a quarter of one, and parsing takes ten times the header's size.
@@ -25,7 +35,7 @@ DTYPES = {
 FLOATS = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000)}
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
-AHEAD_BYTES = 32 << 20
+AHEAD_BYTES, AHEAD_HEADER_BYTES = 32 << 20, 512 << 10
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,12 @@ class TensorFile:
         try:
             self.file = open_file(path)  # stays open for `read_into`
             self.size = os.fstat(self.file.fileno()).st_size
-            header_bytes, header = self._header()
+            self._parse()
         except OSError as error:
             raise _error("Tensor file can't be read", path, "a readable safetensors file", str(error)) from error
+
+    def _parse(self) -> None:
+        header_bytes, header = self._header()
         self.header_bytes = header_bytes
         header.pop("__metadata__", None)
         self.tensors = {name: self._info(name, entry, 8 + header_bytes) for name, entry in header.items()}
@@ -81,8 +94,13 @@ class TensorFile:
     def close(self) -> None:
         self.file.close()
 
+    def _read(self, length: int, begin: int) -> bytes:
+        return os.pread(self.file.fileno(), length, begin)
+
     def _header(self) -> tuple[int, dict]:
-        start = os.pread(self.file.fileno(), 8, 0)
+        if is_pointer(self._read(64, 0)):
+            raise pointer_error(self.path)
+        start = self._read(8, 0)
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > self.size - 8:
             expected = f"at least {8 + length:,} bytes" if len(start) == 8 else "a header length in the first 8 bytes"
@@ -91,7 +109,7 @@ class TensorFile:
             expected = f"a header of at most {MAX_HEADER_BYTES:,} bytes"
             raise _error("Tensor file header is too long", self.path, expected, f"{length:,} bytes")
         try:
-            raw = os.pread(self.file.fileno(), length, 8)
+            raw = self._read(length, 8)
             # Counted before anything is built of them: each tensor is an object with a dozen values at most.
             objects = raw.count(b"{")
             if objects > MAX_TENSORS + 2:
@@ -134,6 +152,43 @@ class TensorFile:
         return _error(f"Tensor file header is wrong about {name[:200]}", self.path, expected, found[:300])
 
 
+class Remote(Protocol):
+    """A file that is not here yet."""
+
+    size: int
+
+    def read_into(self, begin: int, view: memoryview) -> None:
+        """Fills `view` from byte `begin` of the file."""
+
+
+class RemoteTensorFile(TensorFile):
+    """A shard that is not here yet, under the path that it will have: its header, and parts of tensors by position."""
+
+    def __init__(self, path: Path, remote: Remote):
+        self.path, self.remote, self.size = path, remote, remote.size
+        # One request brings most headers whole.
+        self._start = memoryview(bytearray(min(self.size, AHEAD_HEADER_BYTES)))
+        remote.read_into(0, self._start)
+        self._parse()
+
+    def __reduce__(self):
+        raise TypeError(f"{self.path.name} is not here yet")
+
+    def read_into(self, info: TensorInfo, offset: int, view: memoryview) -> None:
+        self.remote.read_into(info.begin + offset, view)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _read(self, length: int, begin: int) -> bytes:
+        length = min(length, self.size - begin)
+        if begin + length <= len(self._start):
+            return bytes(self._start[begin : begin + length])
+        whole = bytearray(length)
+        self.remote.read_into(begin, memoryview(whole))
+        return bytes(whole)
+
+
 class TensorIndex:
     """All tensors of a checkpoint by name, over one or many shards. Processes each open their own."""
 
@@ -163,23 +218,25 @@ class TensorIndex:
         return more
 
     @classmethod
-    def open(cls, folder: Path) -> "TensorIndex":
-        """The tensors of `folder`: its model.safetensors, else the shards that its index names.
+    def open(cls, folder: Path, absent: Mapping[str, Remote] | None = None) -> "TensorIndex":
+        """The tensors of `folder`: its model.safetensors, else the shards that its index names. Of `absent` files, by
+        name, headers are read where they are.
 
         In this order as in Transformers (5.22.2, modeling_utils._get_resolved_checkpoint_files): a model saved again in
         one file leaves the old index. Raises CheckpointError.
         """
-        if is_there(folder / SINGLE_NAME) or not is_there(folder / INDEX_NAME):
-            return cls([TensorFile(folder / SINGLE_NAME)])
+        absent = absent or {}
+        if is_there(folder / SINGLE_NAME) or SINGLE_NAME in absent or not is_there(folder / INDEX_NAME):
+            return cls([tensor_file(folder / SINGLE_NAME, absent)])
         weight_map = _weight_map(folder / INDEX_NAME)
         shards = sorted(set(weight_map.values()))
-        missing = [shard for shard in shards if not is_there(folder / shard)]
+        missing = [shard for shard in shards if not is_there(folder / shard) and shard not in absent]
         if missing:
             found = f"{len(shards) - len(missing)} of {len(shards)}"
             raise _error(
                 "Tensor file is missing", folder / missing[0], f"the {len(shards)} files of {INDEX_NAME}", found
             )
-        index = cls(TensorFile(folder / shard) for shard in shards)
+        index = cls(tensor_file(folder / shard, absent) for shard in shards)
         for name, shard in weight_map.items():
             if name not in index or index.file_of(name).path.name != shard:
                 raise _error(
@@ -264,6 +321,12 @@ class TensorIndex:
     def close(self) -> None:
         for file in self.files:
             file.close()
+
+
+def tensor_file(path: Path, absent: Mapping[str, Remote]) -> TensorFile:
+    """The file that is here, or its header from where it is."""
+    remote = absent.get(path.name)
+    return TensorFile(path) if remote is None else RemoteTensorFile(path, remote)
 
 
 def as_float32(raw: bytearray | memoryview, dtype: str):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from export.cli.tell import show_object
 from export.resources import DEMO
 
 if TYPE_CHECKING:
+    from export.cli.console import ConsoleProgress
     from export.plan import Choices
 
-INTERRUPTED = "interrupted; the same command goes on from the work folder"
+INTERRUPTED = "interrupted; the same command goes on where this ended"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", required=True, help="what to export for; the verb `devices` lists them")
-    parser.add_argument("--target", help="folder or hub id (default: the demo pair's target)")
-    parser.add_argument("--drafter", help="folder or hub id (default: the demo pair's, or none for another target)")
     parser.add_argument(
-        "--adapter", action="append", metavar="DIR", help="LoRA adapter of the target (PEFT's folder) to merge into it"
+        "--target", metavar="DIR|ORG/NAME[@REVISION]", help="folder or hub id (default: the demo pair's target)"
+    )
+    parser.add_argument(
+        "--drafter",
+        metavar="DIR|ORG/NAME[@REVISION]",
+        help="folder or hub id (default: the demo pair's, or none for another target)",
+    )
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        metavar="DIR|ORG/NAME[@REVISION]",
+        help="LoRA adapter of the target (PEFT's folder) to merge into it",
     )
     parser.add_argument(
         "--recipe", metavar="NAME|FILE.toml", help="how weights are stored; the verb `recipes` lists names"
@@ -60,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     from export.cli.summary import show, show_plan
     from export.forecast import check_machine, forecast
     from export.pipeline import Options, is_lowered, run
-    from export.plan import make_plan
+    from export.plan import fetched, make_plan
     from export.work import refuse_finished
 
     choices, out = _choices(options), options.out or Path("out") / options.device
@@ -79,12 +90,29 @@ def run(options: argparse.Namespace) -> None:
         check_machine(found, out, 0)
         return
     with ConsoleProgress(console) as progress:
+        if plan.absent:
+            check_machine(found, out, 0)
+            progress.stage("download", f"{found.download_bytes / 1e6:,.1f} MB into {found.download_folder}")
+            plan = fetched(plan, choices, _downloading(progress))
         how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
         report = run(plan, out, how, progress)
         built = build(out, lambda what: progress.stage("apk", what)) if build else None
     show(report, out, console, built)
     if options.json:
         show_object(json.loads(report.to_json()))
+
+
+def _downloading(progress: "ConsoleProgress") -> Callable[[str, int, int], None]:
+    """Names each file as it begins, and tells of bytes."""
+    begun = set()
+
+    def tell(name: str, here: int, total: int) -> None:
+        if name not in begun:
+            begun.add(name)
+            progress.stage("download", name)
+        progress.advance("download", here, total)
+
+    return tell
 
 
 def _choices(options: argparse.Namespace) -> "Choices":

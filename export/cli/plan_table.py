@@ -31,6 +31,7 @@ def _facts(plan: Plan) -> dict:
         "chat_template_for_litert_lm": plan.chat.engine.summary if plan.chat else None,
         "prompts": plan.prompts.source,
         "warnings": plan.warnings,
+        "revisions": {role: one.revision for role, one in plan.checkpoints.items() if one.revision},
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
     }
 
@@ -42,6 +43,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("target", f"{plan.target.id}, {plan.num_parameters / 1e6:,.1f} M parameters"),
         *_adapter_rows(plan),
         ("drafter", _drafter(plan)),
+        *_revision_rows(plan),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
         ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
         ("context", _context(plan)),
@@ -51,14 +53,18 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("stops at", _stops(plan)),
         ("prompts", f"{plan.prompts.source}: {len(plan.prompts.plain)} plain, {len(plan.prompts.chats)} chats"),
     ]
+    if found.download_bytes:
+        begun = sum(file.size for file in plan.absent) - found.download_bytes
+        begun = f"; {size(begun)} more are there already" if begun else ""
+        rows.append(("download", f"{size(found.download_bytes)} of weights into {found.download_folder}{begun}"))
     rows += [(f"  {name}", f"about {size(nbytes)}") for name, nbytes in found.sections.items()]
-    memory = available_memory()
+    memory, apart = available_memory(), ", the download apart" if found.download_bytes else ""
     there = f" of {size(memory)} available" if memory is not None else ""
     rows += [
         ("bundle", f"about {size(found.bundle_bytes)}, shared weights once"),
         ("here", f"{size(found.disk_bytes)} of disk, {size(found.memory_bytes)} of memory{there}"),
         ("phone", f"{size(found.device_memory_bytes)} of memory, {size(found.cache_bytes)} of it keys and values"),
-        ("time", f"about {duration(found.seconds)} on two cores"),
+        ("time", f"about {duration(found.seconds)} on two cores{apart}"),
     ]
     return rows + [("warning", text) for text in plan.warnings]
 
@@ -89,6 +95,16 @@ def _adapter_rows(plan: Plan) -> list[tuple[str, str]]:
         f"{adapter.id}, trained on {adapter.base or 'a model that it does not name'}: changes {adapter.changed} tensors"
     )
     return [("adapter", text + unused)]
+
+
+def _revision_rows(plan: Plan) -> list[tuple[str, str]]:
+    rows = []
+    for one in plan.checkpoints.values():
+        if one.snapshot:
+            asked = "" if one.snapshot.revision == one.revision else f" ({one.snapshot.revision})"
+            stale = "" if one.snapshot.is_current else "; from the cache, the hub was not reached"
+            rows.append(("" if rows else "from the hub", f"{one.id} at {one.revision[:12]}{asked}{stale}"))
+    return rows
 
 
 def size(nbytes: int) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from runtime_spec.errors import BundleError
 
 INT32_MAX, INT63_MAX = 2**31 - 1, 2**63 - 1
+OPTIONAL = {"optional": True}
+"""Metadata of a dataclass's field whose key may be missing; its default holds then."""
 
 
 def manifest_error(key: str, expected: str, found: object) -> BundleError:
@@ -100,5 +102,5 @@ def decode_object(kind: Any, value: Any, key: str) -> Any:
     for name in value:
         check(name in hints, f"{dot}{name[:80]}", "a key of manifest version 1", "an unknown key")
     for item in fields(kind):
-        check(item.name in value, f"{dot}{item.name}", "this key", "nothing")
+        check(item.name in value or "optional" in item.metadata, f"{dot}{item.name}", "this key", "nothing")
     return kind(**{name: decode(hints[name], item, f"{dot}{name}") for name, item in value.items()})

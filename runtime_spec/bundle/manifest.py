@@ -5,11 +5,12 @@ Field names are the JSON keys. Reading is strict: an unknown, missing or mistype
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runtime_spec.bundle.json_fields import (
     INT63_MAX,
+    OPTIONAL,
     check,
     check_ascending,
     check_hex,
@@ -25,6 +26,7 @@ FORMAT, VERSION = "slipstream", 1
 ALIGNMENT = 16 * 1024  # of every section, and the size of the header region
 MIN_BLOCK, MAX_BLOCKS = 4096, 1024
 SECTION_NAMES = ("llm_metadata", "tokenizer", "embedder", "per_layer_embedder", "main", "drafter", "traces")
+ROLES = ("target", "drafter", "adapter")
 LAYER_TYPES = ("sliding_attention", "full_attention")
 
 
@@ -32,6 +34,24 @@ LAYER_TYPES = ("sliding_attention", "full_attention")
 class Model:
     id: str
     model_type: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a part of the bundle came from: a checkpoint or adapter by what it was called (a hub id or a folder's
+    name), its commit on the Hugging Face hub (null for a folder), and the SHA-256 of each file that was read."""
+
+    role: str
+    id: str
+    revision: str | None
+    files: dict[str, str]
+
+    def __post_init__(self) -> None:
+        check(self.role in ROLES, "sources role", f"one of {ROLES}", self.role)
+        if self.revision is not None:
+            check_hex("sources revision", self.revision, 40)
+        for name, digest in self.files.items():
+            check_hex(f"sources {name[:40]}", digest, 64)
 
 
 @dataclass(frozen=True)
@@ -174,6 +194,7 @@ class Manifest:
     chat: ChatFormat | None
     recipe: Recipe
     skipped: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = field(default=(), metadata=OPTIONAL)
     sections: tuple[SectionEntry, ...] = ()
     shared_weights: tuple[SharedWeights, ...] = ()
     header_sha256: str = "0" * 64
@@ -192,6 +213,8 @@ class Manifest:
         self._check_tokens()
         self._check_signatures()
         self._check_sections()
+        roles = [source.role for source in self.sources]
+        check(len(set(roles)) == len(roles), "sources", "each role once", roles)
         for name, length in (
             ("header_sha256", 64),
             ("header_sums", 32),
@@ -231,8 +254,12 @@ class Manifest:
         return "verify" if width == self.draft_tokens + 1 else f"verify_{width}"
 
     def to_json(self) -> bytes:
-        """Canonical: sorted keys, no spaces, ASCII, a newline at the end."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources` is left out where there are none,
+        as in bundles that were made before it was a key."""
+        values = asdict(self)
+        if not self.sources:
+            del values["sources"]
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         return text.encode("ascii") + b"\n"
 
     @classmethod
@@ -253,6 +280,7 @@ class Manifest:
                 action="Use a newer Slipstream, or export the bundle with this one.",
             )
         check(version == VERSION, "version", str(VERSION), version)
+        check(value.get("sources") != [], "sources", "at least one, or no such key", [])
         return decode(cls, value, "")
 
 

@@ -6,6 +6,7 @@ from export.bundle.sections import build_header
 from runtime_spec.bundle.manifest import ALIGNMENT
 from tests.android.damaged import Cases, ranges_of, resealed
 
+SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
 VALUES = [
     ("config.vocab_size", 0),
     ("config.vocab_size", "32"),
@@ -104,6 +105,30 @@ VALUES = [
     ("recipe.tensors.name", {"\uffff": 1, "\U00010000": 2, "a": 3}),
     ("skipped", "vision"),
     ("skipped", ["a", 1]),
+    ("sources", []),
+    ("sources", None),
+    ("sources", {}),
+    ("sources", [SOURCE]),
+    ("sources", [SOURCE, SOURCE]),
+    ("sources", [SOURCE, SOURCE | {"role": "drafter", "revision": None, "files": {}}]),
+    *[
+        ("sources", [SOURCE | change])
+        for change in (
+            {"role": "base"},
+            {"role": 1},
+            {"id": None},
+            {"id": "\ud800"},
+            {"revision": "main"},
+            {"revision": "A" * 40},
+            {"revision": 1},
+            {"files": []},
+            {"files": {"config.json": "0" * 63}},
+            {"files": {"\U0001f600" * 50: "g" * 64}},
+            {"files": {"config.json": None}},
+            {"extra": 1},
+        )
+    ],
+    ("\U0001f600" * 90, 1),
     ("header_sha256", "0" * 63),
     ("sections", [{"name": "main"}]),
     ("sections", []),

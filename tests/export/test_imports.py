@@ -17,7 +17,9 @@ ALLOWED = {
     "export.outputs": ["export.files"],
     "export.processes": ["export.errors"],
     "export.choices": ["export.errors"],
-    "export.checkpoint": ["export.errors", "export.floats", "runtime_spec.bundle"],
+    "export.checkpoint": [
+        "export.errors", "export.files", "export.floats", "runtime_spec.bundle", "runtime_spec.cache",
+    ],
     "export.chat": ["export.checkpoint", "export.errors", "runtime_spec.chat"],
     "export.modules": ["export.checkpoint"],
     "export.plan": [
@@ -49,11 +51,13 @@ ALLOWED = {
     "export.progress": ["export.errors", "export.files"],
     "export.results": ["export.evidence", "export.report"],
     "export.origin": ["export.checkpoint", "export.plan"],
+    "export.sources": ["export.checkpoint", "export.plan", "runtime_spec.bundle"],
     "export.work": ["export.errors", "export.files", "export.outputs"],
     "export.pipeline": [
         "export.android", "export.bundle", "export.errors", "export.evidence", "export.files", "export.forecast",
         "export.graphs", "export.origin", "export.outputs", "export.plan", "export.processes", "export.progress",
-        "export.report", "export.results", "export.work", "runtime_spec.bundle", "runtime_spec.litert",
+        "export.report", "export.results", "export.sources", "export.work", "runtime_spec.bundle",
+        "runtime_spec.litert",
     ],
     "export.cli": [
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",

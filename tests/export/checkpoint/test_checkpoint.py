@@ -165,19 +165,6 @@ def test_no_such_folder(tmp_path):
     refused(tmp_path / "file", "a file")
 
 
-def test_hub_id_without_network(tmp_path):
-    """In a process of its own: the hub's client reads its environment once."""
-    program = (
-        "from export.checkpoint.checkpoint import Checkpoint\nfrom export.errors import CheckpointError\n"
-        "try:\n    Checkpoint.open('nobody/no-such-model')\n"
-        "except CheckpointError as error:\n    print(error)"
-    )
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert "could not be fetched: nobody/no-such-model" in run.stdout
-    assert "name the folder" in run.stdout
-
-
 def test_opening_stays_light():
     """Neither torch nor transformers nor the hub's client nor NumPy is imported for a folder."""
     program = (
@@ -283,3 +270,10 @@ def test_added_tokens_without_per_layer_rows_are_named(target):
 def test_added_tokens_with_rows_everywhere(target):
     grow(target)
     assert Checkpoint.open(target).tokenizer.added_from(1024) == [*ADDED]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_clone_without_lfs_is_told_so(target, name):
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 32169626\n"
+    (target / name).write_text(text)
+    refused(target, f"{name} is a Git LFS pointer", "git lfs pull", "hub id")

@@ -159,3 +159,26 @@ def test_names_that_are_no_text_can_be_printed(folder):
 
 def test_a_tokenizer_may_have_the_bundles_size():
     assert MAX_TOKENIZER == limits.MAX_TOKENIZER
+
+
+def test_the_store_that_the_hubs_repositories_share(folder):
+    """CACHE/blobs/AB/ABCD…, which a repository's blob is a link to; and nothing else beside the repository."""
+    repository = snapshot(folder)
+    path, blob = repository / "snapshots/0123/config.json", repository / "blobs/abcd"
+    cases = {
+        "blobs/ab/ab" + "0" * 62: True,
+        "blobs/ab/cd" + "0" * 62: False,
+        "blobs/ab/ab" + "0" * 61: False,
+        "blobs/ab" + "0" * 62: False,
+        "other/ab/ab" + "0" * 62: False,
+    }
+    for name, is_allowed in cases.items():
+        stored = repository.parent / name
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_bytes(b"{}")
+        blob.unlink()
+        blob.symlink_to(stored)
+        if is_allowed:
+            assert read_file(path, 10) == b"{}"
+        else:
+            refused(path, "a link out of its folder")

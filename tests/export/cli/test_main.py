@@ -134,7 +134,7 @@ def test_ctrl_c_promises_a_resumption_of_exports_only(monkeypatch, capsys):
     assert main(["devices"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert main(["--device", "pixel"]) == 130
-    assert capsys.readouterr().err == "interrupted; the same command goes on from the work folder\n"
+    assert capsys.readouterr().err == "interrupted; the same command goes on where this ended\n"
 
 
 def test_an_unnamed_system_error_is_an_output_error(monkeypatch, capsys):

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from runtime_spec.bundle.manifest import Blocks, Manifest, SectionEntry
+from runtime_spec.bundle.manifest import Blocks, Manifest, SectionEntry, Source
 from runtime_spec.errors import BundleError
 from tests.bundles import manifest
+
+SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
 
 
 def changed(path: str, value: object) -> bytes:
@@ -27,6 +29,13 @@ def test_there_and_back_is_the_same_manifest():
     assert Manifest.from_json(manifest().to_json()) == manifest()
     plain = manifest(drafter=None, draft_tokens=0, verify_widths=(), chat=None)
     assert Manifest.from_json(plain.to_json()) == plain
+
+
+def test_sources_are_kept_and_left_out_where_there_are_none():
+    known = Manifest.from_json(changed("sources", [SOURCE, SOURCE | {"role": "drafter", "revision": None}]))
+    assert known.sources[0] == Source("target", "org/name", "0" * 40, {"config.json": "a" * 64})
+    assert Manifest.from_json(known.to_json()) == known
+    assert b"sources" not in manifest().to_json() and manifest().sources == ()
 
 
 def test_json_is_canonical():
@@ -83,6 +92,13 @@ def test_json_is_canonical():
         ("skipped", "vision", "skipped"),
         ("header_sha256", "0" * 63, "header_sha256"),
         ("manifest_sums", "G" * 32, "manifest_sums"),
+        ("sources", [], "sources"),
+        ("sources", None, "sources"),
+        ("sources", [SOURCE, SOURCE], "sources"),
+        ("sources", [SOURCE | {"role": "base"}], "sources role"),
+        ("sources", [SOURCE | {"revision": "main"}], "sources revision"),
+        ("sources", [SOURCE | {"files": {"config.json": "0" * 63}}], "sources config.json"),
+        ("sources", [{"role": "target"}], "sources[0].id"),
         ("sections", [{"name": "main"}], "sections[0].begin"),
         ("shared_weights", [1], "shared_weights[0]"),
         ("format", "other", "format"),

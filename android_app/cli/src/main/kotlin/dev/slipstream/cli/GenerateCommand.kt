@@ -118,7 +118,11 @@ internal class GenerateCommand : Callable<Int> {
             }
         val messages = withSystem(given, system)
         val tokens = runtime.chat.context(messages, isThinking)
-        return Prompt(begin + runtime.chat.text(messages, isThinking).removePrefix(begin), tokens, runtime.chat.splitter(isThinking))
+        return Prompt(
+            begin + runtime.chat.text(messages, isThinking).removePrefix(begin),
+            tokens,
+            runtime.chat.splitter(isThinking),
+        )
     }
 
     private fun generate(

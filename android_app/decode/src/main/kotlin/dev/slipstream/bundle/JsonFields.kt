@@ -9,19 +9,21 @@ private const val MAX_FREE_DEPTH = 16
 /**
  * The values of one JSON object at [key] of the manifest, read with their types.
  *
- * Strict: a key that is unknown, missing or of another type is a BundleException that names it.
+ * Strict: a key that is unknown, missing (unless it is one of [optional]) or of another type is a BundleException that
+ * names it.
  */
 internal class JsonFields(
     value: Any?,
     private val key: String,
     names: List<String>,
+    private val optional: List<String> = emptyList(),
 ) {
     private val fields: Map<*, *> = asObject(value, key.ifEmpty { "(whole)" })
 
     init {
         for (name in fields.keys) {
-            val shown = keyOf((name as String).take(80))
-            checkManifest(name in names, shown, "a key of manifest version 1") { "an unknown key" }
+            val shown = keyOf(firstCodePoints(name as String, 80))
+            checkManifest(name in names || name in optional, shown, "a key of manifest version 1") { "an unknown key" }
         }
         for (name in names) checkManifest(name in fields, keyOf(name), "this key") { "nothing" }
     }
@@ -29,6 +31,9 @@ internal class JsonFields(
     fun keyOf(name: String): String = if (key.isEmpty()) name else "$key.$name"
 
     fun value(name: String): Any? = fields[name]
+
+    /** Whether the object has the key; only those that are optional may be missing. */
+    fun has(name: String): Boolean = name in fields
 
     fun text(name: String): String = asText(fields[name], keyOf(name))
 

@@ -7,6 +7,7 @@ import dev.slipstream.chat.ChatFormat
  *
  * [contextLength] counts tokens. [prefillLengths] and [verifyWidths] are those of the main graph's signatures,
  * ascending; [signatures] are by section, then by name. [drafter] is null and [draftTokens] 0 for a target alone.
+ * [sources] is empty in a bundle of before they were written down.
  * Making one checks it: a BundleException names the key that does not fit the others.
  */
 public data class Manifest(
@@ -22,6 +23,7 @@ public data class Manifest(
     val chat: ChatFormat?,
     val recipe: Recipe,
     val skipped: List<String>,
+    val sources: List<Source>,
     val sections: List<SectionEntry>,
     val sharedWeights: List<SharedWeights>,
     val headerSha256: String,
@@ -33,6 +35,8 @@ public data class Manifest(
         checkManifest(prefillLengths.isNotEmpty(), "prefill_lengths", "at least one length") { tuple() }
         checkSignatures()
         checkSections()
+        val roles = sources.map { it.role }
+        checkManifest(roles.distinct().size == roles.size, "sources", "each role once") { roles }
     }
 
     /** Name of the main graph's signature that scores [width] tokens at once. */
@@ -67,7 +71,8 @@ public data class Manifest(
                 val inside =
                     section != null && shared.begin >= section.begin && shared.begin <= shared.end &&
                         shared.end <= section.end
-                checkManifest(inside, "shared_weights ${shared.name.take(40)}", "bytes inside section $name") {
+                val key = "shared_weights ${firstCodePoints(shared.name, 40)}"
+                checkManifest(inside, key, "bytes inside section $name") {
                     Spelled(shared.spelled())
                 }
             }

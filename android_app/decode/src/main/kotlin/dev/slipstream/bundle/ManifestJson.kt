@@ -84,7 +84,9 @@ private fun typeName(value: Any?): String =
     }
 
 internal fun readManifest(tree: Any?): Manifest {
-    val fields = JsonFields(tree, "", KEYS)
+    val none = (tree as? Map<*, *>)?.get("sources") as? List<*>
+    checkManifest(none == null || none.isNotEmpty(), "sources", "at least one, or no such key") { none }
+    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources"))
     val drafter = fields.value("drafter")?.let { Model.read(it, "drafter") }
     val config = Config.read(fields.value("config"), "config")
     return Manifest(
@@ -100,6 +102,7 @@ internal fun readManifest(tree: Any?): Manifest {
         chat = fields.value("chat")?.let { readChatFormat(it) },
         recipe = Recipe.read(fields.value("recipe")),
         skipped = fields.texts("skipped"),
+        sources = if (fields.has("sources")) fields.list("sources", Source::read) else emptyList(),
         sections = fields.list("sections", SectionEntry::read),
         sharedWeights = fields.list("shared_weights", SharedWeights::read),
         headerSha256 = fields.hex("header_sha256", 64),

@@ -12,7 +12,7 @@ public data class SectionEntry(
     val blocks: Blocks,
 ) {
     init {
-        val key = "sections ${name.take(40)}"
+        val key = "sections ${firstCodePoints(name, 40)}"
         checkManifest(name in SECTION_NAMES, key, "one of ${spell(SpelledTuple(SECTION_NAMES))}") { name }
         checkManifest(begin % ALIGNMENT == 0L, "$key begin", "a multiple of $ALIGNMENT") { begin }
         checkHex(sha256, 64, "$key sha256")
@@ -27,7 +27,7 @@ public data class SectionEntry(
         ): SectionEntry {
             val fields = JsonFields(value, key, listOf("name", "begin", "end", "sha256", "blocks"))
             val name = fields.text("name")
-            val label = "sections ${name.take(40)}"
+            val label = "sections ${firstCodePoints(name, 40)}"
             val begin = fields.long("begin", ALIGNMENT.toLong(), label = "$label begin")
             val end = fields.long("end", begin, label = "$label end")
             val blocks = Blocks.read(fields.value("blocks"), fields.keyOf("blocks"))

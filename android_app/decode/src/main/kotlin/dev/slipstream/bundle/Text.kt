@@ -17,3 +17,9 @@ internal fun decodeUtf8(
     } catch (_: CharacterCodingException) {
         null
     }
+
+/** The first [count] characters of [text], none of them cut in half. */
+internal fun firstCodePoints(
+    text: String,
+    count: Int,
+): String = text.substring(0, text.offsetByCodePoints(0, minOf(count, text.codePointCount(0, text.length))))

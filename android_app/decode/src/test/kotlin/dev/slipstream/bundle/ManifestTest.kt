@@ -73,6 +73,24 @@ class ManifestTest {
     }
 
     @Test
+    fun `sources may be missing, and are read where they are`() {
+        assertEquals(emptyList<Source>(), Manifest.fromJson(SmallBundle.manifestText()).sources)
+        val (commit, digest) = "0".repeat(40) to "a".repeat(64)
+        val hub = """{"role":"target","id":"org/name","revision":"$commit","files":{"config.json":"$digest"}}"""
+        val folder = """{"role":"drafter","id":"folder","revision":null,"files":{}}"""
+        val sources = Manifest.fromJson(changed("sources", "[$hub,$folder]")).sources
+        val files = mapOf("config.json" to digest)
+        val expected =
+            listOf(Source("target", "org/name", commit, files), Source("drafter", "folder", null, emptyMap()))
+        assertEquals(expected, sources)
+        assertEquals("each role once", refusal(changed("sources", "[$hub,$hub]")).expected)
+        assertEquals("at least one, or no such key", refusal(changed("sources", "[]")).expected)
+        val unnamed = "\uD83D\uDE00".repeat(41)
+        val wrong = hub.replace("config.json", unnamed).replace(digest, "g")
+        assertEquals("manifest key sources ${unnamed.dropLast(2)}", refusal(changed("sources", "[$wrong]")).where)
+    }
+
+    @Test
     fun `verify signatures have the names that engines know`() {
         val manifest = Manifest.fromJson(SmallBundle.manifestText())
         assertEquals(listOf("decode", "verify", "verify_8"), listOf(1, 4, 8).map(manifest::verifySignature))

@@ -37,7 +37,21 @@ class StreamingDetokenizerTest {
     @Test
     fun `the end gives what still waits`() {
         assertEquals(listOf("", "", "é"), pieces(byte(0xC3), byte(0xA9)))
-        assertEquals(listOf("", "\uFFFD"), pieces(byte(0xC3)))
+        assertEquals(listOf("", "\uFFFD"), pieces(byte(0xFF)))
+    }
+
+    @Test
+    fun `a character that is cut at the end is left out`() {
+        for (text in listOf("é", "€", "😀", "\uD7FF", "\u0800", "\uDBFF\uDFFF", "\uD800\uDC00")) {
+            val bytes = text.toByteArray().map { byte(it.toInt() and 0xFF) }.toIntArray()
+            for (count in 1 until bytes.size) {
+                assertEquals("aé", pieces(1, byte(0xC3), byte(0xA9), *bytes.copyOf(count)).joinToString(""))
+            }
+        }
+        // No character begins so: an overlong form, a surrogate, a place behind the last.
+        for (bytes in listOf(intArrayOf(0xE0, 0x80), intArrayOf(0xED, 0xA0), intArrayOf(0xF4, 0x90))) {
+            assertEquals("\uFFFD\uFFFD", pieces(*bytes.map(::byte).toIntArray()).joinToString(""))
+        }
     }
 
     @Test
@@ -57,6 +71,7 @@ class StreamingDetokenizerTest {
                     else -> tokens.add(byte(random.nextInt(128, 256)))
                 }
             }
+            tokens.add(1)
             val stream = small.streamingDetokenizer()
             val pieces = ArrayList<String>()
             tokens.forEach { pieces.add(stream.append(it)) }
