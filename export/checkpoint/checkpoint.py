@@ -12,7 +12,7 @@ from pathlib import Path
 from export.checkpoint.adapter import CONFIG as ADAPTER_CONFIG
 from export.checkpoint.adapter import Adapter, Merged, refuse_as_model
 from export.checkpoint.config import (
-    DRAFTER_TYPE,
+    DRAFTER_TYPES,
     TARGET_PREFIXES,
     DrafterConfig,
     TextConfig,
@@ -70,7 +70,7 @@ class Checkpoint:
         _require_weights(folder)
         values = _config(folder)
         model_type = values.get("model_type")
-        found_role = "drafter" if model_type == DRAFTER_TYPE else "target"
+        found_role = "drafter" if model_type in DRAFTER_TYPES else "target"
         if role not in (None, found_role):
             raise _error(f"Checkpoint is not a {role}", f"a {role}", f"model_type {model_type}, a {found_role}", folder)
         parse = parse_drafter if found_role == "drafter" else parse_target
@@ -135,7 +135,7 @@ def _config(folder: Path) -> dict:
     path = folder / "config.json"
     values = read_json(path)
     model_type = values.get("model_type")
-    supported = [*TARGET_PREFIXES, DRAFTER_TYPE]
+    supported = [*TARGET_PREFIXES, *DRAFTER_TYPES]
     if not isinstance(model_type, str) or model_type not in supported:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
         raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
@@ -171,5 +171,5 @@ def _hash_file(digest, file: TensorFile, step: int) -> None:
 
 
 def _error(title: str, expected: str, found: str, where: str | Path) -> CheckpointError:
-    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, a fine-tune or an assistant of them)."
+    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, 12B, 31B, a fine-tune, an assistant)."
     return CheckpointError(title, expected=expected, found=found, where=printable(where), action=action)

@@ -1,23 +1,28 @@
 """Checkpoints of other shapes than the demo's, through the whole command: KV heads 2 and 4, other windows and draft
-lengths, no sparse head, no per-layer embeddings, keys that are values. Weights are random, so texts mean nothing and
-choices are close: equality is asked of float."""
+lengths, no sparse head, no per-layer embeddings, keys that are values, the unified model's classes. Weights are random,
+so texts mean nothing and choices are close: equality is asked of float."""
 
 import json
 import shutil
 
 import pytest
 import torch
-from transformers import Gemma4ForConditionalGeneration
 
 from export.cli.main import main
 from runtime_spec.litert.runtime import Runtime
-from tests.checkpoints import write_pair
+from tests.checkpoints import transformers_class, write_pair
 from tests.parity.test_litert_lm import engine_replies
 
 PROMPTS, NEW_TOKENS = ["the thing and the other", "an island in the north"], 48
-QUANTISED = {"tiny_e2b": ["int4"], "tiny_e4b": ["int8"]}
+QUANTISED = {"tiny_e2b": ["int4"], "tiny_e4b": ["int8"], "tiny_unified": ["int8"]}
 """These also pass the check of a recipe and run in LiteRT-LM, drafted and plain."""
-SHAPES = {"tiny_e2b": (3, 256), "tiny_e4b": (4, 256), "tiny_plain": (7, 96), "tiny_k_eq_v": (2, 256)}
+SHAPES = {
+    "tiny_e2b": (3, 256),
+    "tiny_e4b": (4, 256),
+    "tiny_plain": (7, 96),
+    "tiny_k_eq_v": (2, 256),
+    "tiny_unified": (4, 256),
+}
 """Draft tokens and context; in 96 slots a chat of two turns has no room."""
 
 
@@ -45,7 +50,7 @@ def test_every_shape_says_what_transformers_says(preset, tmp_path, capsys):
     bundle = export(pair, tmp_path / "float", "float", *sizes)
     plain, drafted = texts(bundle, 0), texts(bundle, None)
     assert plain == drafted
-    theirs = Gemma4ForConditionalGeneration.from_pretrained(pair[0], dtype=torch.float32).eval()
+    theirs = transformers_class(pair[0]).from_pretrained(pair[0], dtype=torch.float32).eval()
     with Runtime(bundle) as runtime:
         assert (runtime.manifest.draft_tokens, runtime.manifest.context_length) == sizes
         for prompt, tokens, _ in plain:

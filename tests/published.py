@@ -1,0 +1,155 @@
+"""The shapes that Google publishes, as configs and as folders whose weights are holes: for plans, which read no weight.
+
+Made from what is public of each (sizes, not files); folders take a tokenizer of the right size and no disk.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from export.checkpoint.config import DRAFTER_TYPES, FULL, SLIDING, TARGET_PREFIXES, parse_drafter, parse_target
+from export.checkpoint.tensors import expected_tensors
+from tests.checkpoints import CHAT_TEMPLATE, tokenizer
+
+VOCABULARY = 262_144
+_COMMON = {"vocab_size": VOCABULARY, "head_dim": 256, "global_head_dim": 512}
+_LARGE = _COMMON | {
+    "sliding_window": 1024, "max_position_embeddings": 262_144, "attention_k_eq_v": True, "num_kv_shared_layers": 0,
+}  # fmt: skip
+_SMALL = _COMMON | {
+    "sliding_window": 512, "max_position_embeddings": 131_072, "num_attention_heads": 8,
+    "hidden_size_per_layer_input": 256, "vocab_size_per_layer_input": VOCABULARY,
+}  # fmt: skip
+_DRAFTER_LAYERS = {"layer_types": [SLIDING] * 3 + [FULL], "num_hidden_layers": 4, "num_kv_shared_layers": 4}
+
+
+def _layers(sliding: int, periods: int) -> dict:
+    types = ([SLIDING] * sliding + [FULL]) * periods
+    return {"layer_types": types, "num_hidden_layers": len(types)}
+
+
+def _target(family: str, text: dict, **layers: int) -> dict:
+    text = text | _layers(**layers) | {"model_type": f"{family}_text", "final_logit_softcapping": 30.0}
+    return {"model_type": family, "text_config": text, "tie_word_embeddings": True}
+
+
+def _drafter(family: str, backbone: int, text: dict, **head: object) -> dict:
+    text = _COMMON | {"hidden_size_per_layer_input": 0} | _DRAFTER_LAYERS | text | {"model_type": f"{family}_text"}
+    return {"model_type": f"{family}_assistant", "backbone_hidden_size": backbone, "text_config": text, **head}
+
+
+_SMALL_DRAFTER = {
+    "hidden_size": 256, "intermediate_size": 2048, "num_attention_heads": 4, "sliding_window": 512,
+    "max_position_embeddings": 131_072,
+}  # fmt: skip
+_SPARSE = {"use_ordered_embeddings": True, "num_centroids": 2048, "centroid_intermediate_top_k": 32}
+CONFIGS = {
+    "E2B": _target(
+        "gemma4",
+        _SMALL
+        | {
+            "hidden_size": 1536, "intermediate_size": 6144, "num_key_value_heads": 1, "num_kv_shared_layers": 20,
+            "use_double_wide_mlp": True,
+        },
+        sliding=4,
+        periods=7,
+    ),
+    "E2B-assistant": _drafter("gemma4", 1536, _SMALL_DRAFTER | {"num_key_value_heads": 1}, **_SPARSE),
+    "E4B": _target(
+        "gemma4",
+        _SMALL
+        | {"hidden_size": 2560, "intermediate_size": 10_240, "num_key_value_heads": 2, "num_kv_shared_layers": 18},
+        sliding=5,
+        periods=7,
+    ),
+    "E4B-assistant": _drafter("gemma4", 2560, _SMALL_DRAFTER | {"num_key_value_heads": 2}, **_SPARSE),
+    "12B": _target(
+        "gemma4_unified",
+        _LARGE
+        | {
+            "hidden_size": 3840, "intermediate_size": 15_360, "num_attention_heads": 16, "num_key_value_heads": 8,
+            "num_global_key_value_heads": 1,
+        },
+        sliding=5,
+        periods=8,
+    ),
+    "12B-assistant": _drafter(
+        "gemma4_unified",
+        3840,
+        _LARGE
+        | _DRAFTER_LAYERS
+        | {
+            "hidden_size": 1024, "intermediate_size": 8192, "num_attention_heads": 16, "num_key_value_heads": 8,
+            "num_global_key_value_heads": 1,
+        },
+    ),
+    "31B": _target(
+        "gemma4",
+        _LARGE
+        | {
+            "hidden_size": 5376, "intermediate_size": 21_504, "num_attention_heads": 32, "num_key_value_heads": 16,
+            "num_global_key_value_heads": 4, "hidden_size_per_layer_input": 0,
+        },
+        sliding=5,
+        periods=10,
+    ),
+    "26B-A4B": _target(
+        "gemma4",
+        _LARGE
+        | {
+            "hidden_size": 2816, "intermediate_size": 2112, "num_attention_heads": 16, "num_key_value_heads": 8,
+            "num_global_key_value_heads": 2, "hidden_size_per_layer_input": 0, "enable_moe_block": True,
+            "num_experts": 128, "top_k_experts": 8, "moe_intermediate_size": 704,
+        },
+        sliding=5,
+        periods=5,
+    ),
+}  # fmt: skip
+UNIFIED_TOWERS = {
+    "model.vision_embedder.patch_dense.weight": ("BF16", (3840, 6912)),
+    "model.vision_embedder.pos_embedding": ("BF16", (1120, 2, 3840)),
+    "model.embed_vision.embedding_projection.weight": ("BF16", (3840, 3840)),
+    "model.embed_audio.embedding_projection.weight": ("BF16", (3840, 640)),
+}
+"""Of what the 12B has beside text, by the names of its checkpoint."""
+
+
+def write_holes(name: str, folder: Path) -> Path:
+    """A folder of that shape: config, tokenizer, template, and one tensor file that is a header and a hole."""
+    config = CONFIGS[name]
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    is_drafter = config["model_type"] in DRAFTER_TYPES
+    prefix = "model." if is_drafter else TARGET_PREFIXES[config["model_type"]]
+    dense = config | {"text_config": config["text_config"] | {"enable_moe_block": False}}
+    parsed = (parse_drafter if is_drafter else parse_target)(dense, folder)
+    tensors = {
+        tensor: ("I64" if tensor.endswith("token_ordering") else "BF16", shape)
+        for tensor, shape in expected_tensors(parsed, prefix).items()
+    }
+    if config["model_type"] == "gemma4_unified":
+        tensors |= UNIFIED_TOWERS
+    _write_hole(folder / "model.safetensors", tensors)
+    if not is_drafter:
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer(VOCABULARY)), encoding="utf-8")
+        (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+        names = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
+    return folder
+
+
+def _write_hole(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+    header, end, orderings = {}, 0, []
+    for name, (dtype, shape) in tensors.items():
+        begin, end = end, end + int(np.prod(shape)) * {"BF16": 2, "I64": 8}[dtype]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+        orderings += [(begin, shape[0])] if dtype == "I64" else []
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for begin, count in orderings:
+            file.seek(8 + len(text) + begin)
+            file.write(np.arange(count, dtype="<i8").tobytes())
+        os.truncate(file.fileno(), 8 + len(text) + end)
