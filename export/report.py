@@ -37,7 +37,7 @@ class Report:
     figures are outside the recipe's tolerances and were accepted all the same; `chat_template_for_litert_lm` what that
     engine gets of the template; `prompts` names the file that `check` and `measured` are about. `fingerprints` tell the
     checkpoints that were read from others of the same name. `adapter` was merged into the target, whose name ends with
-    it.
+    it. `codes`, by role: what of a checkpoint was codes already, and what of its quantisation is not used.
     """
 
     target: str
@@ -59,6 +59,7 @@ class Report:
     chat_template_for_litert_lm: str | None
     accepted_loss: tuple[str, ...] = ()
     adapter: str | None = None
+    codes: Mapping[str, Mapping] | None = None
 
     def to_json(self) -> str:
         """report.json's text: the fields in order, seconds to two digits, null for a figure that is no number."""

@@ -131,7 +131,7 @@ def write_holes(name: str, folder: Path) -> Path:
     }
     if config["model_type"] == "gemma4_unified":
         tensors |= UNIFIED_TOWERS
-    _write_hole(folder / "model.safetensors", tensors)
+    write_hole(folder / "model.safetensors", tensors)
     if not is_drafter:
         (folder / "tokenizer.json").write_text(json.dumps(tokenizer(VOCABULARY)), encoding="utf-8")
         (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
@@ -140,10 +140,11 @@ def write_holes(name: str, folder: Path) -> Path:
     return folder
 
 
-def _write_hole(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+def write_hole(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+    """One file from name → (dtype, shape): zeros that take no disk, but for orderings."""
     header, end, orderings = {}, 0, []
     for name, (dtype, shape) in tensors.items():
-        begin, end = end, end + int(np.prod(shape)) * {"BF16": 2, "I64": 8}[dtype]
+        begin, end = end, end + int(np.prod(shape)) * {"U8": 1, "BF16": 2, "F32": 4, "I64": 8}[dtype]
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
         orderings += [(begin, shape[0])] if dtype == "I64" else []
     text = json.dumps(header).encode()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from export.checkpoint.adapter import CONFIG as ADAPTER_CONFIG
 from export.checkpoint.adapter import Adapter, Merged, refuse_as_model
+from export.checkpoint.codes import CodesFound, Quantization, parse_quantization
 from export.checkpoint.config import (
     DRAFTER_TYPES,
     TARGET_PREFIXES,
@@ -40,7 +41,7 @@ SAMPLE_BYTES, SAMPLES = 1 << 20, 128
 @dataclass(frozen=True)
 class Checkpoint:
     """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle.
-    With an adapter it is "TARGET + ADAPTER"."""
+    With an adapter it is "TARGET + ADAPTER". `codes`: what of it quantisation-aware training left as codes."""
 
     id: str
     folder: Path
@@ -52,6 +53,7 @@ class Checkpoint:
     tokenizer: TokenizerFiles | None
     skipped: tuple[SkippedTower, ...]
     adapter: Merged | None = None
+    codes: CodesFound | None = None
 
     @classmethod
     def open(
@@ -77,7 +79,8 @@ class Checkpoint:
         config = parse(values, folder / "config.json")
         text = config if found_role == "target" else config.text
         prefix = TARGET_PREFIXES.get(model_type, "model.")
-        read = read_tensors(folder, name, config, prefix, adapter and Adapter.open(adapter))
+        quantization = _quantization(values, config, prefix, folder / "config.json")
+        read = read_tensors(folder, name, config, prefix, adapter and Adapter.open(adapter), quantization)
         tensors, config = read.tensors, read.config
         check_tensors(tensors, config, prefix, folder)
         if found_role == "drafter" and config.use_ordered_embeddings:
@@ -90,7 +93,8 @@ class Checkpoint:
         skipped = skipped_towers(tensors)
         if adapter:
             name = f"{name} + {read.adapter.id}"
-        return cls(name, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped, read.adapter)
+        found = (tensors, tokenizer, skipped, read.adapter, read.codes)
+        return cls(name, folder, found_role, model_type, prefix, config, *found)
 
     @property
     def text(self) -> TextConfig:
@@ -140,6 +144,16 @@ def _config(folder: Path) -> dict:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
         raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
     return values
+
+
+def _quantization(values: dict, config: TextConfig | DrafterConfig, prefix: str, where: Path) -> Quantization | None:
+    """How codes are to be read. Where no modules are named that have none, Transformers leaves out the head, what is
+    tied to it, and the last module (HfQuantizer.get_modules_to_not_convert)."""
+    text = config.text if isinstance(config, DrafterConfig) else config
+    left_out = ("lm_head", *((f"{prefix}embed_tokens",) if text.tie_word_embeddings else ()))
+    if isinstance(config, DrafterConfig):
+        left_out += ("masked_embedding.centroids" if config.use_ordered_embeddings else "post_projection",)
+    return parse_quantization(values.get("quantization_config"), where, left_out)
 
 
 def _require_rows(text: TextConfig, tokenizer: TokenizerFiles, where: Path) -> None:

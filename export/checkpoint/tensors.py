@@ -10,7 +10,7 @@ from export.errors import CheckpointError
 
 TOWERS = ("vision_tower", "vision_embedder", "audio_tower", "embed_vision", "embed_audio", "multi_modal_projector")
 # Key and value tensors that a KV-shared layer doesn't use, but published checkpoints carry.
-SHARED_KV = re.compile(r"layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm|v_norm)\.weight")
+SHARED_KV = re.compile(r"layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm|v_norm)\.weight(_scale)?")
 
 COMPARED_BYTES = 16 << 20
 

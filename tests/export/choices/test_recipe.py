@@ -6,7 +6,7 @@ import pytest
 
 from export.checkpoint.config import parse_drafter, parse_target
 from export.checkpoint.tensors import expected_tensors
-from export.choices.recipe import Recipe, Rule, Storage, kind_of
+from export.choices.recipe import KEEPS_CODES, Recipe, Rule, Storage, kind_of
 from export.errors import UsageError
 from tests.checkpoints import drafter_config, target_config
 
@@ -14,7 +14,9 @@ ATTENTION, TABLE = "layers.3.self_attn.q_proj.weight", "embed_tokens.weight"
 
 
 def test_shipped_recipes():
-    assert Recipe.names() == ["float", "int4", "int8"]
+    assert Recipe.names() == ["float", "int4", "int8", "qat"]
+    assert [recipe.name for recipe in Recipe.all() if recipe.keep_codes] == [KEEPS_CODES] == ["qat"]
+    assert [recipe.name for recipe in Recipe.all() if recipe.is_float] == ["float"]
     for recipe in Recipe.all():
         assert recipe.description and "\n" not in recipe.description
         assert 0 < recipe.tolerances.min_top1_agreement <= 1 and 0 < recipe.tolerances.min_acceptance_ratio <= 1
