@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.checkpoint.codes import parse_quantization
 from export.checkpoint.config import DRAFTER_TYPES, FULL, SLIDING, TARGET_PREFIXES, parse_drafter, parse_target
 from export.checkpoint.tensors import expected_tensors
 from tests.checkpoints import CHAT_TEMPLATE, tokenizer
@@ -107,6 +108,30 @@ CONFIGS = {
         periods=5,
     ),
 }  # fmt: skip
+QAT_BITS = {
+    "quant_method": "gemma",
+    "num_bits": 4,
+    "quantize_embeddings": True,
+    "module_quant_configs": {
+        "^lm_head$": {"num_bits": 2},
+        r"audio_tower(?!.*lconv1d\.linear_start)": {"num_bits": 2},
+        r"language_model\.embed_tokens$": {"num_bits": 2},
+        r"language_model\.embed_tokens_per_layer$": {"num_bits": 4},
+        r"language_model\.layers\.(\d|1[0-4])\.mlp\.": {"num_bits": 4},
+        r"language_model\.layers\.\d+\.mlp\.": {"num_bits": 2},
+        r"language_model\.layers\.\d+\.per_layer_input_gate$": {"num_bits": 8},
+        r"language_model\.layers\.\d+\.per_layer_projection$": {"num_bits": 8},
+        r"language_model\.layers\.\d+\.self_attn\.": {"num_bits": 4},
+        "vision_tower": {"num_bits": 8},
+    },
+    "modules_to_not_convert": [
+        "relative_k_proj",
+        "model.embed_audio",
+        "model.embed_vision",
+        "per_layer_model_projection",
+    ],
+}
+"""How the E2B's quantisation-aware training stores its modules."""
 UNIFIED_TOWERS = {
     "model.vision_embedder.patch_dense.weight": ("BF16", (3840, 6912)),
     "model.vision_embedder.pos_embedding": ("BF16", (1120, 2, 3840)),
@@ -140,17 +165,43 @@ def write_holes(name: str, folder: Path) -> Path:
     return folder
 
 
+def write_qat_holes(name: str, folder: Path) -> Path:
+    """The same as quantisation-aware training leaves it: codes that are holes, and scales of one."""
+    write_holes(name, folder)
+    config = CONFIGS[name] | {"tie_word_embeddings": False, "quantization_config": QAT_BITS}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    prefix, parsed = TARGET_PREFIXES[config["model_type"]], parse_target(config, folder)
+    quantization, tensors = parse_quantization(QAT_BITS, folder, ()), {}
+    for weight, shape in expected_tensors(parsed, prefix).items():
+        module, is_table = weight.removesuffix(".weight"), "embed_tokens" in weight
+        bits = quantization.bits(module, is_table) if len(shape) > 1 else None
+        if bits is None:
+            tensors[weight] = ("BF16", shape)
+            continue
+        leaves = ("embedding_quantized", "embedding_scale") if is_table else ("weight", "weight_scale")
+        packed = ("I8", shape) if bits == 8 else ("U8", (shape[0], shape[1] * bits // 8))
+        groups = parsed.num_layers if "per_layer" in module and is_table else 1
+        tensors |= {f"{module}.{leaves[0]}": packed, f"{module}.{leaves[1]}": ("F32", (shape[0], groups))}
+        if not is_table:
+            tensors |= {f"{module}.{side}put_activation_scale": ("F32", ()) for side in ("in", "out")}
+    write_hole(folder / "model.safetensors", tensors)
+    return folder
+
+
 def write_hole(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> None:
-    """One file from name → (dtype, shape): zeros that take no disk, but for orderings."""
-    header, end, orderings = {}, 0, []
+    """One file from name → (dtype, shape): zeros that take no disk, but for orderings, and for scales of one."""
+    header, end, filled = {}, 0, []
     for name, (dtype, shape) in tensors.items():
-        begin, end = end, end + int(np.prod(shape)) * {"U8": 1, "BF16": 2, "F32": 4, "I64": 8}[dtype]
+        begin, end = end, end + int(np.prod(shape)) * {"U8": 1, "I8": 1, "BF16": 2, "F32": 4, "I64": 8}[dtype]
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
-        orderings += [(begin, shape[0])] if dtype == "I64" else []
+        if name.endswith("token_ordering"):
+            filled.append((begin, np.arange(shape[0], dtype="<i8")))
+        elif name.endswith("_scale"):
+            filled.append((begin, np.ones(shape, "<f4")))
     text = json.dumps(header).encode()
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for begin, count in orderings:
+        for begin, values in filled:
             file.seek(8 + len(text) + begin)
-            file.write(np.arange(count, dtype="<i8").tobytes())
+            file.write(values.tobytes())
         os.truncate(file.fileno(), 8 + len(text) + end)

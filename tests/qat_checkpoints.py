@@ -42,16 +42,15 @@ DRAFTER_BITS = {
 }
 
 
-def write_qat_pair(preset: str, out: Path, drafter: bool = False, blocks: bool = True) -> tuple[Path, Path]:
-    """A tiny pair whose target is codes, and its drafter if `drafter`; `blocks`: one scale a layer in the per-layer
-    table. (target folder, drafter folder)."""
+def write_qat_pair(preset: str, out: Path, drafter: bool = False) -> tuple[Path, Path]:
+    """A tiny pair whose target is codes, and its drafter if `drafter`. (target folder, drafter folder)."""
     plain = write_pair(preset, out / "plain")
-    target = write_qat(plain[0], out / "target", TARGET_BITS, blocks)
-    return target, write_qat(plain[1], out / "drafter", DRAFTER_BITS, False) if drafter else plain[1]
+    target = write_qat(plain[0], out / "target", TARGET_BITS)
+    return target, write_qat(plain[1], out / "drafter", DRAFTER_BITS) if drafter else plain[1]
 
 
 @torch.no_grad()
-def write_qat(plain: Path, folder: Path, bits: dict, blocks: bool) -> Path:
+def write_qat(plain: Path, folder: Path, bits: dict) -> Path:
     """`plain` with the codes of its weights."""
     model = transformers_class(plain).from_pretrained(plain, dtype=torch.float32).eval()
     weights = {name: module.weight.clone() for name, module in model.named_modules() if hasattr(module, "weight")}
@@ -62,9 +61,7 @@ def write_qat(plain: Path, folder: Path, bits: dict, blocks: bool) -> Path:
     config |= {"quantization_config": bits, "tie_word_embeddings": False}
     _quantize(model, bits)
     for name, module in _coded(model):
-        groups = (
-            config["text_config"]["num_hidden_layers"] if blocks and "per_layer" in name and _is_table(module) else 1
-        )
+        groups = config["text_config"]["num_hidden_layers"] if "per_layer" in name and _is_table(module) else 1
         _fill(module, weights[name], groups)
     if config["model_type"] == "gemma4":
         _calibrate(model, config["text_config"]["vocab_size"])

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checkpoint.files import printable
+from export.checkpoint.quantized import METHOD
 from export.checkpoint.safetensors import FLOATS, TensorFile, TensorIndex, TensorInfo, as_float32
+from export.checkpoint.tensors import TOWERS
 from export.errors import CheckpointError
 
-METHOD = "gemma"
 BITS = (2, 4, 8)
 # Leaf of the codes → leaf of their scales, for look-ups and for all else.
 EMBEDDING, LINEAR = ("embedding_quantized", "embedding_scale"), ("weight", "weight_scale")
@@ -251,6 +252,8 @@ def read_codes(
     known = {codes.scales for codes in coded.values()}
     hidden, calibrated, caches = set(), 0, 0
     for name in tensors.names():
+        if set(name.split(".")) & set(TOWERS):
+            continue
         module, _, leaf = name.rpartition(".")
         used = f"{module}.weight" in shapes
         if leaf in ACTIVATIONS and used:

@@ -8,9 +8,10 @@ Imports errors only.
 import re
 from pathlib import Path
 
-from export.checkpoint.codes import METHOD
 from export.errors import CheckpointError
 
+METHOD = "gemma"
+"""The one that is read."""
 NAMES = {"bitsandbytes": "bitsandbytes", "gptq": "GPTQ", "awq": "AWQ"}
 UNANNOUNCED = "a method that config.json does not name"
 TENSORS = {

@@ -6,7 +6,7 @@ import pytest
 
 from export import forecast
 from export.cli.main import main
-from tests.published import CONFIGS, UNIFIED_TOWERS, write_holes
+from tests.published import CONFIGS, UNIFIED_TOWERS, write_holes, write_qat_holes
 
 # Of the text's tensors: 2.3, 4.0 and so on "effective" billions are without the per-layer table.
 PARAMETERS = {"E2B": 4.63e9, "E4B": 7.46e9, "12B": 11.9e9, "31B": 30.7e9}
@@ -59,6 +59,28 @@ def test_a_published_size_is_planned(name, tmp_path, large_machine, capsys):
 
 def _size(shape):
     return shape[0] * shape[1] * (shape[2] if len(shape) > 2 else 1)
+
+
+def test_the_published_codes_are_planned(tmp_path, large_machine, capsys):
+    """E2B as quantisation-aware training left it: 2 bits for head, table and most feed-forward weights."""
+    options = ["--target", str(write_qat_holes("E2B", tmp_path / "target"))]
+    options += ["--drafter", str(write_holes("E2B-assistant", tmp_path / "drafter"))]
+    assert main(["--device", "pixel", *options, "--out", str(tmp_path / "out"), "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    layers = 35 * 7 - 20 * 2 + 35 * 2  # keys and values of 15 layers, a gate and a projection of each
+    tensors = {"int2": 20 * 3 + 2, "int4": layers - 20 * 3 - 35 * 2 + 1, "int8": 35 * 2}
+    assert plan["codes"] == {
+        "target": {
+            "method": "gemma", "tensors": tensors, "widened": {}, "unused_activation_scales": 2 * (layers + 1),
+            "unused_cache_scales": 0,
+        }
+    }  # fmt: skip
+    sections = plan["forecast"]["sections"]
+    assert (plan["recipe"], plan["parameters"]) == ("qat", pytest.approx(PARAMETERS["E2B"], rel=0.1))
+    # Codes, row scales and zero points; of the per-layer table codes and a table of scales.
+    assert sections["embedder"] == pytest.approx(262_144 * (1536 // 4 + 12), rel=0.01)
+    assert sections["per_layer_embedder"] == pytest.approx(262_144 * (35 * 128 + 35 * 4 + 12), rel=0.01)
+    assert sections["main"] < 0.9e9
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -21,6 +22,8 @@ from export.choices.recipe import Recipe
 from export.cli.main import main
 from export.errors import CheckpointError, UsageError
 from export.evidence.float_logits import float_logits
+from export.modules.embedder import BlockScaledEmbedder, Embedder
+from export.modules.fill import empty_weight, fill
 from export.plan import Choices, make_plan
 from tests.checkpoints import drafter_config, target_config
 from tests.qat_checkpoints import TARGET_BITS, forget_activations, load_qat, write_qat_pair
@@ -156,9 +159,18 @@ def test_logits_are_those_of_transformers_layers(pair):
     assert TOLERANCE < per_position < 0.05
 
 
-def test_from_pretrained_takes_what_is_written(tmp_path):
+@torch.no_grad()
+def test_the_unified_decoder_may_be_codes_too(tmp_path):
+    folder = write_qat_pair("tiny_unified", tmp_path)[0]
+    tokens = torch.randint(6, 1024, (1, 40), generator=torch.Generator().manual_seed(4))
+    found = float_logits(Checkpoint.open(folder), tokens[0].tolist())
+    assert float((found - load_qat(folder, True)(tokens).logits[0]).abs().max()) <= TOLERANCE
+
+
+def test_from_pretrained_takes_what_is_written(target):
     """The writer's folder is one for Transformers, where the per-layer table has one scale a row."""
-    folder = write_qat_pair("tiny_e2b", tmp_path, blocks=False)[0]
+    name, folder = f"{TABLE}_per_layer.embedding_scale", target
+    spoil(folder, lambda tensors: tensors.update({name: tensors[name][:, :1].contiguous()}))
     model, report = transformers.Gemma4ForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
@@ -170,6 +182,32 @@ def test_from_pretrained_takes_what_is_written(tmp_path):
         forget_activations(model)
         exact = model(tokens).logits[0]
     assert float((float_logits(opened, tokens[0].tolist()) - exact).abs().max()) <= TOLERANCE
+
+
+def test_another_process_reads_the_same(pair):
+    tensors = Checkpoint.open(pair[0]).tensors
+    again = pickle.loads(pickle.dumps(tensors))
+    for name in (f"{GATE}.weight", f"{TABLE}_per_layer.weight", f"{TABLE}_per_layer.scale", f"{PREFIX}norm.weight"):
+        assert np.array_equal(again.read(name), tensors.read(name))
+
+
+@torch.no_grad()
+def test_a_row_of_several_scales_is_looked_up_as_one_of_values(pair):
+    """What a bundle's per-layer embedder computes, of codes and of their scales apart."""
+    target = Checkpoint.open(pair[0])
+    config, name = target.config, "embed_tokens_per_layer"
+    rows, shape = config.vocab_size, (1, 1, config.num_layers, config.per_layer_size)
+    whole = fill(Embedder(name, rows, shape, 4.0, empty_weight), target)
+    apart = BlockScaledEmbedder(name, rows, shape, 4.0, empty_weight)
+    tensors = load_file(pair[0] / "model.safetensors")
+    codes = gemma_quant._unpack_int4(
+        tensors[f"{PREFIX}{name}.embedding_quantized"], whole.get_submodule(name).weight.shape[1]
+    )
+    apart.get_submodule(name).weight.data = codes.float()
+    apart.get_submodule(name).scale.data = torch.from_numpy(target.tensors.read(f"{PREFIX}{name}.scale"))
+    for token in (0, 7, rows - 1):
+        found, expected = (module(torch.tensor([[token]]))["embeddings"] for module in (apart, whole))
+        assert torch.equal(found, expected) and found.abs().max() > 0
 
 
 def test_head_and_table_of_the_same_codes_are_one(pair, target):
@@ -319,7 +357,8 @@ def plan(pair, recipe=None, device="pixel"):
 @pytest.mark.parametrize("device", ["pixel", "desktop"])
 def test_codes_choose_the_recipe(pair, device):
     assert plan(pair, device=device).recipe.name == "qat"
-    assert plan(pair, "float").recipe.name == "float"
+    exact = plan(pair, "float")
+    assert (exact.recipe.name, exact.per_layer_scales, plan(pair).per_layer_scales) == ("float", 1, 9)
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int4"])

@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export.checkpoint.codes import CodedTensors, Codes, unpack
 from export.checkpoint.safetensors import TensorIndex
 from export.choices.recipe import Storage
+from export.weights import keep
 from export.weights.keep import repacked
 from export.weights.plan import TYPES, Weight
 from export.weights.stream import CheckpointSource, _WeightWriter
@@ -47,6 +48,15 @@ def test_codes_stay_and_are_widened_where_rows_do_not_fill_bytes(bits, width, st
     found = repacked(memoryview(raw).cast("B"), codes, stored)
     assert len(found) == Storage(stored).nbytes(values.shape)
     assert np.array_equal(litert_codes(found, stored, values.shape), values)
+
+
+@pytest.mark.parametrize("flipped", [{4: 0, 2: 0}, {4: 0x80, 2: 0x82}, {4: 0xFF, 2: 0xFF}])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_another_flip_is_another_number(bits, flipped, monkeypatch):
+    values, raw = random_codes(bits, 40)
+    monkeypatch.setattr(keep, "FLIPPED", flipped)
+    found = repacked(memoryview(raw).cast("B"), Codes("", "", bits, 40, 1), bits)
+    assert not np.array_equal(litert_codes(found, bits, values.shape), values)
 
 
 def graph(kind, stored, scales, bits, shape):
