@@ -23,9 +23,12 @@ BITS = (2, 4, 8)
 EMBEDDING, LINEAR = ("embedding_quantized", "embedding_scale"), ("weight", "weight_scale")
 ACTIVATIONS = ("input_activation_scale", "output_activation_scale")
 CACHES = ("k_cache_scale", "v_cache_scale")
-MOST_PATTERNS, LONGEST_PATTERN, MOST_REPEATS = 256, 300, 3
-REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
-REPEAT = re.compile(r"(?<!\\)[*+{]")
+MOST_PATTERNS, LONGEST_PATTERN, MOST_REPEATS, MOST_CHOICES = 64, 300, 2, 6
+ESCAPED = re.compile(r"\\[^1-9]")
+SLOW = re.compile(r"\)[*+{?]|\\|\(\?P=")
+"""Repeated groups and references: what no pattern needs that says which modules have which bits."""
+EXPECTED = "regular expressions without repeated groups, with few repeats and choices"
+REPEAT, CHOICE = re.compile(r"[*+{]|(?<!\()\?"), "|"
 SMALLEST = 2.0**-126
 """XNNPACK takes no scale that float32 holds with fewer bits."""
 
@@ -74,9 +77,8 @@ def parse_quantization(config: object, where: Path, left_out: tuple[str, ...]) -
     require(isinstance(embeddings, bool), "quantize_embeddings", "true or false")
     require(isinstance(skipped, list) and len(skipped) <= MOST_PATTERNS, "modules_to_not_convert", "a list of names")
     require(isinstance(modules, dict) and len(modules) <= MOST_PATTERNS, "module_quant_configs", "patterns to bits")
-    for pattern in [*modules, *skipped]:
-        key = "module_quant_configs" if pattern in modules else "modules_to_not_convert"
-        require(_is_harmless(pattern), key, "regular expressions without repeated groups, with few repeats")
+    for key, patterns in (("module_quant_configs", modules), ("modules_to_not_convert", skipped)):
+        require(all(map(_is_harmless, patterns)), key, EXPECTED)
     for pattern, options in modules.items():
         right = isinstance(options, dict) and not options.keys() - {"num_bits"}
         bits = options.get("num_bits", num_bits) if right else None
@@ -88,15 +90,18 @@ def parse_quantization(config: object, where: Path, left_out: tuple[str, ...]) -
 
 
 def _is_harmless(pattern: object) -> bool:
-    """Whether it is a regular expression that ends soon on a module's name: of a group that is repeated, or of many
-    repeats, a search may take for ever."""
-    if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN or REPEATED_GROUP.search(pattern):
+    """Whether it is a regular expression that ends soon on a module's name: over a repeated group, many repeats or
+    many choices a search may take for ever."""
+    if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
+        return False
+    plain = ESCAPED.sub("", pattern)
+    if SLOW.search(plain) or len(REPEAT.findall(plain)) > MOST_REPEATS or plain.count(CHOICE) > MOST_CHOICES:
         return False
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
         return False
-    return len(REPEAT.findall(pattern)) <= MOST_REPEATS
+    return True
 
 
 @dataclass(frozen=True)
