@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from export.checkpoint.codes import parse_quantization
-from export.checkpoint.config import DRAFTER_TYPES, FULL, SLIDING, TARGET_PREFIXES, parse_drafter, parse_target
+from export.checkpoint.config import parse_drafter, parse_target
+from export.checkpoint.families import DRAFTER_TYPES, FULL, SLIDING, TARGET_PREFIXES
+from export.checkpoint.quantization import parse_quantization
 from export.checkpoint.tensors import expected_tensors
 from tests.checkpoints import CHAT_TEMPLATE, tokenizer
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from export.checkpoint.adapter import CONFIG as ADAPTER_CONFIG
 from export.checkpoint.adapter import Adapter, Merged, refuse_as_model
-from export.checkpoint.codes import CodesFound, Quantization, parse_quantization
+from export.checkpoint.codes import CodesFound
 from export.checkpoint.config import (
-    DRAFTER_TYPES,
-    TARGET_PREFIXES,
     DrafterConfig,
     TextConfig,
     parse_drafter,
     parse_target,
 )
+from export.checkpoint.families import DRAFTER_TYPES, TARGET_PREFIXES
 from export.checkpoint.files import MAX_TOKENIZER, is_there, printable, read_file, read_json
 from export.checkpoint.hub import checkpoint_folder
+from export.checkpoint.quantization import Quantization, parse_quantization
 from export.checkpoint.reading import read_tensors
 from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, TensorFile, TensorIndex
 from export.checkpoint.tensors import SkippedTower, check_ordering, check_tensors, skipped_towers

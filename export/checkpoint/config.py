@@ -8,30 +8,19 @@ only.
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint.families import (
+    DEFAULT_BACKBONES,
+    DEFAULT_ROPE,
+    DEFAULTS,
+    DRAFTER_TYPES,
+    FULL,
+    SLIDING,
+)
 from export.checkpoint.quantized import refuse_quantized
 from export.errors import CheckpointError
 
 # No size of a dense Gemma 4 is near it, and whoever allocates by a size that a file claims needs a bound.
 MAX_SIZE = 1 << 24
-SLIDING, FULL = "sliding_attention", "full_attention"
-TARGET_PREFIXES = {
-    "gemma4": "model.language_model.", "gemma4_text": "model.",
-    "gemma4_unified": "model.language_model.", "gemma4_unified_text": "model.",
-}  # fmt: skip
-# Drafter's model_type → the type of its decoder, where its text_config names none.
-DRAFTER_TYPES = {"gemma4_assistant": "gemma4_text", "gemma4_unified_assistant": "gemma4_unified_text"}
-# What the decoders' defaults differ in (Transformers 5.22.2, Gemma4TextConfig and Gemma4UnifiedTextConfig).
-DEFAULTS = {
-    "gemma4_text": {"sliding_window": 512, "max_position_embeddings": 131_072, "hidden_size_per_layer_input": 256},
-    "gemma4_unified_text": {
-        "sliding_window": 1024, "max_position_embeddings": 262_144, "hidden_size_per_layer_input": 0,
-    },
-}  # fmt: skip
-DEFAULT_BACKBONES = {"gemma4_assistant": 1536, "gemma4_unified_assistant": 3840}
-DEFAULT_ROPE = {
-    SLIDING: {"rope_type": "default", "rope_theta": 10_000.0},
-    FULL: {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1_000_000.0},
-}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from export.checkpoint.adapter import CONFIG, HEAD, MERGE, Adapter, Merged
 from export.checkpoint.adapter import WEIGHTS as ADAPTER_WEIGHTS
-from export.checkpoint.codes import CodedTensors, CodesFound, Quantization, read_codes, same_codes
+from export.checkpoint.codes import CodedTensors, CodesFound, read_codes, same_codes
 from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.files import is_there, printable
+from export.checkpoint.quantization import Quantization
 from export.checkpoint.quantized import refuse_quantized_tensors
 from export.checkpoint.safetensors import TensorIndex
 from export.checkpoint.spelling import Part, respelled, take_apart

@@ -16,7 +16,8 @@ from transformers.quantizers.quantizer_gemma import GemmaQuantizer
 from transformers.utils.quantization_config import GemmaQuantizationConfig
 
 from export.checkpoint.checkpoint import Checkpoint
-from export.checkpoint.codes import BITS, Codes, parse_quantization, unpack
+from export.checkpoint.codes import Codes, unpack
+from export.checkpoint.quantization import BITS, parse_quantization
 from export.choices.device import Device
 from export.choices.recipe import Recipe
 from export.cli.main import main
