@@ -5,14 +5,13 @@ the model ran over. As published: head and table are two modules with the same c
 layer, caches have scales too.
 """
 
-import copy
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers.integrations.gemma_quant import QuantizedEmbedding, QuantizedLinear, replace_with_quant_layers
 from transformers.utils.quantization_config import GemmaQuantizationConfig
 
@@ -78,26 +77,14 @@ def write_qat(plain: Path, folder: Path, bits: dict) -> Path:
     return folder
 
 
-@torch.no_grad()
 def load_qat(folder: Path, activations: bool) -> torch.nn.Module:
-    """The folder in Transformers' layers, in float32; without `activations` nothing but weights is rounded.
-
-    Not by from_pretrained: 5.22.2 refuses the per-layer table's scales, though its look-up computes with them."""
-    config = json.loads((folder / "config.json").read_text())
-    bits = config.pop("quantization_config")
+    """The folder in Transformers' layers, in float32; without `activations` nothing but weights is rounded."""
     kind = transformers_class(folder)
-    model = kind(kind.config_class.from_dict(copy.deepcopy(config))).float().eval()
-    _quantize(model, bits)
-    tensors = load_file(folder / "model.safetensors")
-    for name, module in _coded(model):
-        if _is_table(module):
-            module.embedding_scale.data = tensors[f"{name}.embedding_scale"]
-    tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("_cache_scale")}
-    report = model.load_state_dict(tensors, strict=False)
-    assert not report.unexpected_keys and all("embed_scale" in name for name in report.missing_keys), report
+    model, report = kind.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    assert not any(report.values()), report
     if not activations:
         forget_activations(model)
-    return model
+    return model.eval()
 
 
 def forget_activations(model: torch.nn.Module) -> None:
