@@ -17,7 +17,7 @@ from export.checkpoint.files import printable
 from export.checkpoint.tensors import expected_tensors
 from export.choices.recipe import Storage
 from export.errors import MachineError, OutputError
-from export.plan import Plan
+from export.plan import PER_LAYER_SCALES, PER_LAYER_TABLE, Plan
 from runtime_spec.bundle.manifest import ALIGNMENT, MAX_BLOCKS, MIN_BLOCK
 
 SCORING_LAYER_BYTES, PREFILL_LAYER_BYTES, DRAFTER_LAYER_BYTES = 13_000, 8_000, 8_000
@@ -63,7 +63,8 @@ class Forecast:
 def forecast(plan: Plan, lowered: bool) -> Forecast:
     """`lowered`: whether the graphs are there already."""
     sections = _sections(plan)
-    shared = _stored_bytes(*_storage(plan, plan.target, _table(plan.target)))
+    tied = plan.target.config.tie_word_embeddings
+    shared = _stored_bytes(*_storage(plan, plan.target, _table(plan.target))) if tied else 0
     bundle = sum(round_up(nbytes, ALIGNMENT) for nbytes in sections.values()) + ALIGNMENT - shared
     read, skipped = _checkpoint_bytes(plan)
     cache = cache_bytes(plan.target.config, plan.capacity)
@@ -156,7 +157,8 @@ def _sections(plan: Plan) -> dict[str, int]:
     target, layers = plan.target, plan.target.config.num_layers
     tables = {"embedder": [_table(target)]}
     if target.config.per_layer_size:
-        tables["per_layer_embedder"] = [f"{target.prefix}embed_tokens_per_layer.weight"]
+        scales = [PER_LAYER_SCALES] if plan.per_layer_scales > 1 else []
+        tables["per_layer_embedder"] = [target.prefix + name for name in (PER_LAYER_TABLE, *scales)]
     in_tables = {name for names in tables.values() for name in names}
     expected = expected_tensors(target.config, target.prefix)
     main = [name for name in expected if name not in in_tables]
@@ -199,7 +201,7 @@ def _weights(plan: Plan, checkpoint: Checkpoint, names: list[str]) -> int:
 def _storage(plan: Plan, checkpoint: Checkpoint, name: str) -> tuple[Storage, tuple[int, ...]]:
     shape = checkpoint.tensors.info(name).shape
     parameter = "head.weight" if name == "lm_head.weight" else name.removeprefix(checkpoint.prefix)
-    return plan.recipe.storage(("drafter." if checkpoint.role == "drafter" else "") + parameter, shape), shape
+    return plan.storage(checkpoint, parameter, shape), shape
 
 
 def _stored_bytes(storage: Storage, shape: tuple[int, ...]) -> int:
@@ -223,4 +225,4 @@ def _checkpoint_bytes(plan: Plan) -> tuple[int, int]:
 
 def _tensor_bytes(checkpoint: Checkpoint) -> Iterator[tuple[str, int]]:
     for name in checkpoint.tensors.names():
-        yield name, checkpoint.tensors.info(name).nbytes
+        yield name, checkpoint.tensors.stored_bytes(name)

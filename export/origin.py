@@ -20,7 +20,7 @@ TOOLS = ("torch", "litert-torch", "litert-converter")
 def models_origin(plan: Plan) -> dict[str, str]:
     """Of the models' sections, metadata and tokenizer among them."""
     device, chat = plan.device, plan.chat
-    rules = [asdict(rule) for rule in plan.recipe.rules]
+    rules = [plan.recipe.keep_codes, [asdict(rule) for rule in plan.recipe.rules]]
     return {
         "target": _named(plan.target),
         "drafter": _named(plan.drafter) if plan.drafter else "none",

@@ -246,6 +246,7 @@ class _Run:
             chat_template_for_litert_lm=plan.chat.engine.summary if plan.chat else None,
             accepted_loss=sealed.accepted_loss,
             adapter=plan.target.adapter and plan.target.adapter.id,
+            codes=plan.codes_found,
             prompts=plan.prompts.source,
             fingerprints={key: self.origin[key] for key in ("target", "drafter")},
         )

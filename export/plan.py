@@ -1,7 +1,7 @@
 """Everything that follows from checkpoints, device and recipe, before any work: shapes, graphs and names."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,16 +10,21 @@ from export.chat.engine import EngineTemplate, engine_template
 from export.chat.template import read_chat_template
 from export.chat.turn_end import turn_end
 from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.codes import Codes, scale_name
 from export.checkpoint.hub import Absent, Located
+from export.checkpoint.names import tensor_name
 from export.checkpoint.pairing import check_pairing
 from export.checkpoint.sampling import Sampling, read_sampling
 from export.choices.device import Device
 from export.choices.prompts import Prompts
-from export.choices.recipe import Recipe
+from export.choices.recipe import KEEPS_CODES, Recipe, Storage
 from export.errors import UsageError
 from export.modules.reads import drafter_reads
 from runtime_spec.bundle.manifest import Tokens
 from runtime_spec.chat.format import ChatFormat
+
+PER_LAYER_TABLE = "embed_tokens_per_layer.weight"
+PER_LAYER_SCALES = scale_name(PER_LAYER_TABLE)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,31 @@ class Plan:
     @property
     def capacity(self) -> int:
         return self.device.context_length
+
+    def codes(self, checkpoint: Checkpoint, parameter: str) -> Codes | None:
+        """Of a parameter whose codes are stored as the checkpoint has them; None where the recipe decides."""
+        return checkpoint.tensors.codes(tensor_name(checkpoint, parameter)) if self.recipe.keep_codes else None
+
+    def storage(self, checkpoint: Checkpoint, parameter: str, shape: tuple[int, ...]) -> Storage:
+        """How the bundle holds a parameter of the traced modules, whose tensor has `shape`."""
+        codes = self.codes(checkpoint, parameter)
+        if codes:
+            return Storage(codes.stored_bits)
+        if parameter == PER_LAYER_SCALES:
+            return Storage(32)
+        return self.recipe.storage(("drafter." if checkpoint.role == "drafter" else "") + parameter, shape)
+
+    @property
+    def codes_found(self) -> dict[str, dict] | None:
+        """What of the checkpoints is codes, by role, as JSON has it; None where nothing is."""
+        coded = {one.role: one.codes.to_json() for one in (self.target, self.drafter) if one and one.codes}
+        return coded or None
+
+    @property
+    def per_layer_scales(self) -> int:
+        """Scales a row of the per-layer table, of codes that are kept; 1 for all else."""
+        codes = self.target.config.per_layer_size and self.codes(self.target, PER_LAYER_TABLE)
+        return codes.groups if codes else 1
 
     @property
     def draft_tokens(self) -> int:
@@ -151,14 +181,15 @@ class Plan:
 @dataclass(frozen=True)
 class Choices:
     """What a user asked for. `target` and `drafter` (None is none) are folders or hub ids; so is `adapter`, a LoRA
-    adapter that is merged into the target. `context` and `draft_tokens` are None where the device's own hold.
+    adapter that is merged into the target. `context` and `draft_tokens` are None where the device's own hold. `recipe`
+    None is the one that keeps codes for checkpoints that hold some, else the device's.
 
     `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
 
     target: str | Located
     drafter: str | Located | None
     device: Device
-    recipe: Recipe
+    recipe: Recipe | None
     prompts: Prompts = field(default_factory=Prompts.load)
     context: int | None = None
     draft_tokens: int | None = None
@@ -183,7 +214,7 @@ def make_plan(choices: Choices) -> Plan:
         target,
         drafter,
         sized,
-        choices.recipe,
+        _chosen_recipe(choices, [target, drafter] if drafter else [target]),
         choices.prompts,
         chat,
         device.context_length,
@@ -222,6 +253,33 @@ def _chosen_device(choices: Choices) -> Device:
         )
     changes = {"draft_tokens": choices.draft_tokens, "context_length": choices.context}
     return replace(choices.device, **{key: value for key, value in changes.items() if value is not None})
+
+
+def _chosen_recipe(choices: Choices, checkpoints: list[Checkpoint]) -> Recipe:
+    """Raises UsageError for a recipe that would quantise codes once more, or keep those that there are not."""
+    coded = next((checkpoint for checkpoint in checkpoints if checkpoint.codes), None)
+    recipe = choices.recipe or Recipe.load(KEEPS_CODES if coded else choices.device.recipe)
+    if coded and not recipe.keep_codes and not recipe.is_float:
+        raise UsageError(
+            f"Recipe {recipe.name} contradicts the checkpoint's own quantisation",
+            expected=f"--recipe {KEEPS_CODES}, which a checkpoint with codes takes by itself; or float, which is exact",
+            found=f"--recipe {recipe.name}, and codes of {_list(coded.codes.tensors)} bits in {coded.id}",
+            where=str(coded.folder / "config.json"),
+            action="Leave --recipe out to keep the codes; to quantise otherwise, name the 16-bit checkpoint.",
+        )
+    if recipe.keep_codes and not coded:
+        raise UsageError(
+            f"Recipe {recipe.name} is for checkpoints that hold codes",
+            expected="a checkpoint whose config.json has a quantization_config of method gemma, or another recipe",
+            found=f"--recipe {recipe.name}, and {' and '.join(one.id for one in checkpoints)} without codes",
+            where=str(checkpoints[0].folder / "config.json"),
+            action=f"Choose a recipe that quantises: leave --recipe out for {choices.device.recipe}.",
+        )
+    return recipe
+
+
+def _list(values: Iterable[int]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _capacity(choices: Choices, device: Device, target: Checkpoint) -> int:

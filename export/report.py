@@ -41,7 +41,7 @@ class Report:
     figures are outside the recipe's tolerances and were accepted all the same; `chat_template_for_litert_lm` what that
     engine gets of the template; `prompts` names the file that `check` and `measured` are about. `fingerprints` tell the
     checkpoints that were read from others of the same name. `adapter` was merged into the target, whose name ends with
-    it.
+    it. `codes`, by role: what of a checkpoint was codes already, and what of its quantisation is not used.
     """
 
     target: str
@@ -63,6 +63,7 @@ class Report:
     chat_template_for_litert_lm: str | None
     accepted_loss: tuple[str, ...] = ()
     adapter: str | None = None
+    codes: Mapping[str, Mapping] | None = None
 
     @property
     def warnings(self) -> list[str]:

@@ -46,16 +46,17 @@ class Preset:
     head: dict
     shards: int = 1
     shared: dict = field(default_factory=dict)
+    family: str = "gemma4"
 
 
-def _tiny(pattern: list[str], target: dict, head: dict, shards: int = 1, **shared) -> Preset:
+def _tiny(pattern: list[str], target: dict, head: dict, shards: int = 1, family: str = "gemma4", **shared) -> Preset:
     shared = {
         "vocab_size": 1024, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32, "global_head_dim": 64,
         "sliding_window": 16, "max_position_embeddings": 1024,
     } | shared  # fmt: skip
     target = {"hidden_size": 128, "intermediate_size": 192, "layer_types": pattern} | target
     drafter = {"hidden_size": 64, "intermediate_size": 128, "layer_types": [SLIDING, SLIDING, FULL]}
-    return Preset(target, drafter, head, shards, shared)
+    return Preset(target, drafter, head, shards, shared, family)
 
 
 E2B_SHARED = {
@@ -96,6 +97,16 @@ PRESETS = {
         {"num_kv_shared_layers": 3, "hidden_size_per_layer_input": 16},
         SPARSE | {"num_centroids": 2048, "centroid_intermediate_top_k": 32},
         vocab_size=262_144,
+    ),
+    # The 12B's: encoder-free, its full layers have one KV head and keys that are values.
+    "tiny_unified": _tiny(
+        [SLIDING] * 5 + [FULL],
+        {},
+        {},
+        family="gemma4_unified",
+        attention_k_eq_v=True,
+        num_key_value_heads=2,
+        num_global_key_value_heads=1,
     ),
     # E2B at a twentieth of its size; half of the parameters are per-layer embeddings, as there.
     "middle": Preset(
@@ -141,21 +152,40 @@ def write_pair(preset: str, out: Path, seed: int = 0) -> tuple[Path, Path]:
 def target_config(preset: str) -> dict:
     """config.json of the target, in the published dialect."""
     shape = PRESETS[preset]
-    per_layer = shape.target["hidden_size_per_layer_input"]
-    vocab = {"vocab_size_per_layer_input": shape.shared["vocab_size"] if per_layer else 0}
-    text = _text_config(shape.shared | vocab | {"final_logit_softcapping": 30.0} | shape.target)
+    vocab = {}
+    if shape.family == "gemma4":
+        per_layer = shape.target["hidden_size_per_layer_input"]
+        vocab = {"vocab_size_per_layer_input": shape.shared["vocab_size"] if per_layer else 0}
+    text = _text_config(shape, shape.shared | vocab | {"final_logit_softcapping": 30.0} | shape.target)
     towers = {"vision_config": None, "audio_config": None}
-    return {"architectures": ["Gemma4ForConditionalGeneration"], "model_type": "gemma4", "text_config": text} | towers
+    return {**_kind(shape, "ForConditionalGeneration"), "text_config": text} | towers
 
 
 def drafter_config(preset: str) -> dict:
     """config.json of the drafter."""
     shape = PRESETS[preset]
     layers = {"num_kv_shared_layers": len(shape.drafter["layer_types"])}
-    sizes = {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0, "final_logit_softcapping": None}
-    config = {"architectures": ["Gemma4AssistantForCausalLM"], "model_type": "gemma4_assistant"}
-    config |= {"text_config": _text_config(shape.shared | layers | sizes | shape.drafter), **shape.head}
+    sizes = {"final_logit_softcapping": None}
+    if shape.family == "gemma4":
+        sizes |= {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0}
+    config = _kind(shape, "AssistantForCausalLM")
+    config |= {"text_config": _text_config(shape, shape.shared | layers | sizes | shape.drafter), **shape.head}
     return config | {"backbone_hidden_size": shape.target["hidden_size"]}
+
+
+def _kind(shape: Preset, suffix: str) -> dict:
+    """Class and type of a model, as its config.json has them."""
+    name = "".join(part.capitalize() for part in shape.family.split("_"))
+    assistant = "_assistant" if suffix.startswith("Assistant") else ""
+    return {"architectures": [name + suffix], "model_type": shape.family + assistant}
+
+
+def transformers_class(folder: Path) -> type:
+    """The class of Transformers that the folder's config.json names."""
+    import transformers
+
+    (name,) = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
+    return getattr(transformers, name)
 
 
 def tokenizer(vocab_size: int) -> dict:
@@ -205,7 +235,7 @@ def _write_model(folder: Path, description: dict, prefix: str, shards: int, seed
     folder.mkdir(parents=True, exist_ok=True)
     description = description | _token_ids() | {"dtype": "bfloat16", "tie_word_embeddings": True}
     _write_json(folder / "config.json", description)
-    is_drafter = description["model_type"] == "gemma4_assistant"
+    is_drafter = description["model_type"].endswith("_assistant")
     config = parse_drafter(description, folder) if is_drafter else parse_target(description, folder)
     shapes = expected_tensors(config, prefix)
     total, done, groups = sum(int(np.prod(shape)) for shape in shapes.values()), 0, [{} for _ in range(shards)]
@@ -269,8 +299,8 @@ def _bf16(values: np.ndarray) -> np.ndarray:
     return ((values.view(np.uint32) + 0x8000) >> 16).astype("<u2")
 
 
-def _text_config(values: dict) -> dict:
-    rest = {"model_type": "gemma4_text", "num_hidden_layers": len(values["layer_types"]), "rms_norm_eps": 1e-6}
+def _text_config(shape: Preset, values: dict) -> dict:
+    rest = {"model_type": f"{shape.family}_text", "num_hidden_layers": len(values["layer_types"]), "rms_norm_eps": 1e-6}
     return values | rest | _token_ids()
 
 

@@ -34,7 +34,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
     scored = [1, *sorted(plan.verify_widths, key=lambda w: w != plan.draft_tokens + 1)]
     widths += [(plan.signature(w), "verify", w) for w in scored]
     signatures = [(name, tidy(with_width(load(graphs[kind]), plan.width(tokens)))) for name, kind, tokens in widths]
-    source = CheckpointSource(plan.target)
+    source = CheckpointSource(plan.target, plan.recipe.keep_codes)
     models = {"embedder": _planned("embedder", _single("embedder", load(graphs["embedder"])), source, plan)}
     models["main"] = _planned("main", merge(signatures), source, plan)
     if "per_layer_embedder" in graphs:
@@ -42,7 +42,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
         models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
         model = _single("mtp_drafter", with_width(load(graphs["drafter"]), plan.drafter_width))
-        models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter), plan, "drafter.")
+        models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter, plan.recipe.keep_codes), plan)
     return models
 
 
@@ -50,8 +50,8 @@ def _single(signature: str, model: schema.ModelT) -> schema.ModelT:
     return merge([(signature, tidy(model))])
 
 
-def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan, prefix: str = "") -> PlannedModel:
-    weights = plan_weights(model, source.shape, lambda n, shape: plan.recipe.storage(prefix + n, shape))
+def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan) -> PlannedModel:
+    weights = plan_weights(model, source.shape, lambda n, shape: plan.storage(source.checkpoint, n, shape))
     return PlannedModel(name, model, weights, source)
 
 

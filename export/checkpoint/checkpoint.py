@@ -12,16 +12,17 @@ from pathlib import Path
 
 from export.checkpoint.adapter import CONFIG as ADAPTER_CONFIG
 from export.checkpoint.adapter import Adapter, Merged, refuse_as_model
+from export.checkpoint.codes import CodesFound
 from export.checkpoint.config import (
-    DRAFTER_TYPE,
-    TARGET_PREFIXES,
     DrafterConfig,
     TextConfig,
     parse_drafter,
     parse_target,
 )
+from export.checkpoint.families import DRAFTER_TYPES, TARGET_PREFIXES
 from export.checkpoint.files import MAX_TOKENIZER, is_there, printable, read_file, read_json
 from export.checkpoint.hub import Absent, Located, locate
+from export.checkpoint.quantization import Quantization, parse_quantization
 from export.checkpoint.reading import read_tensors
 from export.checkpoint.safetensors import INDEX_NAME, SINGLE_NAME, RemoteTensorFile, TensorFile, TensorIndex
 from export.checkpoint.tensors import SkippedTower, check_ordering, check_tensors, skipped_towers
@@ -40,7 +41,8 @@ SAMPLE_BYTES, SAMPLES = 1 << 20, 128
 @dataclass(frozen=True)
 class Checkpoint:
     """A target or a drafter, checked. `id` is the hub id or the folder's name: no machine's path ends in a bundle.
-    With an adapter it is "TARGET + ADAPTER". Its weights may be on the hub still: `absent` names those files."""
+    With an adapter it is "TARGET + ADAPTER". Its weights may be on the hub still: `absent` names those files. `codes`:
+    what of it quantisation-aware training left as codes."""
 
     id: str
     located: Located
@@ -53,6 +55,7 @@ class Checkpoint:
     tokenizer: TokenizerFiles | None
     skipped: tuple[SkippedTower, ...]
     adapter: Merged | None = None
+    codes: CodesFound | None = None
 
     @classmethod
     def open(
@@ -74,15 +77,16 @@ class Checkpoint:
         _require_weights(located)
         values = _config(folder)
         model_type = values.get("model_type")
-        found_role = "drafter" if model_type == DRAFTER_TYPE else "target"
+        found_role = "drafter" if model_type in DRAFTER_TYPES else "target"
         if role not in (None, found_role):
             raise _error(f"Checkpoint is not a {role}", f"a {role}", f"model_type {model_type}, a {found_role}", folder)
         parse = parse_drafter if found_role == "drafter" else parse_target
         config = parse(values, folder / "config.json")
         text = config if found_role == "target" else config.text
         prefix = TARGET_PREFIXES.get(model_type, "model.")
+        quantization = _quantization(values, config, prefix, folder / "config.json")
         located.fetch(TEXTS)
-        read = read_tensors(located, config, prefix, adapter and Adapter.open(adapter))
+        read = read_tensors(located, config, prefix, adapter and Adapter.open(adapter), quantization)
         tensors, config = read.tensors, read.config
         check_tensors(tensors, config, prefix, folder)
         if found_role == "drafter" and config.use_ordered_embeddings:
@@ -94,9 +98,8 @@ class Checkpoint:
             _require_rows(text, tokenizer, folder / "config.json")
         skipped = skipped_towers(tensors)
         name = f"{located.id} + {read.adapter.id}" if adapter else located.id
-        return cls(
-            name, located, folder, found_role, model_type, prefix, config, tensors, tokenizer, skipped, read.adapter
-        )
+        found = (tensors, tokenizer, skipped, read.adapter, read.codes)
+        return cls(name, located, folder, found_role, model_type, prefix, config, *found)
 
     @property
     def text(self) -> TextConfig:
@@ -166,11 +169,21 @@ def _config(folder: Path) -> dict:
     path = folder / "config.json"
     values = read_json(path)
     model_type = values.get("model_type")
-    supported = [*TARGET_PREFIXES, DRAFTER_TYPE]
+    supported = [*TARGET_PREFIXES, *DRAFTER_TYPES]
     if not isinstance(model_type, str) or model_type not in supported:
         expected = f"model_type {', '.join(supported[:-1])} or {supported[-1]}"
         raise _error("Not a Gemma 4 checkpoint", expected, f"model_type {model_type!r}"[:300], path)
     return values
+
+
+def _quantization(values: dict, config: TextConfig | DrafterConfig, prefix: str, where: Path) -> Quantization | None:
+    """How codes are to be read. Where no modules are named that have none, Transformers leaves out the head, what is
+    tied to it, and the last module (HfQuantizer.get_modules_to_not_convert)."""
+    text = config.text if isinstance(config, DrafterConfig) else config
+    left_out = ("lm_head", *((f"{prefix}embed_tokens",) if text.tie_word_embeddings else ()))
+    if isinstance(config, DrafterConfig):
+        left_out += ("masked_embedding.centroids" if config.use_ordered_embeddings else "post_projection",)
+    return parse_quantization(values.get("quantization_config"), where, left_out)
 
 
 def _require_rows(text: TextConfig, tokenizer: TokenizerFiles, where: Path) -> None:
@@ -202,5 +215,5 @@ def _hash_file(digest, file: TensorFile, step: int) -> None:
 
 
 def _error(title: str, expected: str, found: str, where: str | Path) -> CheckpointError:
-    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, a fine-tune or an assistant of them)."
+    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, 12B, 31B, a fine-tune, an assistant)."
     return CheckpointError(title, expected=expected, found=found, where=printable(where), action=action)

@@ -1,24 +1,26 @@
 """config.json → frozen facts: what the traced modules, the plan and the pairing check need to know of a model.
 
 Reads both dialects of Gemma 4: Google's (`global_head_dim`) and Transformers 5.22's (`per_layer_config`). Defaults for
-missing keys and for nulls are Gemma4TextConfig's. Imports errors only.
+missing keys and for nulls are Gemma4TextConfig's, or Gemma4UnifiedTextConfig's for the encoder-free 12B. Imports errors
+only.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checkpoint.families import (
+    DEFAULT_BACKBONES,
+    DEFAULT_ROPE,
+    DEFAULTS,
+    DRAFTER_TYPES,
+    FULL,
+    SLIDING,
+)
 from export.checkpoint.quantized import refuse_quantized
 from export.errors import CheckpointError
 
 # No size of a dense Gemma 4 is near it, and whoever allocates by a size that a file claims needs a bound.
 MAX_SIZE = 1 << 24
-SLIDING, FULL = "sliding_attention", "full_attention"
-TARGET_PREFIXES = {"gemma4": "model.language_model.", "gemma4_text": "model."}
-DRAFTER_TYPE = "gemma4_assistant"
-DEFAULT_ROPE = {
-    SLIDING: {"rope_type": "default", "rope_theta": 10_000.0},
-    FULL: {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1_000_000.0},
-}
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,13 @@ class _Reader:
 
 
 def parse_target(config: dict, where: Path) -> TextConfig:
-    """The text decoder of a config.json of model_type gemma4 or gemma4_text."""
-    top = _Reader(config, where)
+    """The text decoder of a config.json whose model_type is a key of TARGET_PREFIXES. Raises CheckpointError."""
+    top, model_type = _Reader(config, where), config["model_type"]
     tied = top.flag("tie_word_embeddings", True)
     _refuse_other_weights(top)
-    text = top if config["model_type"] == "gemma4_text" else _Reader(_or_default(config), where, "text_config.")
-    parsed = _parse_text(text, tied)
+    is_text = model_type.endswith("_text")
+    text = top if is_text else _Reader(_or_default(config), where, "text_config.")
+    parsed = _parse_text(text, tied, model_type if is_text else f"{model_type}_text")
     lonely = set(parsed.layer_types) - parsed.drafter_kv_layers.keys()
     if lonely:
         raise text.refuse(
@@ -153,17 +156,20 @@ def parse_target(config: dict, where: Path) -> TextConfig:
 
 
 def parse_drafter(config: dict, where: Path) -> DrafterConfig:
-    """A config.json of model_type gemma4_assistant: every layer shares the target's keys and values."""
+    """A config.json whose model_type is a key of DRAFTER_TYPES: every layer shares the target's keys and values.
+
+    Its decoder is of the type that text_config names, as Transformers' AutoConfig has it. Raises CheckpointError."""
     top = _Reader(config, where)
     tied = top.flag("tie_word_embeddings", True)
     _refuse_other_weights(top)
     text = _Reader(_or_default(config), where, "text_config.")
+    kind = text.refuse_unless("model_type", tuple(DEFAULTS), DRAFTER_TYPES[config["model_type"]])
     layers = text.size("num_hidden_layers", 30, maximum=1024)
     text.refuse_unless("num_kv_shared_layers", (0, layers), 0)
     text.refuse_unless("hidden_size_per_layer_input", (0,), 0)
     text.refuse_unless("use_double_wide_mlp", (False,), False)
     text.values = text.values | {"num_kv_shared_layers": layers, "hidden_size_per_layer_input": 0}
-    parsed = _parse_text(text, tied)
+    parsed = _parse_text(text, tied, kind)
     ordered = top.flag("use_ordered_embeddings")
     centroids = top.size("num_centroids", 2048)
     top_k = top.size("centroid_intermediate_top_k", 32)
@@ -171,7 +177,8 @@ def parse_drafter(config: dict, where: Path) -> DrafterConfig:
         raise top.refuse("num_centroids", f"a divisor of vocab_size {parsed.vocab_size}")
     if ordered and top_k > centroids:
         raise top.refuse("centroid_intermediate_top_k", f"at most num_centroids {centroids}")
-    return DrafterConfig(parsed, top.size("backbone_hidden_size", 1536), ordered, centroids, top_k)
+    backbone = top.size("backbone_hidden_size", DEFAULT_BACKBONES[config["model_type"]])
+    return DrafterConfig(parsed, backbone, ordered, centroids, top_k)
 
 
 def _or_default(config: dict) -> object:
@@ -186,9 +193,12 @@ def _refuse_other_weights(top: _Reader) -> None:
     top.refuse_unless("transformers_weights", (None, "model.safetensors"), None)
 
 
-def _parse_text(text: _Reader, tied: bool) -> TextConfig:
+def _parse_text(text: _Reader, tied: bool, kind: str) -> TextConfig:
+    """`kind` is a key of DEFAULTS."""
+    defaults = DEFAULTS[kind]
     refuse_quantized(text.values.get("quantization_config"), text.where, f"{text.path}quantization_config")
-    text.refuse_unless("enable_moe_block", (False,), False)
+    if text.flag("enable_moe_block"):
+        raise _mixture_of_experts(text)
     text.refuse_unless("attention_bias", (False,), False)
     text.refuse_unless("use_bidirectional_attention", (None, "vision"), None)
     num_layers = text.size("num_hidden_layers", 30, maximum=1024)
@@ -198,7 +208,9 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
     head_dims, kv_heads = _heads(text, layer_types, k_eq_v)
     intermediate, wide = text.size("intermediate_size", 9216), text.flag("use_double_wide_mlp")
     first_wide = num_layers - shared if wide and shared < num_layers else num_layers
-    per_layer_size = text.size("hidden_size_per_layer_input", 256, minimum=0)
+    per_layer_size = text.size("hidden_size_per_layer_input", defaults["hidden_size_per_layer_input"], minimum=0)
+    if per_layer_size and kind == "gemma4_unified_text":
+        raise text.refuse("hidden_size_per_layer_input", "0: the unified decoder has no per-layer embeddings")
     vocab_size = text.size("vocab_size", 262_144)
     per_layer_vocab = text.size("vocab_size_per_layer_input", 262_144, minimum=0) if per_layer_size else 0
     softcap = text.values.get("final_logit_softcapping")
@@ -212,7 +224,7 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
         num_heads=text.size("num_attention_heads", 8),
         kv_heads=kv_heads,
         head_dims=head_dims,
-        sliding_window=text.size("sliding_window", 512),
+        sliding_window=text.size("sliding_window", defaults["sliding_window"]),
         num_kv_shared_layers=shared,
         per_layer_size=per_layer_size,
         softcap=None if softcap is None else text.number("final_logit_softcapping", 0),
@@ -221,7 +233,7 @@ def _parse_text(text: _Reader, tied: bool) -> TextConfig:
         hidden_activation=text.refuse_unless("hidden_activation", ("gelu_pytorch_tanh",), "gelu_pytorch_tanh"),
         attention_k_eq_v=k_eq_v,
         attention_bias=False,
-        max_position_embeddings=text.size("max_position_embeddings", 131_072),
+        max_position_embeddings=text.size("max_position_embeddings", defaults["max_position_embeddings"]),
         tie_word_embeddings=tied,
     )
 
@@ -283,6 +295,13 @@ def _rope(text: _Reader, kind: str, head_dim: int) -> RopeConfig:
     return RopeConfig(rope_type, rope.number("rope_theta", 10_000.0), partial)
 
 
+def _mixture_of_experts(text: _Reader) -> CheckpointError:
+    experts = f"{text.path}enable_moe_block = True, {text.values.get('num_experts')!r} experts"
+    expected = "a dense decoder: all weights of every layer are streamed for every token"
+    title = f"Mixture-of-experts models are not supported ({text.path}enable_moe_block)"
+    return _error(title, expected, experts, text.where)
+
+
 def _error(title: str, expected: str, found: str, where: Path) -> CheckpointError:
-    action = "Use a dense Gemma 4 checkpoint (E2B, E4B or a fine-tune of them) or its assistant."
+    action = "Use a dense Gemma 4 checkpoint (E2B, E4B, 12B, 31B or a fine-tune of them) or its assistant."
     return CheckpointError(title, expected=expected, found=found[:300], where=str(where), action=action)

@@ -1,6 +1,7 @@
 """Folders whose weights someone quantised already: refused by the name of the method, with the way back to 16 bits.
 
-Codes of another scheme, quantised once more, would be a loss that no check here could tell from the recipe's own.
+Codes of another scheme, quantised once more, would be a loss that no check here could tell from the recipe's own. Those
+of quantisation-aware training are kept: see codes.py.
 Imports errors only.
 """
 
@@ -9,17 +10,23 @@ from pathlib import Path
 
 from export.errors import CheckpointError
 
+METHOD = "gemma"
+"""The one that is read."""
 NAMES = {"bitsandbytes": "bitsandbytes", "gptq": "GPTQ", "awq": "AWQ"}
+UNANNOUNCED = "a method that config.json does not name"
 TENSORS = {
     "bitsandbytes": re.compile(r"\.weight\.(absmax|quant_map|nested_\w+|quant_state\.bitsandbytes__\w+)|\.SCB$"),
     "GPTQ or AWQ": re.compile(r"\.(qweight|qzeros|g_idx)$"),
+    UNANNOUNCED: re.compile(r"^(?!.*_tower\.).*\.(weight_scale|weight_packed|embedding_quantized)$"),
 }
 """Names that only such a folder has: some savers leave the config's key out."""
 
 
 def refuse_quantized(config: object, where: Path, key: str) -> None:
-    """Raises CheckpointError unless `config`, the value of config.json's `key`, is None."""
+    """Raises CheckpointError unless `config`, the value of config.json's `key`, is None or of a method that is read."""
     if config is None:
+        return
+    if key == "quantization_config" and isinstance(config, dict) and config.get("quant_method") == METHOD:
         return
     values = config if isinstance(config, dict) else {}
     # bitsandbytes' older configs name no method.
@@ -29,9 +36,12 @@ def refuse_quantized(config: object, where: Path, key: str) -> None:
     raise _error(name, f"{key} = {config!r}"[:300], where, key)
 
 
-def refuse_quantized_tensors(names: list[str], folder: Path) -> None:
-    """Raises CheckpointError for tensors that are codes, or what codes are multiplied by."""
+def refuse_quantized_tensors(names: list[str], folder: Path, announced: bool) -> None:
+    """Raises CheckpointError for tensors that are codes, or what codes are multiplied by. `announced`: whether
+    config.json says how those of quantisation-aware training are to be read."""
     for method, pattern in TENSORS.items():
+        if announced and method == UNANNOUNCED:
+            continue
         found = next(filter(pattern.search, names), None)
         if found:
             raise _error(method, found, folder, "tensors")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from export.checkpoint.files import (
     MAX_INDEX,
@@ -22,6 +22,9 @@ from export.checkpoint.files import (
     read_file,
 )
 from export.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from export.checkpoint.codes import Codes
 
 # The format allows 100 MB; E2B's header takes a quarter of one, and parsing takes ten times the header's size.
 MAX_HEADER_BYTES = 32 << 20
@@ -253,6 +256,14 @@ class TensorIndex:
     def info(self, name: str) -> TensorInfo:
         file, stored = self._places[name]
         return file.tensors[stored]
+
+    def stored_bytes(self, name: str) -> int:
+        """What the tensor takes in its file."""
+        return self.info(name).nbytes
+
+    def codes(self, name: str) -> "Codes | None":
+        """Of a tensor that the file holds as codes, how; None of any other."""
+        return None
 
     def file_of(self, name: str) -> TensorFile:
         return self._places[name][0]

@@ -8,9 +8,9 @@ from export.checkpoint.config import DrafterConfig, TextConfig
 from export.checkpoint.safetensors import FLOATS, RemoteTensorFile, TensorIndex, as_float32
 from export.errors import CheckpointError
 
-TOWERS = ("vision_tower", "audio_tower", "embed_vision", "embed_audio", "multi_modal_projector")
+TOWERS = ("vision_tower", "vision_embedder", "audio_tower", "embed_vision", "embed_audio", "multi_modal_projector")
 # Key and value tensors that a KV-shared layer doesn't use, but published checkpoints carry.
-SHARED_KV = re.compile(r"layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm|v_norm)\.weight")
+SHARED_KV = re.compile(r"layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm|v_norm)\.weight(_scale)?")
 
 COMPARED_BYTES = 16 << 20
 
@@ -152,5 +152,5 @@ def skipped_towers(tensors: TensorIndex) -> tuple[SkippedTower, ...]:
 
 
 def _error(title: str, expected: str, found: str, where: Path) -> CheckpointError:
-    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, a fine-tune or an assistant of them)."
+    action = "Use a complete Gemma 4 checkpoint in Hugging Face format (E2B, E4B, 12B, 31B, a fine-tune, an assistant)."
     return CheckpointError(title, expected=expected, found=found, where=str(where), action=action)

@@ -15,11 +15,13 @@ from export.choices.device import unknown_choice
 from export.errors import UsageError
 
 FOLDER = Path(__file__).parent / "recipes"
+KEEPS_CODES = "qat"
+"""The recipe of checkpoints that hold codes."""
 LARGEST = 1 << 20
 """Bytes of a recipe's file."""
 BITS = (32, 8, 4)
 BLOCKS = (0, 32, 64, 128)
-TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "table"}
+TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "table"}
 # Kind by parameter name, first match first. The drafter's parameters begin with `drafter.`, and so do their kinds.
 KINDS = (
     ("per_layer_embedding", "*embed_tokens_per_layer.weight"),
@@ -76,12 +78,15 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Ordered rules, the first that matches decides, and tolerances. `source` is the file that it was read from."""
+    """Ordered rules, the first that matches decides, and tolerances. `source` is the file that it was read from.
+
+    With `keep_codes`, codes that a checkpoint holds stay as they are, and the rules are for the rest."""
 
     name: str
     description: str
     rules: tuple[Rule, ...]
     tolerances: Tolerances
+    keep_codes: bool = False
     source: Path | None = field(default=None, compare=False)
 
     def __post_init__(self):
@@ -114,13 +119,15 @@ class Recipe:
         if path.parent != FOLDER and path.stem in cls.names():
             raise _invalid(path, "a name of its own", f"{path.stem}, which is a recipe of this program", "Rename it.")
         values = _parsed(path)
-        _check_keys(path, "the file", values, {"description": str, "rules": list, "tolerances": dict})
+        kinds = {"description": str, "keep_codes": bool, "rules": list, "tolerances": dict}
+        _check_keys(path, "the file", values, kinds, optional={"keep_codes"})
         for number, rule in enumerate(values["rules"], 1):
             _check_keys(path, f"rule {number}", rule, {"match": str, "bits": int, "block": int}, optional={"block"})
         wanted = {one.name: float for one in fields(Tolerances)}
         _check_keys(path, "tolerances", values["tolerances"], wanted)
         rules = tuple(Rule(**rule) for rule in values["rules"])
-        return cls(path.stem, values["description"], rules, Tolerances(**values["tolerances"]), path)
+        tolerances, keeps = Tolerances(**values["tolerances"]), values.get("keep_codes", False)
+        return cls(path.stem, values["description"], rules, tolerances, keeps, path)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -133,6 +140,11 @@ class Recipe:
     def to_dict(self) -> dict:
         """As JSON has it: all but the source."""
         return {key: value for key, value in asdict(self).items() if key != "source"}
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it changes no value of any weight."""
+        return all(rule.bits == 32 for rule in self.rules)
 
     def storage(self, name: str, shape: tuple[int, ...]) -> Storage:
         """How parameter `name` (of the traced modules; the drafter's begin with `drafter.`) of `shape` is stored.
@@ -183,7 +195,8 @@ def _check_keys(path: Path, where: str, values: object, kinds: dict, optional: f
             raise _invalid(path, f"{where}: {key}", "no such key")
         value = values.get(key)
         number = kinds[key] is float and isinstance(value, int)
-        if key in values and (isinstance(value, bool) or not (number or isinstance(value, kinds[key]))):
+        flag = isinstance(value, bool) and kinds[key] is not bool
+        if key in values and (flag or not (number or isinstance(value, kinds[key]))):
             raise _invalid(path, f"{where}: {key} of type {TYPES[kinds[key]]}", repr(value)[:100])
 
 

@@ -52,7 +52,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="LoRA adapter of the target (PEFT's folder) to merge into it",
     )
     parser.add_argument(
-        "--recipe", metavar="NAME|FILE.toml", help="how weights are stored; the verb `recipes` lists names"
+        "--recipe",
+        metavar="NAME|FILE.toml",
+        help="how weights are stored; the verb `recipes` lists names (default: the device's; qat for codes)",
     )
     parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
     parser.add_argument("--context", type=int, help="cache slots")
@@ -139,7 +141,7 @@ def _choices(options: argparse.Namespace) -> "Choices":
         target=options.target or str(DEMO / "target"),
         drafter=options.drafter or (None if options.target else str(DEMO / "drafter")),
         device=device,
-        recipe=Recipe.load(options.recipe or device.recipe),
+        recipe=Recipe.load(options.recipe) if options.recipe else None,
         prompts=Prompts.load(options.prompts),
         context=options.context,
         draft_tokens=options.draft_tokens,

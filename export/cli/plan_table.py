@@ -20,6 +20,7 @@ def _facts(plan: Plan) -> dict:
         "drafter": plan.drafter.id if plan.drafter else None,
         "device": device.id,
         "recipe": plan.recipe.name,
+        "codes": plan.codes_found,
         "parameters": plan.num_parameters,
         "context_length": plan.capacity,
         "wanted_context": plan.wanted_context,
@@ -45,6 +46,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         ("drafter", _drafter(plan)),
         *_revision_rows(plan),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
+        *_codes_rows(plan),
         ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
         ("context", _context(plan)),
         ("passes", f"prefill of {_list(plan.device.prefill_lengths)}, verify of {_list((1, *plan.verify_widths))}"),
@@ -104,6 +106,32 @@ def _revision_rows(plan: Plan) -> list[tuple[str, str]]:
             asked = "" if one.snapshot.revision == one.revision else f" ({one.snapshot.revision})"
             stale = "" if one.snapshot.is_current else "; from the cache, the hub was not reached"
             rows.append(("" if rows else "from the hub", f"{one.id} at {one.revision[:12]}{asked}{stale}"))
+    return rows
+
+
+def _codes_rows(plan: Plan) -> list[tuple[str, str]]:
+    rows = []
+    for checkpoint in filter(None, (plan.target, plan.drafter)):
+        if checkpoint.codes is None:
+            continue
+        found = checkpoint.codes
+        counts = ", ".join(f"{bits} bits in {count} tensors" for bits, count in found.tensors.items())
+        how = "kept bit for bit" if plan.recipe.keep_codes else "times their scales, as float"
+        rows.append(("codes", f"of {checkpoint.id}, {how}: {counts}"))
+        if plan.recipe.keep_codes:
+            rows += [
+                (
+                    "",
+                    f"{count} tensors of {old} bits are stored in {new}, values unchanged: rows fill whole bytes there",
+                )
+                for (old, new), count in found.widened.items()
+            ]
+        if found.activations:
+            rows.append(
+                ("", f"{found.activations} static scales of activations are not used: LiteRT rounds each by its range")
+            )
+        if found.caches:
+            rows.append(("", f"{found.caches} scales of caches are not used: keys and values are float"))
     return rows
 
 

@@ -27,7 +27,8 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 @dataclass(frozen=True)
 class GraphJob:
     """One graph to lower; everything its bytes depend on but the tools and this code. `windowed` and `prefixed`: which
-    parts of the caches it reads, as in Reads; how many slots there are is no part of it."""
+    parts of the caches it reads, as in Reads; how many slots there are is no part of it. `scales`: how many a row of
+    the per-layer table has."""
 
     kind: str
     config: TextConfig
@@ -35,10 +36,12 @@ class GraphJob:
     windowed: bool = False
     prefixed: bool = False
     token_ordering: bytes = b""
+    scales: int = 1
 
     def key(self) -> str:
         ordering = hashlib.sha256(self.token_ordering).hexdigest()
-        text = f"{self.kind} {self.config} {self.drafter} {self.windowed} {self.prefixed} {ordering} {_tools()}"
+        reads = f"{self.windowed} {self.prefixed} {ordering} {self.scales}"
+        text = f"{self.kind} {self.config} {self.drafter} {reads} {_tools()}"
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
     def sizes(self) -> set[int]:
@@ -62,7 +65,7 @@ def jobs(plan: Plan) -> list[GraphJob]:
         found.append(GraphJob("drafter", config, plan.drafter.config, *parts, ordering))
     found.append(GraphJob("embedder", config))
     if config.per_layer_size:
-        found.append(GraphJob("per_layer_embedder", config))
+        found.append(GraphJob("per_layer_embedder", config, scales=plan.per_layer_scales))
     return found
 
 
@@ -156,7 +159,7 @@ def _drafter(job: GraphJob, width: Width, lower, out: Path) -> None:
 def _embedder(job: GraphJob, width: Width, lower, out: Path) -> None:
     import torch
 
-    from export.modules.embedder import Embedder
+    from export.modules.embedder import BlockScaledEmbedder, Embedder
 
     config = job.config
     if job.kind == "embedder":
@@ -164,7 +167,8 @@ def _embedder(job: GraphJob, width: Width, lower, out: Path) -> None:
     else:
         shape, scale = (1, 1, config.num_layers, config.per_layer_size), config.per_layer_size**0.5
         name = "embed_tokens_per_layer"
-    module = Embedder(name, EMBEDDER_ROWS, shape, scale, lower.placeholder_weight)
+    kind = BlockScaledEmbedder if job.scales > 1 else Embedder
+    module = kind(name, EMBEDDER_ROWS, shape, scale, lower.placeholder_weight)
     lower.lower(job.kind, module, {"token_ids": lower.placeholder((1, 1), torch.int32)}, out)
 
 

@@ -23,3 +23,18 @@ class Embedder(nn.Module):
     def forward(self, token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
         row = F.embedding(token_ids, self.get_submodule(self.name).weight)
         return {"embeddings": row.reshape(self.shape) * self.scale}
+
+
+class BlockScaledEmbedder(Embedder):
+    """The same over a table of codes with one scale a layer: shape is [1, 1, L, P], and a second table `NAME.scale`
+    holds L scales a row. LiteRT knows scales of blocks in float16 only; a product after the look-up keeps all bits."""
+
+    def __init__(self, name: str, rows: int, shape: tuple[int, ...], scale: float, new_weight: NewWeight):
+        super().__init__(name, rows, shape, scale, new_weight)
+        self.get_submodule(name).register_parameter("scale", new_weight(rows, shape[2]))
+
+    def forward(self, token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        table = self.get_submodule(self.name)
+        codes = F.embedding(token_ids, table.weight).reshape(self.shape)
+        scales = F.embedding(token_ids, table.scale).reshape(1, 1, self.shape[2], 1)
+        return {"embeddings": codes * scales * self.scale}

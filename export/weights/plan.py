@@ -15,6 +15,8 @@ UNKNOWN = 2
 """Stands for an offset or size that is not known yet. Not 0 or 1: LiteRT takes those for none, and a field at its
 default is left out of a flatbuffer, whose size must not change when the real ones are set."""
 
+TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
+
 
 @dataclass
 class Weight:
@@ -77,7 +79,7 @@ def _store(graph, tensor, weight: Weight, model: schema.ModelT, zero_points: np.
     storage = weight.storage
     if storage.bits == 32:
         return
-    tensor.type = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4}[storage.bits]
+    tensor.type = TYPES[storage.bits]
     tensor.quantization = quantization = schema.QuantizationParametersT()
     quantization.quantizedDimension = 0
     if storage.block:

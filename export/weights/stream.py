@@ -18,8 +18,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.alignment import round_up
 from export.checkpoint.checkpoint import Checkpoint
+from export.checkpoint.codes import Codes
 from export.checkpoint.names import tensor_name
 from export.errors import CheckpointError
+from export.weights.keep import repacked
 from export.weights.plan import ALIGNMENT, Weight, pack
 from export.weights.quantize import CHUNK_BYTES, Quantizer, row_chunks
 from runtime_spec.bundle.manifest import SharedWeights
@@ -38,12 +40,22 @@ class WeightSource(Protocol):
     def rows(self, name: str, begin: int, end: int) -> torch.Tensor:
         """Rows begin..end as [n, k] in any float type, valid until the next call; a vector is its one row."""
 
+    def codes(self, name: str) -> Codes | None:
+        """Of a weight that is stored as the codes that it has; None where values are to be quantised."""
+
+    def code_rows(self, name: str, begin: int, end: int) -> memoryview:
+        """Bytes of codes in the checkpoint's own packing, valid until the next call."""
+
+    def scales(self, name: str) -> np.ndarray:
+        """float32[rows, groups] of a weight that is codes."""
+
 
 class CheckpointSource:
-    """Weights by traced parameter name, read with pread (mapped pages would count as resident memory)."""
+    """Weights by traced parameter name, read with pread (mapped pages would count as resident memory). With
+    `keep_codes`, codes that the checkpoint has are handed on."""
 
-    def __init__(self, checkpoint: Checkpoint):
-        self.checkpoint, self.scratch = checkpoint, bytearray(CHUNK_BYTES)
+    def __init__(self, checkpoint: Checkpoint, keep_codes: bool = False):
+        self.checkpoint, self.keep_codes, self.scratch = checkpoint, keep_codes, bytearray(CHUNK_BYTES)
 
     def key(self, name: str) -> str:
         return f"{self.checkpoint.role}:{tensor_name(self.checkpoint, name)}"
@@ -61,6 +73,19 @@ class CheckpointSource:
             self.scratch = bytearray(needed)
         view = self.checkpoint.tensors.rows(stored, begin, end, self.scratch)
         return torch.frombuffer(view, dtype=TORCH_TYPES[info.dtype]).view(end - begin, info.shape[1])
+
+    def codes(self, name: str) -> Codes | None:
+        return self.checkpoint.tensors.codes(tensor_name(self.checkpoint, name)) if self.keep_codes else None
+
+    def code_rows(self, name: str, begin: int, end: int) -> memoryview:
+        stored = tensor_name(self.checkpoint, name)
+        needed = (end - begin) * self.checkpoint.tensors.codes(stored).row_bytes
+        if len(self.scratch) < needed:
+            self.scratch = bytearray(needed)
+        return self.checkpoint.tensors.code_rows(stored, begin, end, self.scratch)
+
+    def scales(self, name: str) -> np.ndarray:
+        return self.checkpoint.tensors.scales(tensor_name(self.checkpoint, name))
 
 
 @dataclass
@@ -135,6 +160,9 @@ class _WeightWriter:
 
     def write(self, weight: Weight, source: WeightSource, start: int, users: list[Weight]) -> int:
         """Streams the codes at `start` and block scales behind them; row scales go into every user's root."""
+        codes = source.codes(weight.name)
+        if codes is not None:
+            return self._keep(weight, source, codes, start, users)
         rows, width = weight.shape if len(weight.shape) == 2 else (1, int(np.prod(weight.shape)))
         storage = weight.storage
         scales = None
@@ -161,6 +189,17 @@ class _WeightWriter:
         for user in users:
             user.scales[:] = scales.numpy()
         return cursor
+
+    def _keep(self, weight: Weight, source: WeightSource, codes: Codes, start: int, users: list[Weight]) -> int:
+        """Codes as they are, in LiteRT's packing, and their scales; of several scales a row a table of their own is
+        stored, and the codes stand for themselves."""
+        self.stream.seek(start)
+        for begin, end in row_chunks(*weight.shape):
+            self.stream.write(repacked(source.code_rows(weight.name, begin, end), codes, weight.storage.bits))
+        scales = source.scales(weight.name)[:, 0] if codes.groups == 1 else np.ones(weight.shape[0], np.float32)
+        for user in users:
+            user.scales[:] = scales
+        return start + weight.nbytes
 
     def _quantizer(self, elements: int) -> Quantizer:
         if self.quantizer is None or self.quantizer.values.numel() < elements:

@@ -38,7 +38,7 @@ def test_sizes_are_those_of_the_bundle(recipe, demo):
         assert found.sections[name] == pytest.approx(real[name], rel=SHARE_OFF), name
 
 
-@pytest.mark.parametrize("preset", ["tiny_e2b", "tiny_e4b", "tiny_plain", "tiny_k_eq_v"])
+@pytest.mark.parametrize("preset", ["tiny_e2b", "tiny_e4b", "tiny_plain", "tiny_k_eq_v", "tiny_unified"])
 def test_every_shape_has_a_forecast(preset, tmp_path):
     target, drafter = write_pair(preset, tmp_path)
     plan = make_plan(choices(target=str(target), drafter=str(drafter)))

@@ -81,6 +81,7 @@ def test_the_keys_of_the_file():
         "chat_template_for_litert_lm": "the template with tools",
         "accepted_loss": [],
         "adapter": None,
+        "codes": None,
         "warnings": [],
     }
 

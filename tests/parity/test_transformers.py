@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
 from export.checkpoint.checkpoint import Checkpoint
 from export.choices.prompts import Prompts
@@ -12,14 +11,14 @@ from export.modules.fill import empty_weight, fill
 from export.modules.target import Target
 from runtime_spec.chat.conversation import Message
 from runtime_spec.litert.runtime import Runtime
-from tests.checkpoints import write_pair
+from tests.checkpoints import transformers_class, write_pair
 
 CAPACITY, LENGTH = 128, 100
 # Float32 summed in another order: the largest difference measured on these shapes is 1.1e-5 at logits up to 13.
 TOLERANCE = 5e-5
 
 
-@pytest.fixture(scope="module", params=["demo", "tiny_e2b", "tiny_e4b", "tiny_plain"])
+@pytest.fixture(scope="module", params=["demo", "tiny_e2b", "tiny_e4b", "tiny_plain", "tiny_k_eq_v", "tiny_unified"])
 def pair(request, tmp_path_factory):
     if request.param == "demo":
         return DEMO / "target", DEMO / "drafter"
@@ -27,10 +26,7 @@ def pair(request, tmp_path_factory):
 
 
 def load(folder):
-    kind = Gemma4ForConditionalGeneration
-    if Checkpoint.open(folder).model_type == "gemma4_text":
-        kind = AutoModelForCausalLM
-    return kind.from_pretrained(folder, dtype=torch.float32).eval()
+    return transformers_class(folder).from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def empty_caches(config):
@@ -76,7 +72,7 @@ def test_every_stage_agrees(pair):
 
 
 def check_drafter(drafter, folder, config, caches, activations):
-    theirs = Gemma4AssistantForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    theirs = load(folder)
     sources = {kind: config.drafter_kv_layers[kind] for kind in drafter.config.text.kinds}
     # Transformers makes masks for both types, used or not; ours gets the caches of its own layers' types alone.
     shared = {

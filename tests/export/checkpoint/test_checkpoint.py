@@ -30,7 +30,8 @@ def refused(folder, *parts, role=None):
 def test_pairs_open_and_fit(pairs, preset):
     target, drafter = (Checkpoint.open(folder) for folder in pairs[preset])
     check_pairing(target, drafter)
-    assert (target.id, target.role, target.model_type, target.prefix) == ("target", "target", "gemma4", PREFIX)
+    model_type = "gemma4_unified" if preset == "tiny_unified" else "gemma4"
+    assert (target.id, target.role, target.model_type, target.prefix) == ("target", "target", model_type, PREFIX)
     assert (drafter.role, drafter.prefix, drafter.tokenizer) == ("drafter", "model.", None)
     assert target.tokenizer.stop == (1, 5)
     assert target.skipped == () and target.text is target.config and drafter.text is drafter.config.text

@@ -26,11 +26,16 @@ def parse_text(values: dict):
     return parse_target({"model_type": "gemma4", "text_config": values}, WHERE)
 
 
-def transformers_text(values: dict) -> dict:
-    """What Transformers' own config and modules make of the same keys, by our names."""
-    from transformers import Gemma4TextConfig
+def parse_unified(values: dict):
+    return parse_target({"model_type": "gemma4_unified", "text_config": values}, WHERE)
 
-    config = Gemma4TextConfig(**copy.deepcopy(values))
+
+def transformers_text(values: dict, kind: str = "gemma4_text") -> dict:
+    """What Transformers' own config and modules make of the same keys, by our names."""
+    from transformers import Gemma4TextConfig, Gemma4UnifiedTextConfig
+
+    kinds = {"gemma4_text": Gemma4TextConfig, "gemma4_unified_text": Gemma4UnifiedTextConfig}
+    config = kinds[kind](**copy.deepcopy(values))
     layers = config.per_layer_config
     first_shared = config.num_hidden_layers - config.num_kv_shared_layers
     wide = [config.use_double_wide_mlp and layer >= first_shared > 0 for layer in range(config.num_hidden_layers)]
@@ -46,7 +51,7 @@ def transformers_text(values: dict) -> dict:
         "head_dims": tuple(layer.head_dim for layer in layers),
         "sliding_window": config.sliding_window,
         "num_kv_shared_layers": config.num_kv_shared_layers,
-        "per_layer_size": config.hidden_size_per_layer_input,
+        "per_layer_size": getattr(config, "hidden_size_per_layer_input", 0),
         "softcap": config.final_logit_softcapping,
         "rms_norm_eps": config.rms_norm_eps,
         "hidden_activation": config.hidden_activation,
@@ -60,12 +65,17 @@ def transformers_text(values: dict) -> dict:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{}, E2B, E4B, *(target_config(name)["text_config"] for name in PRESETS)],
-    ids=["defaults", "E2B", "E4B", *PRESETS],
+    "config",
+    [
+        *({"model_type": "gemma4", "text_config": values} for values in ({}, E2B, E4B)),
+        {"model_type": "gemma4_unified", "text_config": {}},
+        *(target_config(name) for name in PRESETS),
+    ],
+    ids=["defaults", "E2B", "E4B", "unified defaults", *PRESETS],
 )
-def test_agrees_with_transformers(values):
-    ours, theirs = parse_text(values), transformers_text(values)
+def test_agrees_with_transformers(config):
+    ours = parse_target(config, WHERE)
+    theirs = transformers_text(config["text_config"], f"{config['model_type']}_text")
     rope = {kind: (one.type, one.theta, one.partial_rotary_factor) for kind, one in ours.rope.items()}
     found = {key: getattr(ours, key) for key in theirs if key != "rope"} | {"rope": rope}
     assert found == theirs
@@ -73,21 +83,22 @@ def test_agrees_with_transformers(values):
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("tiny")])
 def test_dialects_give_equal_configs(preset):
-    from transformers import Gemma4AssistantConfig, Gemma4Config
+    from transformers import CONFIG_MAPPING
 
     ours = target_config(preset)
-    theirs = Gemma4Config.from_dict(copy.deepcopy(ours)).to_dict()
+    theirs = CONFIG_MAPPING[ours["model_type"]].from_dict(copy.deepcopy(ours)).to_dict()
     assert "per_layer_config" in theirs["text_config"] and "global_head_dim" not in theirs["text_config"]
     assert parse_target(theirs, WHERE) == parse_target(ours, WHERE)
     ours = drafter_config(preset)
-    theirs = Gemma4AssistantConfig.from_dict(copy.deepcopy(ours)).to_dict()
+    theirs = CONFIG_MAPPING[ours["model_type"]].from_dict(copy.deepcopy(ours)).to_dict()
     assert "per_layer_config" in theirs["text_config"]
     assert parse_drafter(theirs, WHERE) == parse_drafter(ours, WHERE)
 
 
 def test_text_only_checkpoint_equals_the_whole_one():
-    values = target_config("tiny_e2b")["text_config"]
-    assert parse_target(values | {"model_type": "gemma4_text"}, WHERE) == parse_text(values)
+    for preset, whole in (("tiny_e2b", parse_text), ("tiny_unified", parse_unified)):
+        values = target_config(preset)["text_config"]
+        assert parse_target(values, WHERE) == whole(values)
 
 
 def test_e2b_sizes():
@@ -160,6 +171,34 @@ def test_refused_keys_are_named(key):
         parse_text(E4B | {key: REFUSED[key]})
     assert f"text_config.{key}" in caught.value.title and str(WHERE) == caught.value.where
     assert str(REFUSED[key])[:20] in caught.value.found and caught.value.expected
+
+
+def test_experts_are_refused_by_name():
+    with pytest.raises(CheckpointError, match="Mixture-of-experts models are not supported") as caught:
+        parse_text(E4B | {"enable_moe_block": True, "num_experts": 128})
+    assert "128 experts" in caught.value.found and "12B" in caught.value.action
+
+
+def test_the_unified_decoder_has_no_per_layer_embeddings():
+    with pytest.raises(CheckpointError, match="text_config.hidden_size_per_layer_input") as caught:
+        parse_unified({"hidden_size_per_layer_input": 256})
+    assert "unified" in caught.value.expected
+
+
+def test_a_drafter_s_decoder_is_of_the_type_that_its_text_config_names():
+    """As AutoConfig has it, whatever the assistant's own type; that one decides where none is named."""
+    bare = {key: value for key, value in drafter_config("tiny_unified").items() if key != "text_config"}
+
+    def window(text, **changes):
+        return parse_drafter(bare | {"text_config": text} | changes, WHERE).text.sliding_window
+
+    assert (window({}), window({}, model_type="gemma4_assistant")) == (1024, 512)
+    assert window({"model_type": "gemma4_text"}) == 512
+    assert window({"model_type": "gemma4_unified_text"}, model_type="gemma4_assistant") == 1024
+    with pytest.raises(CheckpointError, match="text_config.model_type"):
+        window({"model_type": "gemma3_text"})
+    del bare["backbone_hidden_size"]
+    assert parse_drafter(bare, WHERE).backbone_hidden_size == 3840
 
 
 def test_null_is_the_default():

@@ -183,6 +183,14 @@ def test_mutations_of_a_tokenizer_open_or_are_refused(folders):
     assert all(count > 3 for count in ends.values())
 
 
+def test_mutations_of_codes_open_or_are_refused(tmp_path):
+    """Of the patterns that say which module has which bits, and of the names and shapes of codes and scales."""
+    from tests.qat_checkpoints import write_qat_pair
+
+    ends = run([write_qat_pair("tiny_e2b", tmp_path, drafter=True)], ["config.json", SINGLE_NAME], 300)
+    assert all(count > 300 // 20 for count in ends.values()), ends
+
+
 @pytest.fixture(scope="module")
 def adapter(folders, tmp_path_factory):
     """A small LoRA adapter with every key that says what the factors are multiplied by, and a whole tensor."""

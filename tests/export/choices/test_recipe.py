@@ -6,7 +6,7 @@ import pytest
 
 from export.checkpoint.config import parse_drafter, parse_target
 from export.checkpoint.tensors import expected_tensors
-from export.choices.recipe import Recipe, Rule, Storage, kind_of
+from export.choices.recipe import KEEPS_CODES, Recipe, Rule, Storage, kind_of
 from export.errors import UsageError
 from tests.checkpoints import drafter_config, target_config
 
@@ -14,7 +14,9 @@ ATTENTION, TABLE = "layers.3.self_attn.q_proj.weight", "embed_tokens.weight"
 
 
 def test_shipped_recipes():
-    assert Recipe.names() == ["float", "int4", "int8"]
+    assert Recipe.names() == ["float", "int4", "int8", "qat"]
+    assert [recipe.name for recipe in Recipe.all() if recipe.keep_codes] == [KEEPS_CODES] == ["qat"]
+    assert [recipe.name for recipe in Recipe.all() if recipe.is_float] == ["float"]
     for recipe in Recipe.all():
         assert recipe.description and "\n" not in recipe.description
         assert 0 < recipe.tolerances.min_top1_agreement <= 1 and 0 < recipe.tolerances.min_acceptance_ratio <= 1
@@ -134,7 +136,9 @@ def test_a_recipe_of_the_user_s(own, monkeypatch):
     assert (recipe.name, recipe.description, recipe.source) == ("mine", "mine", own)
     assert recipe.rules == (Rule("mlp", 4, 32), Rule("*", 8)) and recipe.tolerances.max_mean_kl == 1
     monkeypatch.chdir(own.parent)
-    assert Recipe.load("mine.toml") == recipe
+    assert Recipe.load("mine.toml") == recipe and not recipe.keep_codes
+    own.write_text(OWN.replace("rules", "keep_codes = true\nrules", 1))
+    assert Recipe.load("mine.toml").keep_codes
 
 
 @pytest.mark.parametrize(
@@ -159,6 +163,7 @@ def test_a_recipe_of_the_user_s(own, monkeypatch):
         ("min_top1_agreement = 0.9", "min_top1_agreement = 1.5", ("min_top1_agreement from 0 to 1", "1.5")),
         ("[tolerances]", "[tolerance]", ("the file", "unknown key tolerance")),
         ("rules = [", "rules = [[", ("a TOML file", "line")),
+        ("rules = [", "keep_codes = 1\nrules = [", ("keep_codes of type boolean", "1")),
         ("mine", "\0", ("a TOML file", "line")),
     ],
 )
@@ -169,7 +174,7 @@ def test_what_is_wrong_in_a_file_is_named(own, old, new, names):
         Recipe.load(str(own))
     error = caught.value
     assert error.where == str(own) and error.exit_code == 2
-    assert error.action in ("Mend mine.toml.", "Name another file, or one of float, int4, int8.")
+    assert error.action in ("Mend mine.toml.", "Name another file, or one of float, int4, int8, qat.")
     assert names[0] in error.expected and names[1] in error.found
 
 

@@ -19,7 +19,7 @@ def test_recipes(capsys):
     (recipes,) = json.loads(capsys.readouterr().out).values()
     assert [recipe["name"] for recipe in recipes] == Recipe.names()
     assert recipes[1]["rules"][1] == {"match": "attention", "bits": 4, "block": 32}
-    assert set(recipes[0]) == {"name", "description", "rules", "tolerances"}
+    assert set(recipes[0]) == {"name", "description", "rules", "tolerances", "keep_codes"}
 
 
 def test_names_and_descriptions_as_text(capsys):

@@ -24,16 +24,18 @@ def test_a_graph_that_can_not_be_lowered_is_an_error_with_its_log(tmp_path):
 class Opened:
     """What `jobs` asks of a plan without a drafter."""
 
-    def __init__(self, config, capacity):
+    def __init__(self, config, capacity, scales=1):
         self.target, self.drafter, self.capacity = self, None, capacity
-        self.config = config
+        self.config, self.per_layer_scales = config, scales
 
 
-def keys(config, capacity):
-    return [job.key() for job in jobs(Opened(config, capacity))]
+def keys(config, capacity, scales=1):
+    return [job.key() for job in jobs(Opened(config, capacity, scales))]
 
 
 def test_contexts_share_graphs_where_they_read_the_same_parts():
     config = pair("demo")[0]
     assert keys(config, 300) == keys(config, 131_072) != keys(config, 128) == keys(config, 65) != keys(config, 64)
     assert not set(keys(config, 300)) & set(keys(replace(config, hidden_size=320), 300))
+    # Codes whose rows have several scales have another look-up, and all else in common.
+    assert len({*keys(config, 300)} - {*keys(config, 300, scales=config.num_layers)}) == 1

@@ -52,6 +52,7 @@ def pair(name):
     rest = {"hidden_size_per_layer_input": 0, "use_double_wide_mlp": False, "num_attention_heads": 4}
     layers = {"layer_types": [SLIDING, FULL], "num_hidden_layers": 2, "num_kv_shared_layers": 2}
     drafter = {
+        "model_type": "gemma4_assistant",
         "text_config": SHAPES[name] | rest | DRAFTERS[name] | layers,
         "backbone_hidden_size": target.hidden_size,
         "use_ordered_embeddings": True,

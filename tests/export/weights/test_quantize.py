@@ -142,7 +142,7 @@ class Pruned:
     """Weights whose first block of every row is zero, and whose second is too small for a float16 scale."""
 
     def __init__(self, source):
-        self.key, self.shape, self._rows = source.key, source.shape, source.rows
+        self.key, self.shape, self.codes, self._rows = source.key, source.shape, source.codes, source.rows
 
     def rows(self, name, begin, end):
         rows = self._rows(name, begin, end).clone()
