@@ -1,6 +1,6 @@
 """The target's greedy text: what a drafter will draft for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,10 @@ from torch.nn import functional as F
 from transformers.cache_utils import DynamicCache
 
 from export.tuning.forward import target_hidden, target_logits
+
+
+def untold(done: int) -> None:
+    pass
 
 
 @torch.no_grad()
@@ -18,9 +22,10 @@ def greedy(
     pads: torch.Tensor | None = None,
     stop: Collection[int] = (),
     beyond: int = 0,
+    told: Callable[[int], None] = untold,
 ) -> torch.Tensor:
     """Greedy continuations of prompts int64[B, P], the first pads[b] tokens of which are none: int64[B, P + count], or
-    fewer where every row has said a token of `stop` and `beyond` more."""
+    fewer where every row has said a token of `stop` and `beyond` more. `told` of the tokens a row that are made."""
     cache, tokens, fed = DynamicCache(), prompts, 0
     stop_tokens = torch.tensor(sorted(stop), device=prompts.device)
     for done in range(count):
@@ -31,6 +36,7 @@ def greedy(
         hidden, _ = target_hidden(target, tokens[:, fed:], cache, fed, pads)
         fed = tokens.shape[1]
         tokens = torch.cat([tokens, target_logits(target, hidden[:, -1:]).argmax(-1)], 1)
+        told(done + 1)
     return tokens
 
 
@@ -49,13 +55,14 @@ class Text:
 
 
 def continued(
-    target, prompts: Sequence[list[int]], count: int, stop: Collection[int], device: str = "cpu", beyond: int = 0
+    target, prompts: Sequence[list[int]], count: int, stop: Collection[int], beyond: int = 0, told=untold
 ) -> list[Text]:
-    """Each prompt as the target goes on, one batch of any lengths."""
+    """Each prompt as the target goes on, one batch of any lengths; `stop`, `beyond` and `told` as in `greedy`."""
+    device = target.device
     longest = max(map(len, prompts))
     pads = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
     rows = [[0] * (longest - len(prompt)) + prompt for prompt in prompts]
-    found = greedy(target, torch.tensor(rows, device=device), count, pads, stop, beyond).tolist()
+    found = greedy(target, torch.tensor(rows, device=device), count, pads, stop, beyond, told).tolist()
     texts = []
     for prompt, row in zip(prompts, found, strict=True):
         tokens, ends = row[longest - len(prompt) :], len(prompt)
@@ -65,7 +72,7 @@ def continued(
     return texts
 
 
-def stacked(texts: Sequence[Text], device: str = "cpu") -> torch.Tensor:
+def stacked(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
     """int64[B, T]: the texts up to their ends, zeros behind."""
     rows = [torch.tensor(text.tokens[: text.end]) for text in texts]
     longest = max(map(len, rows))
