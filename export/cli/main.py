@@ -20,6 +20,7 @@ from export.resources import DEMO
 
 VERBS = {
     "export": "checkpoints to a bundle and an Android project; the verb where none is named",
+    "retune": "a drafter trained on its target's own text, for a fine-tune that accepts few drafts",
     "generate": "decode a prompt with a bundle",
     "chat": "a conversation with a bundle, in the terminal",
     "inspect": "what a bundle holds",

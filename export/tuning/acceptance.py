@@ -77,8 +77,8 @@ def _right_drafts(target, drafter, texts: Sequence[Text], draft_tokens: int) -> 
 
 
 def drafted(drafter, out: torch.Tensor) -> torch.Tensor:
-    """int64[B, T]: the tokens that the head drafts after hidden states [B, T, D]; a sparse one from the clusters that its
-    centroids choose."""
+    """int64[B, T]: what the head drafts after hidden states [B, T, D]; a sparse one looks in the clusters
+    that its centroids choose."""
     size = max(1, HEAD_LOGITS // (out.shape[0] * drafter.lm_head.out_features))
     return torch.cat([_drafted(drafter, part) for part in out.split(size, 1)], 1)
 

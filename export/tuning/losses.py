@@ -65,14 +65,9 @@ def drafter_loss(
             divergence = (mass * (mass.clamp(min=1e-9).log() - student)).sum(-1)
             centroid_loss = (divergence * real).sum() / real.sum().clamp(min=1)
     emphasis = between_rounds + (1 - between_rounds) * round_starts(lengths, begins)
-    loss = (
-        sum(
-            (x * w * emphasis).sum() / (w * emphasis).sum().clamp(min=1e-6)
-            for x, w in zip(losses, weights, strict=True)
-        )
-        / unroll
-    )
-    return loss, centroid_loss, accepted
+    weights = [weight * emphasis for weight in weights]
+    means = [(x * w).sum() / w.sum().clamp(min=1e-6) for x, w in zip(losses, weights, strict=True)]
+    return sum(means) / unroll, centroid_loss, accepted
 
 
 def _missed(head, out, logits, shift: int, best, clusters, agreement: float):

@@ -1,5 +1,6 @@
-"""Checked checkpoints as Transformers' models, read through the export's own readers: names respelled, an adapter merged,
-towers left out, and never a second copy of the weights.
+"""Checked checkpoints as Transformers' models, read through the export's own readers.
+
+Names are respelled, an adapter is merged, towers stay behind, and there is never a second copy of the weights.
 """
 
 from collections.abc import Callable

@@ -46,6 +46,8 @@ def save_drafter(model, source: Checkpoint, out: Path, check: Callable[[Path], N
                     (partial / path.name).write_bytes(read_file(path, MAX_TOKENIZER))
             _say_bf16(partial / "config.json")
             save_file(_stored(model, source), partial / SINGLE_NAME, metadata={"format": "pt"})
+            # It comes readable by its owner alone.
+            os.chmod(partial / SINGLE_NAME, (partial / "config.json").stat().st_mode)
             check(partial)
             refuse_existing(out)
             os.rename(partial, out)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.pairing import check_pairing
 from export.errors import CheckFailedError, UsageError
 from export.evidence.encoder import Encoder
+from export.evidence.float_ports import one_torch_thread
 from export.files import output_errors
 from export.progress import Progress
 from export.tuning.acceptance import Counted, count_accepted, difference_error, rate
@@ -199,9 +201,14 @@ def retune(plan: TuningPlan, out: Path, progress: Progress) -> Tuned:
     """Writes the re-tuned drafter to `out`, or raises CheckFailedError where it drafts no better than before; then, and
     where it ends before, nothing is written but a state beside `out`, from which the same call goes on at the last
     cycle's end. The same bytes come of the same plan, threads and machine. Raises SlipstreamError."""
-    begin = time.monotonic()
     refuse_existing(out)
     _prepare(plan)
+    with one_torch_thread() if plan.in_float else nullcontext():
+        return _retune(plan, out, progress)
+
+
+def _retune(plan: TuningPlan, out: Path, progress: Progress) -> Tuned:
+    begin = time.monotonic()
     # 1. What an earlier run left, if it was the same.
     kept, key = state_path(out), plan.key(torch.get_num_threads())
     state = read_state(kept, key)
