@@ -20,12 +20,12 @@ from export.resources import DEMO
 
 VERBS = {
     "export": "checkpoints to a bundle and an Android project; the verb where none is named",
-    "retune": "a drafter trained on its target's own text, for a fine-tune that accepts few drafts",
     "generate": "decode a prompt with a bundle",
     "chat": "a conversation with a bundle, in the terminal",
     "inspect": "what a bundle holds",
     "verify": "every byte of a bundle against its digest, every golden trace replayed",
     "bench": "plain decoding against drafted, interleaved",
+    "retune": "a drafter trained on its target's own text, for a fine-tune that accepts few drafts",
     "apk": "an APK of an exported Android project, without Gradle and the Android SDK",
     "install": "APK and bundle onto a phone, over adb",
     "check": "the phone's self-check, judged against the golden traces",

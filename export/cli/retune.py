@@ -18,7 +18,7 @@ INTERRUPTED = "interrupted; nothing is written, and the same command goes on fro
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
+    parser.epilog = (
         "Trains a drafter on what the target itself says, and measures how many of its drafts are accepted on held-out "
         "prompts before and after. The target stays as it is. Where the drafter is no better, nothing is written and "
         "the exit code is 7. It learns what it is shown: give prompts of the target's own use, some hundred if there "

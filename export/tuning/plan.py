@@ -65,6 +65,12 @@ class TuningPlan:
         return min(MOST_PROMPT, self.pair.capacity // 2)
 
     @property
+    def read_bytes(self) -> int:
+        """Of both checkpoints."""
+        pair = (self.pair.target, self.pair.drafter)
+        return sum(one.tensors.info(name).nbytes for one in pair for name in expected_tensors(one.config, one.prefix))
+
+    @property
     def target_bytes(self) -> int:
         return _parameters(self.pair.target) * (4 if self.in_float else 2)
 
@@ -73,7 +79,9 @@ class TuningPlan:
         """Of the device that computes: what it takes at most."""
         target, longest = self.pair.target, self.most_prompt + max(NEW_TOKENS)
         logits = 4 * target.config.vocab_size * self.positions
-        kept = DECODED_ROWS * cache_bytes(target.config, min(longest, self.pair.capacity))
+        kept = (
+            DECODED_ROWS * cache_bytes(target.config, min(longest, self.pair.capacity)) // (1 if self.in_float else 2)
+        )
         adapter = target.adapter.product_bytes if target.adapter else 0
         trained = A_PARAMETER * _parameters(self.pair.drafter)
         return self.target_bytes + trained + BASE_MEMORY + adapter + 2 * kept + CHUNKS + int(OF_LOGITS * logits)

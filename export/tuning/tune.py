@@ -76,12 +76,12 @@ class _Run:
         self.control = self.stop | set(plan.pair.target.tokenizer.added.values())
         self.most = plan.most_prompt
         target, drafter = plan.pair.target, plan.pair.drafter
-        total, done = plan.target_bytes + 4 * target_values(drafter), 0
+        total, done = plan.read_bytes, 0
 
         def read(nbytes: int) -> None:
             nonlocal done
             done += nbytes
-            progress.advance("load", min(done, total), total)
+            progress.advance("load", done, total)
 
         dtype = torch.float32 if plan.in_float else torch.bfloat16
         self.target = load_target(target, dtype, plan.device, read)
@@ -191,10 +191,6 @@ class _Run:
             parameter.copy_(state["drafter"][name])
         for one, values in zip(self.optimizer.optimizers, state["optimizers"], strict=True):
             one.load_state_dict(values)
-
-
-def target_values(checkpoint: Checkpoint) -> int:
-    return sum(checkpoint.tensors.info(name).nbytes // 2 for name in checkpoint.tensors.names())
 
 
 def retune(plan: TuningPlan, out: Path, progress: Progress) -> Tuned:

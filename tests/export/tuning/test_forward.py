@@ -5,6 +5,7 @@ import torch
 from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
 from export.checkpoint.checkpoint import Checkpoint
+from export.evidence.float_ports import one_torch_thread
 from export.tuning import forward
 from export.tuning.forward import drafter_masks, drafter_step, target_forward, target_hidden, target_logits
 from export.tuning.models import load_drafter, load_target
@@ -32,7 +33,8 @@ class Pair:
 
 @pytest.fixture(scope="module", params=PRESETS)
 def pair(request, tmp_path_factory):
-    return Pair(tmp_path_factory.mktemp(request.param), request.param)
+    with one_torch_thread():
+        yield Pair(tmp_path_factory.mktemp(request.param), request.param)
 
 
 @torch.no_grad()
