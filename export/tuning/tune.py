@@ -197,6 +197,7 @@ def retune(plan: TuningPlan, out: Path, progress: Progress) -> Tuned:
     """Writes the re-tuned drafter to `out`, or raises CheckFailedError where it drafts no better than before; then, and
     where it ends before, nothing is written but a state beside `out`, from which the same call goes on at the last
     cycle's end. The same bytes come of the same plan, threads and machine. Raises SlipstreamError."""
+    out = out.absolute()
     refuse_existing(out)
     _prepare(plan)
     with one_torch_thread() if plan.in_float else nullcontext():

@@ -18,10 +18,12 @@ from export.evidence.float_ports import one_torch_thread
 from export.resources import DEMO
 from export.tuning import plan as planning
 from export.tuning import tune
+from export.tuning.models import load_target
 from export.tuning.plan import make_tuning_plan
 from export.tuning.saving import save_drafter, state_path
 from export.tuning.tune import retune
 from tests.checkpoints import write_pair
+from tests.export.checkpoint.spoil import ADDED, grow
 
 FALLEN = 0.25
 """Acceptance of the stock drafter on the changed target is 0.20, on its own 0.7."""
@@ -73,7 +75,8 @@ class Told:
 def planned(target, steps=8, **more):
     given = dict(steps=steps, minutes=None, device="cpu", seed=0) | more
     drafter = given.pop("drafter", DEMO / "drafter")
-    return make_tuning_plan(str(target), str(drafter), None, given.pop("prompts", Prompts.load()), **given)
+    adapter, prompts = given.pop("adapter", None), given.pop("prompts", Prompts.load())
+    return make_tuning_plan(str(target), str(drafter), adapter, prompts, **given)
 
 
 def digest(path):
@@ -168,6 +171,36 @@ def test_pairs_of_every_shape_are_trained(preset, tmp_path, small, monkeypatch):
     assert ours.keys() == stock.keys()
     changed = {name for name in ours if not torch.equal(ours[name], stock[name])}
     assert "pre_projection.weight" in changed and all(value.isfinite().all() for value in ours.values())
+
+
+def test_a_target_with_tokens_that_the_drafter_does_not_know(tmp_path, small, monkeypatch):
+    monkeypatch.setattr(tune, "_no_better", lambda *_: AssertionError("steps too few for this test"))
+    target = change(tmp_path / "grown", 0.6)
+    grow(target)
+    plan = planned(target, 8)
+    assert plan.pair.target.text.vocab_size == plan.pair.drafter.text.vocab_size + len(ADDED)
+    tuned = retune(plan, tmp_path / "out", Told())
+    assert tuned.acceptance.after > tuned.acceptance.before
+    check_pairing(plan.pair.target, Checkpoint.open(tmp_path / "out", "drafter"))
+
+
+def test_an_adapter_is_merged_into_what_the_drafter_learns_from(tmp_path):
+    name = "model.language_model.layers.3.self_attn.q_proj"
+    shape = load_file(DEMO / "target" / "model.safetensors")[f"{name}.weight"].shape
+    adapter, draw = tmp_path / "adapter", torch.Generator().manual_seed(0)
+    adapter.mkdir()
+    factors = {"A": torch.randn(2, shape[1], generator=draw), "B": torch.randn(shape[0], 2, generator=draw)}
+    stored = {f"base_model.model.{name}.lora_{side}.weight": value for side, value in factors.items()}
+    save_file(stored, adapter / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], "bias": "none"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    plan = planned(DEMO / "target", adapter=str(adapter))
+    base, merged = (
+        load_target(checkpoint, torch.float32, "cpu", lambda _: None).get_decoder().layers[3].self_attn.q_proj.weight
+        for checkpoint in (Checkpoint.open(DEMO / "target"), plan.pair.target)
+    )
+    expected = base + 2 * factors["B"] @ factors["A"]
+    assert torch.allclose(merged, expected, rtol=0.004) and (merged - base).abs().max() > 1
 
 
 def test_what_can_t_be_is_told_before_weights_are_read(changed, tmp_path, monkeypatch):
