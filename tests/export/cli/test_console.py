@@ -61,7 +61,7 @@ def shown_progress(file):
     with ConsoleProgress(user_console(file)) as progress:
         progress.stage("seal", "digests")
         progress.advance("seal", 1_500_000, 4_000_000)
-        progress._bars.refresh()
+        console.print(progress._bars.get_renderable())
         progress.stage("seal", "done")
     file.flush()
 
@@ -85,8 +85,8 @@ def test_bytes_are_shown_on_a_terminal_and_nowhere_else(monkeypatch):
 def test_a_bar_shows_bytes_or_what_else_is_counted(unit, shown):
     file = io.StringIO()
     console = user_console(file)
-    console._force_terminal, console.width = True, 200
+    console.width = 200
     with ConsoleProgress(console) as progress:
         progress.advance("tune", 3_000_000, 6_000_000, *unit)
-        progress._bars.refresh()
+        console.print(progress._bars.get_renderable())
     assert shown in file.getvalue()
