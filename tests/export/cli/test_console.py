@@ -61,7 +61,7 @@ def shown_progress(file):
     with ConsoleProgress(user_console(file)) as progress:
         progress.stage("seal", "digests")
         progress.advance("seal", 1_500_000, 4_000_000)
-        console.print(progress._bars.get_renderable())
+        progress._bars.refresh()
         progress.stage("seal", "done")
     file.flush()
 
