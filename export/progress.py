@@ -19,8 +19,8 @@ class Progress(Protocol):
     def stage(self, name: str, what: str) -> None:
         """A stage begins, or says how it went."""
 
-    def advance(self, name: str, done: int, total: int) -> None:
-        """Bytes of a stage's work, as often as they change."""
+    def advance(self, name: str, done: int, total: int, unit: str = "bytes") -> None:
+        """How far a stage's work is, as often as it changes."""
 
 
 class Clock:

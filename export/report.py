@@ -76,7 +76,8 @@ class Report:
         return [
             f"the drafter is hardly ever right: the target accepts {best:.2f} of its drafts. A base model with a chat "
             "model's drafter does that, and a fine-tune with the drafter of what it was made from: decoding without "
-            "drafts (--draft-tokens off) may be faster"
+            "drafts (--draft-tokens off) may be faster. `python -m export retune` trains a drafter on the target's own "
+            "text"
         ]
 
     def to_json(self) -> str:

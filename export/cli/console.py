@@ -8,10 +8,19 @@ from contextlib import AbstractContextManager
 from typing import NoReturn, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from export.cli.program import as_called
+
+
+class _Amount(DownloadColumn):
+    """Bytes as files have them; of anything else how many."""
+
+    def render(self, task: Task) -> Text:
+        if task.fields["unit"] == "bytes":
+            return super().render(task)
+        return Text(f"{task.completed:,.0f}/{task.total:,.0f} {task.fields['unit']}", "progress.download")
 
 
 class _Console(Console):
@@ -32,7 +41,7 @@ class ConsoleProgress(AbstractContextManager):
 
     def __init__(self, console: Console):
         self._console = console
-        columns = (TextColumn("{task.description:>9} "), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description:>9} "), BarColumn(), _Amount(), TimeRemainingColumn())
         self._bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task: tuple[str, TaskID] | None = None
 
@@ -48,10 +57,10 @@ class ConsoleProgress(AbstractContextManager):
         self._end_bar()
         self._console.print(Text.assemble((f"{name:>9}", "bold"), f"  {what}"), soft_wrap=True)
 
-    def advance(self, name: str, done: int, total: int) -> None:
+    def advance(self, name: str, done: int, total: int, unit: str = "bytes") -> None:
         if self._task is None or self._task[0] != name:
             self._end_bar()
-            self._task = name, self._bars.add_task(name, total=total)
+            self._task = name, self._bars.add_task(name, total=total, unit=unit)
         self._bars.update(self._task[1], completed=done, total=total)
 
     def _end_bar(self) -> None:

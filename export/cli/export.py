@@ -45,12 +45,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|ORG/NAME[@REVISION]",
         help="folder or hub id (default: the demo pair's, or none for another target)",
     )
-    parser.add_argument(
-        "--adapter",
-        action="append",
-        metavar="DIR|ORG/NAME[@REVISION]",
-        help="LoRA adapter of the target (PEFT's folder) to merge into it",
-    )
+    add_adapter_argument(parser)
     parser.add_argument(
         "--recipe",
         metavar="NAME|FILE.toml",
@@ -61,6 +56,19 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompts", type=Path, metavar="FILE", help="what is checked and measured: one prompt a line, or TOML"
     )
+    add_chat_arguments(parser)
+
+
+def add_adapter_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        metavar="DIR|ORG/NAME[@REVISION]",
+        help="LoRA adapter of the target (PEFT's folder) to merge into it",
+    )
+
+
+def add_chat_arguments(parser: argparse.ArgumentParser) -> None:
     chat = parser.add_mutually_exclusive_group()
     chat.add_argument("--chat-template", type=Path, metavar="FILE", help="Jinja in place of the checkpoint's template")
     chat.add_argument("--no-chat", action="store_true", help="leave the chat template out: plain prompts only")
@@ -95,7 +103,7 @@ def run(options: argparse.Namespace) -> None:
         if plan.absent:
             check_machine(found, out, 0)
             progress.stage("download", f"{found.download_bytes / 1e6:,.1f} MB into {found.download_folder}")
-            plan = fetched(plan, choices, _downloading(progress))
+            plan = fetched(plan, choices, downloading(progress))
         how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
         report = run(plan, out, how, progress)
         built = build(out, lambda what: progress.stage("apk", what)) if build else None
@@ -104,7 +112,7 @@ def run(options: argparse.Namespace) -> None:
         show_object(json.loads(report.to_json()))
 
 
-def _downloading(progress: "ConsoleProgress") -> Callable[[str, int, int], None]:
+def downloading(progress: "ConsoleProgress") -> Callable[[str, int, int], None]:
     """Names each file as it begins, and tells of bytes."""
     begun = set()
 
@@ -121,22 +129,12 @@ def _choices(options: argparse.Namespace) -> "Choices":
     from export.choices.device import Device, unknown_choice
     from export.choices.prompts import Prompts
     from export.choices.recipe import Recipe
-    from export.errors import UsageError
     from export.plan import Choices
     from export.work import STAGES
 
     device = Device.load(options.device)
     if options.start is not None and options.start not in STAGES:
         raise unknown_choice("from", options.start, list(STAGES))
-    adapters = options.adapter or [None]
-    if len(adapters) > 1:
-        raise UsageError(
-            "Several adapters",
-            expected="one --adapter: PEFT's ways to combine several give different models",
-            found=", ".join(adapters),
-            where="--adapter",
-            action="Combine them with PEFT (add_weighted_adapter), save the result, and name that folder.",
-        )
     return Choices(
         target=options.target or str(DEMO / "target"),
         drafter=options.drafter or (None if options.target else str(DEMO / "drafter")),
@@ -147,5 +145,20 @@ def _choices(options: argparse.Namespace) -> "Choices":
         draft_tokens=options.draft_tokens,
         chat_template=options.chat_template,
         use_chat=not options.no_chat,
-        adapter=adapters[0],
+        adapter=one_adapter(options.adapter),
     )
+
+
+def one_adapter(adapters: list[str] | None) -> str | None:
+    """Raises UsageError."""
+    from export.errors import UsageError
+
+    if adapters and len(adapters) > 1:
+        raise UsageError(
+            "Several adapters",
+            expected="one --adapter: PEFT's ways to combine several give different models",
+            found=", ".join(adapters),
+            where="--adapter",
+            action="Combine them with PEFT (add_weighted_adapter), save the result, and name that folder.",
+        )
+    return adapters[0] if adapters else None

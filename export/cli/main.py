@@ -25,6 +25,7 @@ VERBS = {
     "inspect": "what a bundle holds",
     "verify": "every byte of a bundle against its digest, every golden trace replayed",
     "bench": "plain decoding against drafted, interleaved",
+    "retune": "a drafter trained on its target's own text, for a fine-tune that accepts few drafts",
     "apk": "an APK of an exported Android project, without Gradle and the Android SDK",
     "install": "APK and bundle onto a phone, over adb",
     "check": "the phone's self-check, judged against the golden traces",

@@ -42,7 +42,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
     skipped = ", ".join(f"{tower.name} {size(tower.nbytes)}" for tower in plan.target.skipped)
     rows = [
         ("target", f"{plan.target.id}, {plan.num_parameters / 1e6:,.1f} M parameters"),
-        *_adapter_rows(plan),
+        *adapter_rows(plan),
         ("drafter", _drafter(plan)),
         *_revision_rows(plan),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
@@ -88,7 +88,7 @@ def _drafter(plan: Plan) -> str:
     return plan.drafter.id + (f", drafts {known} of {tokens} tokens" if known < tokens else "")
 
 
-def _adapter_rows(plan: Plan) -> list[tuple[str, str]]:
+def adapter_rows(plan: Plan) -> list[tuple[str, str]]:
     adapter = plan.target.adapter
     if adapter is None:
         return []

@@ -1,4 +1,4 @@
-"""The demo pair's shapes, and its forward passes for training and measuring, over Transformers' own layers."""
+"""The demo pair's shapes: random models of them, and changes of shape that keep what a model does."""
 
 import re
 
@@ -23,7 +23,6 @@ NUM_CENTROIDS = 64
 PER_LAYER_SIZE = 16
 TWELVE_LAYERS = [SLIDING, SLIDING, FULL] * 4
 """The last six share the keys and values of the layers before them."""
-KV = dict[str, tuple[torch.Tensor, torch.Tensor]]
 SHARED_SHAPE = dict(
     vocab_size=VOCAB_SIZE,
     num_attention_heads=4,
@@ -136,60 +135,6 @@ def _spread_queries(decoder: nn.Module) -> None:
     """Attention scaling is 1.0 over unit-RMS queries and keys: without this, scores start at std sqrt(head_dim)."""
     for layer in decoder.layers:
         layer.self_attn.q_norm.weight.data.fill_(1.5 * layer.self_attn.head_dim**-0.5)
-
-
-def target_masks(length: int) -> dict[str, torch.Tensor]:
-    """Causal masks, bool[1, 1, length, length], True where visible."""
-    query, key = torch.arange(length)[:, None], torch.arange(length)[None]
-    causal = key <= query
-    return {FULL: causal[None, None], SLIDING: (causal & (key > query - SLIDING_WINDOW))[None, None]}
-
-
-def drafter_masks(length: int) -> dict[str, torch.Tensor]:
-    """Masks for drafting after row t: rows 0..t, and in sliding layers the inclusive window t - W..t."""
-    query, key = torch.arange(length)[:, None], torch.arange(length)[None]
-    committed = key <= query
-    return {FULL: committed[None, None], SLIDING: (committed & (key >= query - SLIDING_WINDOW))[None, None]}
-
-
-def run_layers(decoder, x, positions, masks, kv: KV, per_layer=None, cache=None) -> torch.Tensor:
-    """Hidden states after the final norm, [B, T, H]; `kv` receives or provides the shared keys and values."""
-    rotary = {kind: decoder.rotary_emb(x, positions, kind) for kind in decoder.rotary_emb.layer_types}
-    for i, layer in enumerate(decoder.layers):
-        kind = decoder.config.layer_types[i]
-        x = layer(
-            x,
-            per_layer[:, :, i] if per_layer is not None else None,
-            shared_kv_states=kv,
-            position_embeddings=rotary[kind],
-            attention_mask=masks[kind],
-            past_key_values=cache,
-        )
-    return decoder.norm(x)
-
-
-def target_forward(target, tokens, masks, positions=None, cache=None) -> tuple[torch.Tensor, torch.Tensor, KV]:
-    """Soft-capped logits [B, T, V] in float, hidden states [B, T, H] and the shared keys and values."""
-    decoder, kv = target.model.language_model, {}
-    embedded = decoder.embed_tokens(tokens)
-    per_layer = decoder.project_per_layer_inputs(embedded, decoder.get_per_layer_inputs(tokens, None))
-    if positions is None:
-        positions = torch.arange(tokens.shape[1])[None]
-    hidden = run_layers(decoder, embedded, positions, masks, kv, per_layer, cache)
-    return torch.tanh(target.lm_head(hidden).float() / SOFTCAP) * SOFTCAP, hidden, kv
-
-
-def drafter_step(drafter, embedded, hidden, positions, masks, kv: KV) -> tuple[torch.Tensor, torch.Tensor]:
-    """One draft step: (drafter's hidden states [B, T, D], projected activations [B, T, H])."""
-    x = drafter.pre_projection(torch.cat([embedded, hidden], -1))
-    out = run_layers(drafter.model, x, positions, masks, kv)
-    return out, drafter.post_projection(out).float()
-
-
-def round_to_bf16(model: nn.Module) -> None:
-    """Rounds every weight to bf16 and keeps it in float: what is measured is what ships."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.bfloat16().float()
 
 
 def balanced_clusters(

@@ -40,10 +40,13 @@ import torch
 from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
 from export.demo import pair
-from export.demo.losses import bfloat16, drafter_loss, greedy, next_token_loss, repetition_loss
-from export.demo.optimizer import Optimizer
+from export.demo.losses import next_token_loss, repetition_loss
 from export.demo.rows import Rows, read_rows
 from export.demo.tokenizer import BOS, EOS, PAD, TURN_END
+from export.tuning.forward import target_forward
+from export.tuning.losses import bfloat16, drafter_loss
+from export.tuning.optimizer import Optimizer
+from export.tuning.own_text import greedy
 
 CLUSTERS_FROM = 0.6
 OWN_ROWS, OWN_LENGTH, OWN_PROMPT = 16, 257, (24, 56)
@@ -132,15 +135,17 @@ def train_target(
         joint = step >= plan.joint_from * plan.steps
         accepted, repetition = [], 0.0
         with bfloat16():
-            logits, hidden, kv = pair.target_forward(target, inputs, pair.target_masks(inputs.shape[1]))
+            logits, hidden, kv = target_forward(target, inputs)
             loss = cross_entropy = next_token_loss(logits, batch)
             if joint and (plan.own_text or step % plan.joint_every == 0):
                 text, states, weights = inputs, (logits, hidden, kv), {}
                 if step % plan.joint_every:
                     own = own or own_text(target, rows)
                     text, weights = own.pop()[:, :-1], dict(between_rounds=BETWEEN_ROUNDS, agreement=plan.agreement)
-                    states = pair.target_forward(target, text, pair.target_masks(text.shape[1]))
-                draft, _, accepted = drafter_loss(drafter, embed, text, *states, plan.joint_unroll, **weights)
+                    states = target_forward(target, text)
+                draft, _, accepted = drafter_loss(
+                    drafter, embed, text, *states, plan.joint_unroll, text != PAD, **weights
+                )
                 loss = loss + plan.joint_weight * plan.joint_every * draft
         if joint and step % plan.repetition_every == 0:
             chats = plan.chat_repetitions and step % (2 * plan.repetition_every) > 0
@@ -164,7 +169,7 @@ def held_out_losses(target, checks: dict[str, torch.Tensor]) -> dict[str, float]
     """Nats a token; `checks` are int64[B, T]."""
     losses = {}
     for name, rows in checks.items():
-        logits, _, _ = pair.target_forward(target, rows[:, :-1], pair.target_masks(rows.shape[1] - 1))
+        logits, _, _ = target_forward(target, rows[:, :-1])
         losses[name] = round(float(next_token_loss(logits, rows)), 3)
     return losses
 
@@ -183,14 +188,18 @@ def train_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, sav
     for step in range(steps):
         if clusters is None and step >= CLUSTERS_FROM * steps:
             head = drafter.masked_embedding
-            clusters, centroids = pair.balanced_clusters(drafter.lm_head.weight.detach(), pair.NUM_CENTROIDS)
+            cluster, centroids = pair.balanced_clusters(drafter.lm_head.weight.detach(), pair.NUM_CENTROIDS)
             head.centroids.weight.data.copy_(centroids * 3)
-            head.token_ordering.copy_(clusters.argsort(stable=True))
+            head.token_ordering.copy_(cluster.argsort(stable=True))
+            clusters = head.token_ordering.view(pair.NUM_CENTROIDS, -1)
         batch = rows.step_batch(step)[:, :-1]
         with torch.no_grad():
-            logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
+            logits, hidden, kv = target_forward(target, batch)
         unroll = 2 if step < steps // 3 else 4
-        loss, centroid_loss, accepted = drafter_loss(drafter, embed, batch, logits, hidden, kv, unroll, clusters, draw)
+        states = logits, hidden, kv
+        loss, centroid_loss, accepted = drafter_loss(
+            drafter, embed, batch, *states, unroll, batch != PAD, clusters, draw
+        )
         optimizer.step(loss + centroid_loss)
         if step % 20 == 0:
             log("drafter", step, "loss", round(float(loss), 3), "centroid", round(float(centroid_loss), 3), accepted)
@@ -212,17 +221,17 @@ def refine_drafter(target, drafter, rows: Rows, plan: DrafterPlan, seed: int, sa
     """Stages 4, 6, 8, 10, 12 and 15. Clusters stay as they are; their centroids are trained on."""
     optimizer = Optimizer([drafter], plan.learning_rate, plan.steps)
     embed, draw, own = target.model.language_model.embed_tokens, random.Random(seed), []
-    clusters = drafter.masked_embedding.token_ordering.argsort() // (pair.VOCAB_SIZE // pair.NUM_CENTROIDS)
+    clusters = drafter.masked_embedding.token_ordering.view(pair.NUM_CENTROIDS, -1)
     for step in range(plan.steps):
         from_corpus = step % CORPUS_EVERY == CORPUS_EVERY - 1
         if not from_corpus and not own:
             own = own_text(target, rows)
         batch = (rows.step_batch(step) if from_corpus else own.pop())[:, :-1]
         with torch.no_grad():
-            logits, hidden, kv = pair.target_forward(target, batch, pair.target_masks(batch.shape[1]))
+            logits, hidden, kv = target_forward(target, batch)
         with bfloat16():
             loss, centroid_loss, accepted = drafter_loss(
-                drafter, embed, batch, logits, hidden, kv, OWN_UNROLL, clusters, draw, BETWEEN_ROUNDS
+                drafter, embed, batch, logits, hidden, kv, OWN_UNROLL, batch != PAD, clusters, draw, BETWEEN_ROUNDS
             )
         optimizer.step(loss + centroid_loss)
         if step % 20 in (0, CORPUS_EVERY - 1):

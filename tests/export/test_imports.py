@@ -62,10 +62,14 @@ ALLOWED = {
     "export.cli": [
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
         "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources",
-        "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
-        "runtime_spec.litert", "runtime_spec.reference",
+        "export.tuning", "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat",
+        "runtime_spec.errors", "runtime_spec.litert", "runtime_spec.reference",
     ],
-    "export.demo": ["runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference"],
+    "export.tuning": [
+        "export.checkpoint", "export.choices", "export.errors", "export.evidence", "export.files", "export.floats",
+        "export.forecast", "export.plan", "export.progress", "runtime_spec.chat",
+    ],
+    "export.demo": ["export.tuning", "runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference"],
     "runtime_spec.__main__": ["runtime_spec.errors", "runtime_spec.vectors"],
     "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
     "runtime_spec.chat": ["runtime_spec.errors"],
@@ -78,7 +82,7 @@ ALLOWED = {
 }  # fmt: skip
 TORCH = (
     "export.demo", "export.evidence", "export.floats", "export.graphs", "export.modules", "export.pipeline",
-    "export.weights",
+    "export.tuning", "export.weights",
 )  # fmt: skip
 """Rooms that may import torch: none of them is asked for --help, --dry-run or by a runtime. `export.floats` does when
 it is called, and reading a merged weight calls it."""

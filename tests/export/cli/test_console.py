@@ -79,3 +79,14 @@ def test_bytes_are_shown_on_a_terminal_and_nowhere_else(monkeypatch):
     quiet = io.StringIO()
     shown_progress(quiet)
     assert quiet.getvalue() == "     seal  digests\n     seal  done\n"
+
+
+@pytest.mark.parametrize(("unit", "shown"), [((), "3.0/6.0 MB"), (("steps",), "3,000,000/6,000,000 steps")])
+def test_a_bar_shows_bytes_or_what_else_is_counted(unit, shown):
+    file = io.StringIO()
+    console = user_console(file)
+    console.width = 200
+    with ConsoleProgress(console) as progress:
+        progress.advance("tune", 3_000_000, 6_000_000, *unit)
+        console.print(progress._bars.get_renderable())
+    assert shown in file.getvalue()

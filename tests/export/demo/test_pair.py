@@ -8,10 +8,12 @@ import torch
 from transformers import Gemma4ForConditionalGeneration
 
 from export.cli.main import DEMO
-from export.demo import corpus, pair
-from export.demo.losses import drafter_loss, repetition_loss, round_starts
+from export.demo import corpus, losses, pair
+from export.demo.losses import repetition_loss
 from export.demo.rows import Rows
 from export.demo.tokenizer import TURN_END
+from export.tuning.forward import drafter_masks, drafter_step, target_forward
+from export.tuning.losses import drafter_loss
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def target():
 @torch.no_grad()
 def logits(model):
     tokens = torch.arange(100, 180)[None]
-    return pair.target_forward(model, tokens, pair.target_masks(80))[0]
+    return target_forward(model, tokens)[0]
 
 
 @torch.no_grad()
@@ -72,10 +74,10 @@ def test_a_shortened_drafter_lacks_its_sliding_layer_alone():
         kind: tuple(torch.randn(1, 1, length, dim) for _ in "kv") for kind, dim in ((pair.SLIDING, 32), (pair.FULL, 64))
     }
     inputs = torch.randn(2, 1, length, 128)
-    where = torch.arange(1, length + 1)[None], pair.drafter_masks(length), kv
+    where = torch.arange(1, length + 1)[None], drafter_masks(pair.SLIDING_WINDOW, length), kv
 
     def step(model):
-        return pair.drafter_step(model, *inputs, *where)[1]
+        return drafter_step(model, *inputs, *where)[1]
 
     short = pair.shortened(drafter)
     assert (step(short) - step(drafter)).abs().max() > 0.01
@@ -99,7 +101,7 @@ def test_repetitions_are_read_up_to_the_end_of_a_turn():
 
     def loss(tokens, prompt_length):
         with unittest.mock.patch.object(
-            pair, "target_forward", lambda target, rows, masks: (torch.zeros(*rows.shape, pair.VOCAB_SIZE), None, None)
+            losses, "target_forward", lambda target, rows: (torch.zeros(*rows.shape, pair.VOCAB_SIZE), None, None)
         ):
             return float(repetition_loss(None, torch.tensor([tokens]), prompt_length))
 
@@ -109,13 +111,6 @@ def test_repetitions_are_read_up_to_the_end_of_a_turn():
     assert loss(row, 6) == pytest.approx(3 * once / 18, rel=1e-3)
     # The end of the user's turn is part of the prompt.
     assert loss(row, 13) == pytest.approx(3 * once / 18, rel=1e-3)
-
-
-def test_rounds_begin_behind_what_was_accepted():
-    """A round that accepts n drafts emits n + 1 tokens."""
-    lengths = torch.tensor([[0, 2, 4, 4, 1, 0, 0], [4, 0, 0, 0, 0, 4, 0]])
-    expected = [[1, 1, 0, 0, 1, 0, 1], [1, 0, 0, 0, 0, 1, 0]]
-    assert round_starts(lengths).tolist() == expected
 
 
 def test_agreement_moves_the_target_towards_the_drafter():
@@ -128,7 +123,7 @@ def test_agreement_moves_the_target_towards_the_drafter():
     kv = {pair.FULL: tuple(torch.randn(1, 1, length, 64) for _ in "kv")}
 
     def loss(logits, agreement):
-        return drafter_loss(drafter, embed, rows, logits, hidden, kv, 2, agreement=agreement)[0]
+        return drafter_loss(drafter, embed, rows, logits, hidden, kv, 2, rows > 0, agreement=agreement)[0]
 
     def divergence(logits):
         return float((loss(logits, 1.0) - loss(logits, 0.0)).detach())
