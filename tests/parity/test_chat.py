@@ -174,7 +174,11 @@ def test_ctrl_c_stops_the_reply_and_not_the_program(bundle):
         screen.type("/stats\r")
         assert re.search(r"cancelled: [1-9]\d* tokens", screen.until("slots of context used"))
         screen.until("> $")
-        screen.type("half a line\x03")
+        screen.type("half a line")
+        screen.until("half a line")
+        # A signal between what a terminal shows and the wait for more is answered with the next key.
+        time.sleep(0.5)
+        screen.type("\x03")
         screen.until("/quit or Ctrl-D leaves")
         screen.until("> $")
         screen.type("/retry\r")

@@ -10,7 +10,7 @@ from export.cli.main import DEMO, main
 from tests.checkpoints import write_pair
 
 KEYS = {
-    "prompt_tokens", "tokens", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
+    "prompt_tokens", "tokens", "thought", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
     "mean_accepted_length", "prefill_seconds", "decode_seconds", "tokens_per_second",
 }  # fmt: skip
 

@@ -16,8 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from export.cli.text_stream import TextStream
-
+from runtime_spec.litert.text_stream import TextStream
 from tests.android.tokenizer_texts import sequences, texts
 from tests.checkpoints import CHAT_TEMPLATE, write_pair
 from tests.scale.run import export, machine
@@ -171,27 +170,30 @@ class Engine:
             return None
 
 
-def streams(decode: Callable[[list[int]], str], lines: Iterable[Sequence[int]], stream_of: type = TextStream) -> dict:
+def streams(decode: Callable[[list[int]], str], lines: Iterable[Sequence[int]], stream_of: Callable) -> dict:
     """What our text stream says of tokens that come in rounds and end anywhere, as a budget, a stop or a cancellation
     ends them.
 
     `torn` replies showed half of a character, or what is none, of a text that is whole; `inside` end within one (their
-    tokens' text is no beginning of the whole), and of the others `different` say something else than their
-    tokens do."""
+    tokens' text is no beginning of the whole), and `different` say something else than their tokens do, but for a
+    character that is cut at the end. `stream_of` makes a stream."""
     draw, found = random.Random(SEED), dict.fromkeys(("replies", "torn", "inside", "different"), 0)
     for tokens in map(list, lines):
         whole = decode(tokens)
         for end in {len(tokens), *(draw.randrange(len(tokens) + 1) for _ in range(3))}:
-            stream, said, at = stream_of(decode), "", 0
+            stream, said, at = stream_of(), "", 0
             while at < end:
                 step = min(end, at + draw.randrange(1, 6))
                 said, at = said + stream.add(tokens[at:step]), step
+            said += stream.finish()
             cut = decode(tokens[:end])
             is_inside = not whole.startswith(cut)
             found["replies"] += 1
             found["torn"] += UNFINISHED not in whole and not whole.startswith(said)
             found["inside"] += is_inside
-            found["different"] += not is_inside and said + cut[len(said) :] != cut
+            # A character that is cut at the end is left out.
+            wholes = [end, *(n for n in range(max(0, end - 3), end) if set(decode(tokens[n:end])) == {UNFINISHED})]
+            found["different"] += said not in [decode(tokens[:n]) for n in wholes]
     return found
 
 
@@ -258,9 +260,13 @@ def _decoded(value: dict, library, runtime, engine: Engine, kotlin: Kotlin, enco
             ),
         }
         result[kind] = {"sequences": len(lines), "refused_by_litert_lm": sum(refused), "differences": counts}
+
+    def stream_of() -> TextStream:
+        return TextStream(runtime.decode, runtime.tokenizer.byte_of)
+
     streamed = {
-        "the texts' own": streams(runtime.decode, [line for line in encoded if len(line) < 200][::4]),
-        "any tokens": streams(runtime.decode, drawn),
+        "the texts' own": streams(runtime.decode, [line for line in encoded if len(line) < 200][::4], stream_of),
+        "any tokens": streams(runtime.decode, drawn, stream_of),
     }
     return {"decoded": result, "streamed": streamed}
 
