@@ -18,25 +18,19 @@ class TextStream:
     def add(self, tokens: Sequence[int]) -> str:
         """The text that is new and can't change any more."""
         self._tail += tokens
-        return self._take(self._run_begin())
+        count = next((i for i, token in enumerate(reversed(tokens)) if self._byte_of(token) is None), None)
+        # What was held before is bytes alone: where these are, too, nothing is ready.
+        return "" if count is None else self._take(len(self._tail) - count)
 
     def finish(self) -> str:
         """The rest, when no more tokens come: a run of bytes that no token ended, but for a last character whose bytes
         did not all come."""
-        begin = self._run_begin()
         try:
-            bytes(map(self._byte_of, self._tail[begin:])).decode()
+            bytes(map(self._byte_of, self._tail[self._settled :])).decode()
         except UnicodeDecodeError as error:
             if error.reason == "unexpected end of data":
-                del self._tail[begin + error.start :]
+                del self._tail[self._settled + error.start :]
         return self._take(len(self._tail))
-
-    def _run_begin(self) -> int:
-        """Where the run of bytes at the end begins."""
-        begin = len(self._tail)
-        while begin > self._settled and self._byte_of(self._tail[begin - 1]) is not None:
-            begin -= 1
-        return begin
 
     def _take(self, ready: int) -> str:
         if ready == self._settled:

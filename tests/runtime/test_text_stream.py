@@ -93,3 +93,15 @@ def test_the_cost_follows_the_tokens():
     for start in range(0, len(tokens), 4):
         stream.add(tokens[start : start + 4])
     assert max(decoded) <= 8 and sum(decoded) <= 3 * len(tokens)
+
+
+def test_a_long_run_of_bytes_is_looked_at_once():
+    asked = []
+
+    def counted(token):
+        asked.append(token)
+        return byte_of(token)
+
+    stream, byte = TextStream(decode, counted), TOKENIZER.token_to_id("<0x41>")
+    assert "".join(stream.add([byte]) for _ in range(1000)) == "" and len(asked) == 1000
+    assert stream.finish() == 1000 * "A"
