@@ -20,6 +20,7 @@ from runtime_spec.bundle.manifest import (
     Manifest,
     Model,
     Recipe,
+    SamplingDefaults,
     Signature,
     TensorSpec,
 )
@@ -60,7 +61,9 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     chat = plan.chat
     files = plan.target.tokenizer
     format, template = (chat.format, chat.engine) if chat else (None, None)
-    metadata = llm_metadata(plan.tokens, plan.engine_tokens, format, template, plan.sampling, files.added)
+    metadata = llm_metadata(
+        plan.tokens, plan.engine_tokens, format, template, plan.sampling, files.added, plan.target.config.vocab_size
+    )
 
     def grouped(*names: str) -> Group:
         return Group(lambda stream: write_group(stream, [models[name] for name in names], ALIGNMENT))
@@ -108,7 +111,16 @@ def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
         chat=plan.chat and plan.chat.format,
         recipe=Recipe(plan.recipe.name, stored),
         skipped=tuple(tower.name for tower in plan.target.skipped),
+        sampling=_sampling(plan),
     )
+
+
+def _sampling(plan: Plan) -> SamplingDefaults | None:
+    found = plan.sampling
+    if found is None:
+        return None
+    window = plan.capacity if found.repetition_penalty != 1 else 0
+    return SamplingDefaults(found.temperature, found.top_k, found.top_p, found.min_p, found.repetition_penalty, window)
 
 
 def _storage(weight: Weight) -> str:

@@ -23,8 +23,10 @@ def llm_metadata(
     template: EngineTemplate | None = None,
     sampling: Sampling | None = None,
     special: Collection[str] = (),
+    vocab_size: int = 0,
 ) -> bytes:
-    """The serialized message, deterministic. `special` are the tokenizer's added tokens.
+    """The serialized message, deterministic. `special` are the tokenizer's added tokens; `vocab_size` is needed where
+    sampling keeps all tokens.
 
     The model is a `gemma4`, whose calls of tools an engine takes apart, where template and tokenizer both know its
     fences; without them it is a `generic_model`. Pictures and sound are never announced: the bundle reads text."""
@@ -40,7 +42,8 @@ def llm_metadata(
     if sampling is not None:
         params = message.sampler_params
         params.type = sampler_params_pb2.SamplerParameters.TOP_P
-        params.k, params.p, params.temperature = sampling.top_k, sampling.top_p, sampling.temperature
+        # It knows neither min_p nor a penalty, and keeps at least one token: all of them are as many as there are.
+        params.k, params.p, params.temperature = sampling.top_k or vocab_size, sampling.top_p, sampling.temperature
     if chat is not None:
         for role in ROLES:
             turn = chat.affixes(role)

@@ -120,6 +120,27 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class SamplingDefaults:
+    """How the checkpoint's makers sample from it; DECODE.md says what each number means, and when it is off."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    repetition_window: int
+
+    def __post_init__(self) -> None:
+        check(self.temperature >= 0, "sampling.temperature", "a number of at least 0", self.temperature)
+        check_int("sampling.top_k", self.top_k, 0)
+        check(0 < self.top_p <= 1, "sampling.top_p", "a number above 0, at most 1", self.top_p)
+        check(0 <= self.min_p < 1, "sampling.min_p", "a number from 0, below 1", self.min_p)
+        penalty = self.repetition_penalty
+        check(penalty > 0, "sampling.repetition_penalty", "a number above 0", penalty)
+        check_int("sampling.repetition_window", self.repetition_window, 0)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How weights are stored; `accepted_loss` says which figures were outside the recipe's tolerances when the bundle
     was sealed all the same."""
@@ -195,6 +216,7 @@ class Manifest:
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     sources: tuple[Source, ...] = field(default=(), metadata=OPTIONAL)
+    sampling: SamplingDefaults | None = field(default=None, metadata=OPTIONAL)
     sections: tuple[SectionEntry, ...] = ()
     shared_weights: tuple[SharedWeights, ...] = ()
     header_sha256: str = "0" * 64
@@ -254,11 +276,12 @@ class Manifest:
         return "verify" if width == self.draft_tokens + 1 else f"verify_{width}"
 
     def to_json(self) -> bytes:
-        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources` is left out where there are none,
-        as in bundles that were made before it was a key."""
+        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources` and `sampling` are left out where
+        there are none, as in bundles that were made before they were keys."""
         values = asdict(self)
-        if not self.sources:
-            del values["sources"]
+        for name in ("sources", "sampling"):
+            if not values[name]:
+                del values[name]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         return text.encode("ascii") + b"\n"
 
@@ -281,6 +304,7 @@ class Manifest:
             )
         check(version == VERSION, "version", str(VERSION), version)
         check(value.get("sources") != [], "sources", "at least one, or no such key", [])
+        check(value.get("sampling", {}) is not None, "sampling", "an object, or no such key", None)
         return decode(cls, value, "")
 
 

@@ -7,6 +7,14 @@ from runtime_spec.bundle.manifest import ALIGNMENT
 from tests.android.damaged import Cases, ranges_of, resealed
 
 SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
+SAMPLING = {
+    "temperature": 1.0,
+    "top_k": 64,
+    "top_p": 0.95,
+    "min_p": 0.05,
+    "repetition_penalty": 1.1,
+    "repetition_window": 32,
+}
 VALUES = [
     ("config.vocab_size", 0),
     ("config.vocab_size", "32"),
@@ -126,6 +134,27 @@ VALUES = [
             {"files": {"\U0001f600" * 50: "g" * 64}},
             {"files": {"config.json": None}},
             {"extra": 1},
+        )
+    ],
+    ("sampling", None),
+    ("sampling", SAMPLING),
+    *[
+        ("sampling", SAMPLING | change)
+        for change in (
+            {"temperature": 0.0},
+            {"temperature": -0.5},
+            {"temperature": "1"},
+            {"top_k": 0},
+            {"top_k": -1},
+            {"top_k": 2**31},
+            {"top_k": 64.0},
+            {"top_p": 0.0},
+            {"top_p": 1.5},
+            {"min_p": -0.1},
+            {"min_p": 1.0},
+            {"repetition_penalty": 0.0},
+            {"repetition_window": -1},
+            {"seed": 1},
         )
     ],
     ("\U0001f600" * 90, 1),

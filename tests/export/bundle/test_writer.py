@@ -221,6 +221,11 @@ def test_llm_metadata_says_what_the_manifest_says():
     assert plain.HasField("supports_thinking") and not plain.supports_thinking
 
 
+def test_an_engine_that_needs_a_top_k_is_told_the_vocabulary_where_all_are_kept():
+    params = metadata_of("", [], sampling=Sampling(0.7, 0, 0.9), vocab_size=32).sampler_params
+    assert (params.k, round(params.p, 6), round(params.temperature, 6)) == (32, 0.9, 0.7)
+
+
 FENCES = ["<|tool_call>", "<tool_call|>", "<|tool_response>", '<|"|>', "<|channel>", "<channel|>"]
 
 

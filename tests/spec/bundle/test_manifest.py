@@ -4,11 +4,19 @@ import json
 
 import pytest
 
-from runtime_spec.bundle.manifest import Blocks, Manifest, SectionEntry, Source
+from runtime_spec.bundle.manifest import Blocks, Manifest, SamplingDefaults, SectionEntry, Source
 from runtime_spec.errors import BundleError
 from tests.bundles import manifest
 
 SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
+SAMPLING = {
+    "temperature": 1.0,
+    "top_k": 64,
+    "top_p": 0.95,
+    "min_p": 0.05,
+    "repetition_penalty": 1.1,
+    "repetition_window": 32,
+}
 
 
 def changed(path: str, value: object) -> bytes:
@@ -36,6 +44,13 @@ def test_sources_are_kept_and_left_out_where_there_are_none():
     assert known.sources[0] == Source("target", "org/name", "0" * 40, {"config.json": "a" * 64})
     assert Manifest.from_json(known.to_json()) == known
     assert b"sources" not in manifest().to_json() and manifest().sources == ()
+
+
+def test_sampling_is_kept_and_left_out_where_there_is_none():
+    known = Manifest.from_json(changed("sampling", SAMPLING))
+    assert known.sampling == SamplingDefaults(1.0, 64, 0.95, 0.05, 1.1, 32)
+    assert Manifest.from_json(known.to_json()) == known
+    assert b"sampling" not in manifest().to_json() and manifest().sampling is None
 
 
 def test_json_is_canonical():
@@ -99,6 +114,17 @@ def test_json_is_canonical():
         ("sources", [SOURCE | {"revision": "main"}], "sources revision"),
         ("sources", [SOURCE | {"files": {"config.json": "0" * 63}}], "sources config.json"),
         ("sources", [{"role": "target"}], "sources[0].id"),
+        ("sampling", None, "sampling"),
+        ("sampling", SAMPLING | {"temperature": -0.5}, "sampling.temperature"),
+        ("sampling", SAMPLING | {"temperature": float("nan")}, "sampling.temperature"),
+        ("sampling", SAMPLING | {"top_k": -1}, "sampling.top_k"),
+        ("sampling", SAMPLING | {"top_k": 64.0}, "sampling.top_k"),
+        ("sampling", SAMPLING | {"top_p": 0.0}, "sampling.top_p"),
+        ("sampling", SAMPLING | {"top_p": 1.5}, "sampling.top_p"),
+        ("sampling", SAMPLING | {"min_p": 1.0}, "sampling.min_p"),
+        ("sampling", SAMPLING | {"repetition_penalty": 0.0}, "sampling.repetition_penalty"),
+        ("sampling", SAMPLING | {"repetition_window": -1}, "sampling.repetition_window"),
+        ("sampling", {"temperature": 1.0}, "sampling.top_k"),
         ("sections", [{"name": "main"}], "sections[0].begin"),
         ("shared_weights", [1], "shared_weights[0]"),
         ("format", "other", "format"),

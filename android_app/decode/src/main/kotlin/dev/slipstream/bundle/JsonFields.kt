@@ -57,6 +57,17 @@ internal class JsonFields(
         label: String = keyOf(name),
     ): Long = asLong(fields[name], keyOf(name), label, low, high)
 
+    /** A number, written with a point, for which [fits] holds. */
+    fun double(
+        name: String,
+        expected: String,
+        fits: (Double) -> Boolean,
+    ): Double {
+        val number = asDouble(fields[name], keyOf(name))
+        checkManifest(fits(number), keyOf(name), expected) { fields[name] }
+        return number
+    }
+
     fun <T> list(
         name: String,
         read: (value: Any?, key: String) -> T,

@@ -7,7 +7,7 @@ import dev.slipstream.chat.ChatFormat
  *
  * [contextLength] counts tokens. [prefillLengths] and [verifyWidths] are those of the main graph's signatures,
  * ascending; [signatures] are by section, then by name. [drafter] is null and [draftTokens] 0 for a target alone.
- * [sources] is empty in a bundle of before they were written down.
+ * [sources] is empty in a bundle of before they were written down, [sampling] null where the checkpoint said nothing.
  * Making one checks it: a BundleException names the key that does not fit the others.
  */
 public data class Manifest(
@@ -24,6 +24,7 @@ public data class Manifest(
     val recipe: Recipe,
     val skipped: List<String>,
     val sources: List<Source>,
+    val sampling: SamplingDefaults?,
     val sections: List<SectionEntry>,
     val sharedWeights: List<SharedWeights>,
     val headerSha256: String,

@@ -86,7 +86,14 @@ private fun typeName(value: Any?): String =
 internal fun readManifest(tree: Any?): Manifest {
     val none = (tree as? Map<*, *>)?.get("sources") as? List<*>
     checkManifest(none == null || none.isNotEmpty(), "sources", "at least one, or no such key") { none }
-    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources"))
+    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources", "sampling"))
+    checkManifest(
+        !fields.has("sampling") || fields.value("sampling") != null,
+        "sampling",
+        "an object, or no such key",
+    ) {
+        null
+    }
     val drafter = fields.value("drafter")?.let { Model.read(it, "drafter") }
     val config = Config.read(fields.value("config"), "config")
     return Manifest(
@@ -102,6 +109,7 @@ internal fun readManifest(tree: Any?): Manifest {
         chat = fields.value("chat")?.let { readChatFormat(it) },
         recipe = Recipe.read(fields.value("recipe")),
         skipped = fields.texts("skipped"),
+        sampling = fields.value("sampling")?.let(SamplingDefaults::read),
         sources = if (fields.has("sources")) fields.list("sources", Source::read) else emptyList(),
         sections = fields.list("sections", SectionEntry::read),
         sharedWeights = fields.list("shared_weights", SharedWeights::read),
