@@ -1,5 +1,6 @@
 from runtime_spec.reference.record import cancel_after
-from runtime_spec.reference.stats import count_rounds
+from runtime_spec.reference.stats import DecodeStats, count_rounds
+from runtime_spec.reference.trace import Round
 from tests.spec.reference.oracle import new_session
 
 
@@ -23,3 +24,31 @@ def test_a_cancelled_round_counts_for_nothing():
 def test_no_rounds_no_rates():
     stats = count_rounds([])
     assert (stats.acceptance_rate, stats.mean_accepted_length) == (0.0, 0.0)
+
+
+def drafted(source, drafts, accepted, reason=None):
+    return Round(
+        0, 0, 0, 0, [5] * drafts, drafts + 1, [], accepted, [5] * (accepted + 1), 0, reason, source if drafts else None
+    )
+
+
+def test_positions_sources_and_lengths_are_counted_apart():
+    stats = DecodeStats()
+    for one in (
+        drafted("drafter", 3, 1), drafted("drafter", 2, 2), drafted("ngram", 4, 0), drafted("drafter", 0, 0),
+        drafted("drafter", 3, 3, "cancelled"),
+    ):  # fmt: skip
+        stats.add(one)
+    assert stats.drafting() == {
+        "rounds_by_length": {"0": 1, "2": 1, "3": 1, "4": 1},
+        "sources": {
+            "drafter": {
+                "rounds": 2, "drafted": 5, "accepted": 3, "acceptance_rate": 0.6, "drafted_by_position": [2, 2, 1],
+                "accepted_by_position": [2, 1, 0],
+            },
+            "ngram": {
+                "rounds": 1, "drafted": 4, "accepted": 0, "acceptance_rate": 0.0, "drafted_by_position": [1, 1, 1, 1],
+                "accepted_by_position": [0, 0, 0, 0],
+            },
+        },
+    }  # fmt: skip
