@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ from export.choices.device import unknown_choice
 from export.cli.generate import (
     Reply,
     add_conversation_arguments,
-    add_decoding_arguments,
     check_unicode,
-    counted,
-    draft_count,
     summary,
+    turn,
     visible,
 )
+from export.cli.decoding import add_arguments as add_decoding_arguments
+from export.cli.decoding import policy_of, sampling_of
 from export.cli.messages import with_system
 from export.cli.shown import PrefillProgress, Shown, say, write
 from export.cli.tell import show_error, show_object
@@ -27,7 +28,9 @@ from export.errors import SlipstreamError, UsageError
 
 if TYPE_CHECKING:
     from runtime_spec.chat.conversation import Message
+    from runtime_spec.drafting.policy import Policy
     from runtime_spec.litert.runtime import Runtime
+    from runtime_spec.sampling.parameters import Sampling
 
 COMMANDS = {
     "/system": "TEXT sets what the system turn says; alone it takes the system turn out",
@@ -46,11 +49,11 @@ class Conversation:
     """Messages and the session that decodes replies to them. Every turn is decoded from the start (CHAT.md, Turns), so
     that whatever was changed in what was said, the session keeps what it can of it."""
 
-    def __init__(self, runtime: "Runtime", draft_tokens: int | None, max_new_tokens: int | None):
+    def __init__(self, runtime: "Runtime", policy: "Policy", sampling: "Sampling", max_new_tokens: int | None):
         self.runtime, self.messages, self.system, self.thinking = runtime, [], None, False
         self.last: Reply | None = None
-        self.kept = 0
-        self._session = runtime.session(draft_tokens)
+        self.kept = self._replies = 0
+        self._session, self._policy, self._sampling = runtime.session(policy=policy), policy, sampling
         self._most = max_new_tokens or runtime.target.capacity
         _ = runtime.chat  # refuses a bundle without a chat template now
 
@@ -63,12 +66,15 @@ class Conversation:
     ) -> Shown:
         """Decodes a reply to the messages and `added`, which are kept with it once it has begun. Raises UsageError and
         PromptTooLongError; the conversation is then as it was before."""
-        from runtime_spec.reference.stats import DecodeStats
+        from runtime_spec.sampling.random import reply_seed
 
         runtime, asked = self.runtime, [*self.messages, *added]
         tokens = runtime.chat.context(with_system(asked, self.system), self.thinking)
-        reply, seen = Reply(tokens, DecodeStats()), shown(self.thinking)
-        rounds = counted(self._session.turn(tokens, self._most, cancelled, filled, from_start=True), reply)
+        # No two replies of a conversation are drawn alike: one that is asked for again is another one.
+        sampling = replace(self._sampling, seed=reply_seed(self._sampling.seed, self._replies))
+        self._replies += 1
+        reply, rounds = turn(self._session, self._policy, tokens, self._most, sampling, filled, cancelled)
+        seen = shown(self.thinking)
         for number, one in enumerate(rounds):
             if number == 0:
                 self.kept = one.position
@@ -110,7 +116,8 @@ def run(options: argparse.Namespace) -> None:
 
     check_unicode(options.system or "", "--system")
     with Runtime(options.bundle, options.threads) as runtime:
-        talk = Conversation(runtime, draft_count(options.draft_tokens, runtime), options.max_new_tokens)
+        policy, sampling = policy_of(options, runtime), sampling_of(options, runtime)
+        talk = Conversation(runtime, policy, sampling, options.max_new_tokens)
         _set_system(talk, options.system)
         _set_thinking(talk, options.thinking or "off")
         _tell(f"{options.bundle}: {HELP} /help lists commands.", options)

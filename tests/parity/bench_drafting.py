@@ -1,0 +1,152 @@
+"""Plain decoding against every draft length and the automatic one, with and without n-grams, greedy and sampled, over
+classes of prompts: `python -m tests.parity.bench_drafting BUNDLE`. Prints a table, or with --json an object; speeds are
+tokens/s of decoding alone in the reference runtime, one thread, interleaved reply by reply, ratios the median over
+replies of one to the plain one that was measured beside it.
+"""
+
+import argparse
+import json
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from export.cli.decoding import MOST_SEED
+from export.demo.evaluate import distinct_four_grams, held_out_prompts
+from export.evidence.speed import TimedReply, timed
+from runtime_spec.drafting.policy import Policy
+from runtime_spec.litert.runtime import Runtime
+from runtime_spec.sampling.parameters import GREEDY, Sampling
+from tests.scale.run import machine
+
+NEW_TOKENS, PROMPTS, PASSES = 128, 8, 3
+DRAWN = Sampling(temperature=1.0, top_k=64, top_p=0.95, drafts="drawn")
+WAYS = {"greedy": GREEDY, "sampled": DRAWN}
+REPEATED = [
+    "x = 1\ny = 2\nz = x + y\n",
+    "    def get(self):\n        return self.value\n\n",
+    "assert add(1, 2) == 3\nassert add(2, 3) == 5\n",
+    'print("one")\nprint("two")\nprint("three")\n',
+]
+POOL = 40
+"""Held-out prompts among which those are chosen whose replies repeat themselves least."""
+
+
+def prompt_classes(runtime: Runtime, count: int) -> dict[str, list[list[int]]]:
+    """`count` prompts of each class as tokens."""
+    plain, chats = held_out_prompts(runtime, POOL)
+    texts = [runtime.decode(tokens[1:]) for tokens in plain]
+    repeated = [text * 4 + text[: len(text) // 3] for text in REPEATED]
+
+    def repetition(prompt: list[int]) -> float:
+        reply = timed(runtime.session(policy=runtime.fixed_policy(0)), prompt, NEW_TOKENS, GREEDY)
+        return -distinct_four_grams(prompt + reply.tokens)
+
+    return {
+        "code": plain[:count],
+        "chats": chats[:count],
+        "rewriting": [runtime.encode(f"{text}\n\n\n{text[: len(text) // 4]}") for text in texts[:count]],
+        "repeating": [runtime.encode(repeated[i % len(repeated)]) for i in range(count)],
+        "long": [sum(plain[i : i + 8], [])[:400] for i in range(count)],
+        "without repetition": sorted(plain, key=repetition)[:count],
+    }
+
+
+def policies(runtime: Runtime) -> dict[str, Callable[[], Policy]]:
+    """How drafts are planned, by name, plain first. An automatic one begins knowing nothing."""
+    lengths = [w - 1 for w in runtime.target.verify_widths if w > 1]
+    ways: dict[str, Callable[[], Policy]] = {"plain": lambda: runtime.fixed_policy(0)}
+    for n in lengths:
+        if runtime.drafter:
+            ways[f"{n} drafts"] = lambda n=n: runtime.fixed_policy(n)
+        ways[f"{n} drafts, n-grams"] = lambda n=n: runtime.fixed_policy(n, n_grams=True)
+    if runtime.drafter:
+        ways["auto"] = lambda: runtime.auto_policy(n_grams=False, known=False)
+    ways["auto, n-grams"] = lambda: runtime.auto_policy(n_grams=True, known=False)
+    return ways
+
+
+@dataclass
+class Row:
+    """Replies of one way, in the order of the prompts."""
+
+    replies: list[TimedReply] = field(default_factory=list)
+
+    def figures(self, plain: "Row") -> dict:
+        stats = [reply.stats for reply in self.replies]
+        drafted, accepted, rounds = (sum(getattr(s, name) for s in stats) for name in ("drafted", "accepted", "rounds"))
+        lengths = sum((Counter(s.rounds_by_length) for s in stats), Counter())
+        pairs = zip(self.replies, plain.replies, strict=True)
+        ratios = sorted(one.speed / other.speed for one, other in pairs if one.speed and other.speed)
+        return {
+            "tokens_per_second": round(statistics.median(reply.speed for reply in self.replies), 1),
+            "ratio_to_plain": round(statistics.median(ratios), 3),
+            "least_ratio": round(ratios[len(ratios) // 10], 3),
+            "acceptance_rate": round(accepted / drafted, 3) if drafted else None,
+            "tokens_per_round": round((accepted + rounds) / rounds, 2) if rounds else None,
+            "rounds_by_length": {str(n): lengths[n] for n in sorted(lengths)},
+            "looked_up": sum(sum(s.sources["ngram"].accepted) for s in stats if "ngram" in s.sources),
+        }
+
+
+def measure(
+    runtime: Runtime, prompts: dict[str, list[list[int]]], sampling: Sampling, passes: int
+) -> dict[str, dict[str, dict]]:
+    """Figures by class of prompts and way."""
+    ways = policies(runtime)
+    found = {}
+    for kind, all_tokens in prompts.items():
+        kept = {name: make() for name, make in ways.items()}
+        rows = {name: Row() for name in ways}
+        budget = min(NEW_TOKENS, runtime.target.capacity - max(map(len, all_tokens)))
+        for name, policy in kept.items():
+            # The first pass of a width packs and plans; the automatic ones are to find their way as users see it.
+            if not name.startswith("auto"):
+                timed(runtime.session(policy=policy), all_tokens[0], 16, sampling)
+        for number in range(passes * len(all_tokens)):
+            tokens = all_tokens[number % len(all_tokens)]
+            for name, policy in kept.items():
+                one = Sampling(**{**sampling.to_dict(), "seed": number % MOST_SEED})
+                rows[name].replies.append(timed(runtime.session(policy=policy), tokens, budget, one))
+        found[kind] = {name: row.figures(rows["plain"]) for name, row in rows.items()}
+    return found
+
+
+def table(found: dict[str, dict[str, dict]]) -> str:
+    """Markdown: a line a way, a column a class of prompts, each cell the ratio to plain and the acceptance."""
+
+    def cell(row: dict) -> str:
+        rate = "" if row["acceptance_rate"] is None else f" ({row['acceptance_rate']:.2f})"
+        return f"{row['ratio_to_plain']:.2f}{rate}"
+
+    kinds = list(found)
+    lines = [["ratio to plain (acceptance)", *kinds]]
+    lines += [[name, *(cell(found[kind][name]) for kind in kinds)] for name in next(iter(found.values()))]
+    lines.append(["plain, tokens/s", *(f"{found[kind]['plain']['tokens_per_second']:.0f}" for kind in kinds)])
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([text[0], "|" + " --- |" * len(lines[0]), *text[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundles", type=Path, nargs="+")
+    parser.add_argument("--prompts", type=int, default=PROMPTS, help="of each class (default: %(default)s)")
+    parser.add_argument("--passes", type=int, default=PASSES, help="over all prompts (default: %(default)s)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    all_found = {"machine": machine()}
+    for path in options.bundles:
+        with Runtime(path) as runtime:
+            prompts = prompt_classes(runtime, options.prompts)
+            recipe = runtime.manifest.recipe.name
+            for way, sampling in WAYS.items():
+                all_found[f"{recipe}, {way}"] = found = measure(runtime, prompts, sampling, options.passes)
+                if not options.json:
+                    print(f"{path}, {recipe}, {way}; {machine()['cpu']}\n\n{table(found)}\n", flush=True)
+    if options.json:
+        print(json.dumps(all_found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
