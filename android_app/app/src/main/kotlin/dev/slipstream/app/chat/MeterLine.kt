@@ -1,5 +1,6 @@
 package dev.slipstream.app.chat
 
+import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.ExperimentalLayoutApi
 import androidx.compose.foundation.layout.FlowRow
@@ -10,9 +11,14 @@ import androidx.compose.material3.SegmentedButtonDefaults
 import androidx.compose.material3.SingleChoiceSegmentedButtonRow
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
@@ -21,17 +27,25 @@ import dev.slipstream.app.engine.Drafting
 import dev.slipstream.app.engine.Meter
 import java.util.Locale
 
-/** What drafting does, now. Takes its room before there is anything to tell, so that nothing jumps. */
+/**
+ * What drafting does, now; touched, also the figures behind it. Takes its room before there is anything to tell, so that
+ * nothing jumps.
+ */
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
 internal fun MeterLine(meter: Meter?) {
     val items = if (meter == null) listOf("") else meterTexts(meter)
+    var isOpen by rememberSaveable { mutableStateOf(false) }
+    val details = stringResource(if (isOpen) R.string.figures_hide else R.string.figures_show)
+    val touch =
+        if (meter == null) Modifier else Modifier.clickable(onClickLabel = details, role = Role.Button) { isOpen = !isOpen }
     FlowRow(
-        Modifier.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
+        touch.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
         horizontalArrangement = Arrangement.spacedBy(8.dp),
     ) {
         for (item in items) Text(item, style = MaterialTheme.typography.labelMedium)
     }
+    if (meter != null && isOpen) DraftingDetails(meter.drafting)
 }
 
 @Composable
