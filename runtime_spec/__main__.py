@@ -10,13 +10,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt, sampling.json and chat.json")
-    verbs.add_parser("verify", help="replay every scenario, check digest.txt, the numbers of sampling and chat cases")
+    verbs.add_parser(
+        "record", help="rewrite scenarios' rounds, digest.txt, chat.json, sampling.json and ngrams.json"
+    )
+    verbs.add_parser("verify", help="check every scenario, chat case, number of sampling, n-gram case and digest")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
     from runtime_spec.vectors.fuzz import COUNT, digest
+    from runtime_spec.vectors.ngrams import record_ngrams, verify_ngrams
     from runtime_spec.vectors.numbers import record_numbers, verify_numbers
     from runtime_spec.vectors.scenario import record_all, verify_all
 
@@ -25,11 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
             record_all()
             record_numbers()
             record_chat()
+            record_ngrams()
         elif verb == "verify":
-            scenarios, numbers, cases = verify_all(), verify_numbers(), verify_chat()
+            scenarios, cases, numbers, texts = verify_all(), verify_chat(), verify_numbers(), verify_ngrams()
             print(
-                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {numbers} cases of sampling and {cases} "
-                "cases of conversations agree with the reference."
+                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {cases} cases of conversations, "
+                f"{numbers} of sampling and {texts} of n-gram drafts agree with the reference."
             )
         else:
             print(digest())

@@ -6,7 +6,7 @@ import pytest
 
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
-from runtime_spec.vectors import chat, scenario
+from runtime_spec.vectors import chat, ngrams, scenario
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ def vectors(tmp_path, monkeypatch):
     (tmp_path / "digest.txt").write_text("ab" * 32 + "\n")
     shutil.copy(chat.FILE, tmp_path)
     monkeypatch.setattr(chat, "FILE", tmp_path / chat.FILE.name)
+    shutil.copy(ngrams.FILE, tmp_path)
+    monkeypatch.setattr(ngrams, "FILE", tmp_path / ngrams.FILE.name)
     return tmp_path
 
 
@@ -32,6 +34,7 @@ def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
     out = capsys.readouterr().out
     assert "19 scenarios" in out and "218 cases of conversations" in out
+    assert "23 of n-gram drafts" in out
 
 
 def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):
@@ -61,6 +64,13 @@ def test_verify_names_the_chat_case_that_differs(vectors, capsys):
     assert "chat.json, conversations 0" in capsys.readouterr().err
 
 
+def test_verify_names_the_text_whose_n_gram_drafts_differ(vectors, capsys):
+    path = vectors / "ngrams.json"
+    path.write_text(path.read_text().replace('"drafts": [9, 7, 8, 9]', '"drafts": [9, 7, 8, 8]', 1))
+    assert main(["verify"]) == TraceError.exit_code
+    assert "ngrams.json, case empty_cache_then_a_text, step 1" in capsys.readouterr().err
+
+
 def test_record_mends_what_verify_complains_of(vectors):
     path = vectors / "scenarios" / "all_accepted.json"
     text = path.read_text()
@@ -68,8 +78,10 @@ def test_record_mends_what_verify_complains_of(vectors):
     (vectors / "digest.txt").write_text("cd" * 32 + "\n")
     cases = (vectors / "chat.json").read_text()
     (vectors / "chat.json").write_text(cases.replace('"ids": [2, ', '"ids": [3, ', 1))
+    texts = (vectors / "ngrams.json").read_text()
+    (vectors / "ngrams.json").write_text(texts.replace('"drafts": [9, 7, 8, 9]', '"drafts": [9, 7, 8, 8]', 1))
     assert main(["record"]) == 0
-    assert (vectors / "chat.json").read_text() == cases
+    assert (vectors / "chat.json").read_text() == cases and (vectors / "ngrams.json").read_text() == texts
     assert path.read_text() == text and (vectors / "digest.txt").read_text() == "ab" * 32 + "\n"
 
 
