@@ -10,9 +10,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser(
-        "record", help="rewrite scenarios' rounds, digest.txt, chat.json, sampling.json and ngrams.json"
-    )
+    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt, chat.json, sampling.json and ngrams.json")
     verbs.add_parser("verify", help="check every scenario, chat case, number of sampling, n-gram case and digest")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb

@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser, max_new_tokens: int | None) -
 def add_drafting_arguments(parser: argparse.ArgumentParser) -> None:
     drafting = parser.add_argument_group("drafting", "none of it changes what is said, or how often what is said")
     drafting.add_argument(
-        "--draft-tokens", metavar="N|off|auto", default="auto", help="drafts a round (default: auto, what measures best)"
+        "--draft-tokens",
+        metavar="N|off|auto",
+        default="auto",
+        help="drafts a round (default: auto, what measures best)",
     )
     drafting.add_argument(
         "--n-grams", choices=("on", "off"), help="drafts looked up in the text so far (default: on with auto)"
@@ -38,7 +41,9 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     sampling.add_argument("--top-k", metavar="K|off", help="the K largest logits stay")
     sampling.add_argument("--top-p", type=float, metavar="P", help="the largest stay that together reach this share")
     sampling.add_argument("--min-p", type=float, metavar="P", help="those of at least this part of the largest's stay")
-    sampling.add_argument("--repetition-penalty", type=float, metavar="X", help="divides logits of what was said; 1: off")
+    sampling.add_argument(
+        "--repetition-penalty", type=float, metavar="X", help="divides logits of what was said; 1: off"
+    )
     sampling.add_argument("--repetition-window", type=int, metavar="N", help="of so many tokens back (default: all)")
     sampling.add_argument("--seed", type=int, help="the same text each time, drafted or not")
     sampling.add_argument(

@@ -1,5 +1,6 @@
 """A conversation: turns over one cache."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from runtime_spec.reference.decode_loop import decode
@@ -25,10 +26,20 @@ class Session:
     an empty prompt goes on where it stopped.
     """
 
-    def __init__(self, target: Target, drafter: Drafter | None, config: DecodeConfig, sampler: Sampler | None = None):
+    def __init__(
+        self,
+        target: Target,
+        drafter: Drafter | None,
+        config: DecodeConfig,
+        sampler: Sampler | None = None,
+        observe: Callable[[Round, int], None] | None = None,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ):
         """`sampler` is the one that both ports ask, so that a caller can choose anew between turns; the loop does not
-        look at it."""
+        look at it. `observe(round, nanos)` is told of each completed verify pass how long its round took by `clock`, in
+        nanoseconds: a draft policy learns from it."""
         self.target, self.drafter, self.config, self.sampler = target, drafter, config, sampler
+        self._observe, self._clock = observe, clock
         self.state = State()
 
     def turn(
@@ -49,10 +60,21 @@ class Session:
         not be started while an older iterator is still used. The first round raises PromptTooLongError if the prompt
         does not fit and UsageError if there is nothing to do; the conversation is then as it was before.
         """
-        return decode(
+        rounds = decode(
             self.state, prompt_tokens, from_start, max_new_tokens, self.target, self.drafter, self.config, cancelled,
             filled,
         )  # fmt: skip
+        return rounds if self._observe is None else self._observed(rounds)
+
+    def _observed(self, rounds: Iterator[Round]) -> Iterator[Round]:
+        """What the caller does between rounds is no part of their time."""
+        begin = self._clock()
+        for round in rounds:
+            nanos = self._clock() - begin
+            if round.verify_width > 0 and round.stop_reason != "cancelled":
+                self._observe(round, nanos)
+            yield round
+            begin = self._clock()
 
     @property
     def room(self) -> int:

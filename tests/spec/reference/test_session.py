@@ -3,6 +3,7 @@ import pytest
 from runtime_spec.errors import PromptTooLongError, UsageError
 from runtime_spec.reference.plan import common_beginning
 from runtime_spec.reference.record import cancel_after
+from runtime_spec.reference.session import Session
 from runtime_spec.vectors.scripted import ScriptedTarget, splitmix
 from tests.spec.reference.oracle import Greedy, emitted_by, live_rows, new_session
 
@@ -178,3 +179,27 @@ def test_reset_forgets_the_conversation():
     once = list(session.turn(PROMPT, 9))
     session.reset()
     assert list(session.turn(PROMPT, 9)) == once
+
+
+def test_only_completed_passes_are_observed_and_a_slow_reader_is_not_their_time():
+    ticks = iter(range(0, 10**9, 10))
+    now = [0]
+
+    def clock() -> int:
+        now[0] += next(ticks) % 7 + 1
+        return now[0]
+
+    seen = []
+    plain = new_session(hit=100)
+    session = Session(
+        plain.target,
+        plain.drafter,
+        plain.config,
+        observe=lambda round, nanos: seen.append((round.index, nanos)),
+        clock=clock,
+    )
+    for round in session.turn(PROMPT, 30, cancel_after(7)):
+        now[0] += 10**6
+        last = round
+    assert last.stop_reason == "cancelled" and [index for index, _ in seen] == [1]
+    assert all(0 < nanos < 100 for _, nanos in seen)

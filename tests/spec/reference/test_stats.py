@@ -27,9 +27,8 @@ def test_no_rounds_no_rates():
 
 
 def drafted(source, drafts, accepted, reason=None):
-    return Round(
-        0, 0, 0, 0, [5] * drafts, drafts + 1, [], accepted, [5] * (accepted + 1), 0, reason, source if drafts else None
-    )
+    known, emitted = source if drafts else None, [5] * (accepted + 1)
+    return Round(0, 0, 0, 0, [5] * drafts, known, drafts + 1, [], accepted, emitted, 0, reason)
 
 
 def test_positions_sources_and_lengths_are_counted_apart():
