@@ -123,7 +123,7 @@ def _samples(
 
     if options.samples < 1:
         raise usage("--samples", "at least 1", str(options.samples), "Say how many replies you want.")
-    if sampling.is_greedy and options.samples > 1:
+    if sampling.temperature == 0 and options.samples > 1:
         action = "Name a --temperature above 0, or leave --samples out."
         raise usage("--samples", "a temperature above 0: greedy replies are all the same", "temperature 0", action)
     session = runtime.session(policy=policy)
@@ -202,7 +202,7 @@ def turn(
     from runtime_spec.reference.stats import DecodeStats
 
     reply = Reply(prompt_tokens, DecodeStats(), sampling)
-    session.sampling = sampling
+    session.sampler.sampling = sampling
     rounds = session.turn(prompt_tokens, max_new_tokens, cancelled, filled, from_start=True)
     return reply, counted(rounds, reply, policy)
 

@@ -50,9 +50,16 @@ def decode_timed(
     stops: frozenset[int] = frozenset(),
 ) -> TimedReply:
     """One prompt decoded to `count` tokens or one of `stops`; the prefill is timed apart."""
-    session = Session(target, drafter if draft_tokens else None, DecodeConfig(draft_tokens, stops))
+    return timed(Session(target, drafter if draft_tokens else None, DecodeConfig(draft_tokens, stops)), prompt, count)
+
+
+def timed(session: Session, prompt: Sequence[int], count: int, sampling: Sampling = GREEDY) -> TimedReply:
+    """The next turn of a session, decoded from the start to `count` tokens or a stop token; the prefill is timed
+    apart."""
+    if session.sampler is not None:
+        session.sampler.sampling = sampling
     begin = time.perf_counter()
-    turn = session.turn(prompt, count)
+    turn = session.turn(prompt, count, from_start=True)
     first = next(turn)
     prefilled = time.perf_counter()
     rounds = list(turn)

@@ -33,7 +33,7 @@ class Sampler:
         rows[i] follows tokens[i]. What is said ends behind the first that is not the draft, unless it is greedy."""
         drawn, self._drawn = self._drawn, {}
         if self.sampling.is_greedy:
-            return self._rows.best(rows, position)
+            return [self._rows.best(row, position + i) for i, row in enumerate(rows)]
         said: list[int] = []
         for row, draft in zip(rows, [*tokens[1:], None], strict=True):
             slot = position + 1 + len(said)
@@ -58,7 +58,7 @@ class Sampler:
             self._drawn[slot] = token, q
             confidence = q.of(token) if is_asked else None
         else:
-            (token,) = self._rows.best([row], slot - 1)
+            token = self._rows.best(row, slot - 1)
             confidence = self._rows.filtered(row, CONFIDENCE, slot - 1).weights[0] if is_asked else None
         self._text.append(token)
         return token, confidence

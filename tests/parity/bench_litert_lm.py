@@ -161,8 +161,8 @@ def one_pass(bundle: Path, prompts: list[Prompt], found: Found) -> None:
                     found.speeds[f"{who} {name}"].append((prompt.kind, reply.speed))
                     found.forked[prompt.kind] += not reply.same
                 if name == "drafted":
-                    found.drafted[prompt.kind] += ours["stats"].drafted
-                    found.accepted[prompt.kind] += ours["stats"].accepted
+                    found.drafted[prompt.kind] += ours.stats.drafted
+                    found.accepted[prompt.kind] += ours.stats.accepted
 
 
 def compare(bundle: Path, prompts: list[Prompt], passes: int) -> dict:

@@ -2,7 +2,8 @@
 
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
-from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedTarget, scripted_pair, splitmix
+from runtime_spec.sampling.random import splitmix
+from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedTarget, scripted_pair
 
 
 class Greedy:

@@ -7,8 +7,8 @@ from runtime_spec.errors import TraceError
 from runtime_spec.reference.trace import Header, Round, Trace, Turn, header_line, read_traces, round_line, trace_text
 
 HEADER = Header("demo", 64, (1, 3, 5), 4, (0, 2), False, 0.25, (Turn((5, 6), 9), Turn((7,), 3, 4)))
-PREFILL = Round(0, 0, -1, 0, [], 0, [7], 0, [7], 2, None, [1.5])
-PASS = Round(1, 2, 7, 0, [3, 1], 3, [3, 0, 25], 1, [3, 0], 4, "stop_token", [0.0, 2.0000005, 0.1])
+PREFILL = Round(0, 0, -1, 0, [], None, 0, [7], 0, [7], 2, None, [1.5])
+PASS = Round(1, 2, 7, 0, [3, 1], "drafter", 3, [3, 0, 25], 1, [3, 0], 4, "stop_token", [0.0, 2.0000005, 0.1])
 TEXT = """\
 {"format":"slipstream-trace","version":1,"name":"demo","capacity":64,"verify_widths":[1,3,5],"num_draft_tokens":4,\
 "stop_tokens":[0,2],"exact_drafts":false,"tolerance":0.250000,"turns":[\
