@@ -1,9 +1,10 @@
-"""`slipstream bench`: plain decoding against drafted, interleaved, on the prompts that every export is measured on."""
+"""`slipstream bench`: plain decoding against every draft length and the automatic one, interleaved."""
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from export.cli.decoding import add_sampling_arguments, sampling_of
 from export.cli.tell import show_object
 
 
@@ -11,11 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--prompts", type=Path, metavar="FILE", help="one prompt a line, or TOML")
     parser.add_argument("--threads", type=int, default=1, help="of LiteRT (default: 1)")
+    parser.add_argument("--n-grams", choices=("on", "off"), default="off", help="with fixed lengths too (default: off)")
+    add_sampling_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Raises BundleError, RuntimeLibraryError."""
-    rows = measure(options.bundle, options.threads, options.prompts)
+    """Raises BundleError, RuntimeLibraryError, UsageError."""
+    rows = measure(options)
     if options.json:
         show_object(rows)
         return
@@ -23,16 +26,18 @@ def run(options: argparse.Namespace) -> None:
         print(line(name, row))
 
 
-def measure(bundle: Path, threads: int, prompts: Path | None) -> dict[str, dict]:
-    """Rows by name, as export/evidence/speed.py makes them: `plain`, then one a draft length that the bundle has."""
+def measure(options: argparse.Namespace) -> dict[str, dict]:
+    """Rows by name, as export/evidence/speed.py makes them: `plain`, one a draft length that the bundle has, `auto`."""
     from export.choices.prompts import Prompts
-    from export.evidence.speed import measure_speeds
+    from export.evidence.speed import bench_ways, measure_speeds
     from runtime_spec.litert.runtime import Runtime
 
-    with Runtime(bundle, threads) as runtime:
-        encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in Prompts.load(prompts).plain]
-        widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
-        found = measure_speeds(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
+    with Runtime(options.bundle, options.threads) as runtime:
+        capacity = runtime.target.capacity
+        encoded = [runtime.encode(text)[: capacity // 2] for text in Prompts.load(options.prompts).plain]
+        lengths = [width - 1 for width in runtime.target.verify_widths]
+        ways = bench_ways(runtime.models, lengths, options.n_grams == "on", sampling_of(options, runtime))
+        found = measure_speeds(ways, encoded, capacity, repeats=3)
     return {name: asdict(row) for name, row in found.items()}
 
 

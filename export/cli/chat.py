@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.choices.device import unknown_choice
+from export.cli.decoding import add_arguments as add_decoding_arguments
+from export.cli.decoding import policy_of, sampling_of
 from export.cli.generate import (
     Reply,
     add_conversation_arguments,
@@ -19,8 +21,6 @@ from export.cli.generate import (
     turn,
     visible,
 )
-from export.cli.decoding import add_arguments as add_decoding_arguments
-from export.cli.decoding import policy_of, sampling_of
 from export.cli.messages import with_system
 from export.cli.shown import PrefillProgress, Shown, say, write
 from export.cli.tell import show_error, show_object

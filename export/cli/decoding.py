@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from export.errors import UsageError
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.sampling.parameters import Sampling
 
-FILTERS = ("top_k", "top_p", "min_p", "repetition_penalty")
 WHOLE_CONTEXT = 2**31 - 1
+"""A window that no context is longer than."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, max_new_tokens: int | None) -> None:
@@ -73,7 +74,6 @@ def draft_count(text: str, runtime: "Runtime") -> int:
 
 def sampling_of(options: argparse.Namespace, runtime: "Runtime") -> "Sampling":
     """The bundle's own way, changed by what was named; a seed is drawn where none was. Raises UsageError."""
-    from dataclasses import replace
 
     from runtime_spec.sampling.parameters import GREEDY, Sampling
 
@@ -90,7 +90,7 @@ def sampling_of(options: argparse.Namespace, runtime: "Runtime") -> "Sampling":
     drafts = options.drafts or ("drawn" if options.seed is None else "greedy")
     seed = secrets.randbits(63) if options.seed is None else options.seed
     found: Sampling = replace(own, **named, seed=seed, drafts=drafts)
-    return replace(GREEDY, seed=0) if found.is_greedy else found
+    return GREEDY if found.is_greedy else found
 
 
 def _top_k(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ class Reply:
             "prefill_seconds": self.prefill_seconds,
             "decode_seconds": self.decode_seconds,
             "tokens_per_second": self.tokens_per_second,
-            "sampling": None if self.sampling.is_greedy else self.sampling.to_dict(),
+            "sampling": None if self.sampling.is_greedy else asdict(self.sampling),
             "drafting": {**self.stats.drafting(), "probe_seconds": self.probe_seconds},
         }
 
@@ -117,8 +117,6 @@ def _samples(
     runtime: "Runtime", prompt: Prompt, policy: "Policy", sampling: "Sampling", options: argparse.Namespace
 ) -> Iterator[dict]:
     """Replies one after the other, each shown as it comes; the prompt is read once. Raises UsageError."""
-    from dataclasses import replace
-
     from runtime_spec.sampling.random import reply_seed
 
     if options.samples < 1:

@@ -1,17 +1,20 @@
-"""Plain against drafted decoding at each exported width, interleaved, so that a noisy machine is noisy for all."""
+"""Plain against drafted decoding, interleaved, so that a noisy machine is noisy for all."""
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from export.choices.prompts import Prompts
 from export.evidence.encoder import Encoder
+from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.policy import Fixed, Policy
 from runtime_spec.litert.runtime import Models
 from runtime_spec.reference.ports import Drafter, Target
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
-from runtime_spec.reference.stats import DecodeStats, count_rounds
+from runtime_spec.reference.stats import DecodeStats, count_rounds, sum_stats
+from runtime_spec.sampling.parameters import GREEDY, Sampling
 
 NEW_TOKENS, MIN_TOKENS = 128, 8
 SHORT_PROMPTS, SHORT_SECONDS = 6, 5.0
@@ -29,16 +32,22 @@ class TimedReply:
     stats: DecodeStats
 
 
+Decode = Callable[[Sequence[int], int], TimedReply]
+"""Decodes a prompt to so many tokens."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """Decoding with one number of drafts: median tokens/s over replies, their spread (10th to 90th percentile), the
-    ratio to plain decoding, and what was accepted (None where nothing was drafted, or no round was run)."""
+    ratio to plain decoding, and what was accepted (None where nothing was drafted, or no round was run); `drafting` has
+    rounds by their number of drafts and figures by source, as DecodeStats.drafting."""
 
     tokens_per_second: float
     spread: tuple[float, float]
     ratio_to_plain: float
     acceptance_rate: float | None
     mean_accepted_length: float | None
+    drafting: dict | None = None
 
 
 def decode_timed(
@@ -70,52 +79,70 @@ def timed(session: Session, prompt: Sequence[int], count: int, sampling: Samplin
 
 
 def short_bench(models: Models, draft_tokens: int, prompts: Prompts, encoder: Encoder) -> dict[str, Speed]:
-    """The export's own bench, over the first plain prompts and within a few seconds; rows as of `measure_speeds`."""
-    target, drafter = models.target, models.drafter
-    lengths = [0, draft_tokens] if drafter else [0]
-    encoded = [encoder.prompt(text)[: target.capacity // 2] for text in prompts.plain[:SHORT_PROMPTS]]
-    trial = decode_timed(target, drafter, encoded[0], 0, 4).speed
-    affordable = int(SHORT_SECONDS * trial / (len(encoded) * len(lengths)))
+    """The export's own bench, over the first plain prompts and within a few seconds: plain, the bundle's own number of
+    drafts, and automatic. Rows as of `measure_speeds`."""
+    ways = bench_ways(models, [draft_tokens])
+    capacity = models.target.capacity
+    encoded = [encoder.prompt(text)[: capacity // 2] for text in prompts.plain[:SHORT_PROMPTS]]
+    trial = ways["plain"](encoded[0], 4).speed
+    affordable = int(SHORT_SECONDS * trial / (len(encoded) * len(ways)))
     if affordable < MIN_TOKENS:
         encoded, affordable = encoded[:1], MIN_TOKENS
-    return measure_speeds(target, drafter, encoded, lengths, 1, min(NEW_TOKENS, affordable))
+    return measure_speeds(ways, encoded, capacity, 1, min(NEW_TOKENS, affordable))
+
+
+def bench_ways(
+    models: Models, lengths: Sequence[int], n_grams: bool = False, sampling: Sampling = GREEDY
+) -> dict[str, Decode]:
+    """How a bundle can decode, by name: `plain`; `drafted_N` for each of `lengths`, which are 0 where the bundle can't
+    verify drafts; `auto`, which also looks n-grams up and knows nothing at first. Stop tokens end no reply."""
+
+    def way(policy: Policy) -> Decode:
+        return lambda prompt, count: timed(models.session(policy, frozenset()), prompt, count, sampling)
+
+    has_drafter = models.drafter is not None
+    ways = {"plain": way(Fixed(0, False, has_drafter))}
+    # Without a model n-grams are all that can be drafted.
+    ways |= {f"drafted_{n}": way(Fixed(n, n_grams or not has_drafter, has_drafter)) for n in lengths if n > 0}
+    if len(models.target.verify_widths) > 1:
+        ways["auto"] = way(AutoDraft(models.target.verify_widths, has_drafter))
+    return ways
 
 
 def measure_speeds(
-    target: Target,
-    drafter: Drafter | None,
+    ways: Mapping[str, Decode],
     encoded: Sequence[Sequence[int]],
-    draft_lengths: Sequence[int],
+    capacity: int,
     repeats: int,
     count: int = NEW_TOKENS,
 ) -> dict[str, Speed]:
-    """Rows `plain` and `drafted_N` for each of `draft_lengths`, the first of which is 0. Every prompt of `encoded` is
-    decoded `repeats` times to `count` tokens, or as far as the cache goes.
+    """A row for each of `ways`, the first of which is plain. Every prompt of `encoded` is decoded `repeats` times to
+    `count` tokens, or as far as the cache of `capacity` slots goes.
 
     The ratio to plain is the median of ratios of replies that were measured one after the other, which what slows the
     machine for longer slows alike."""
-    budget = min(count, target.capacity - max(map(len, encoded)))
-    for n in draft_lengths:
-        decode_timed(target, drafter, encoded[0], n, min(16, budget))
-    replies: dict[int, list[TimedReply]] = {n: [] for n in draft_lengths}
+    budget = min(count, capacity - max(map(len, encoded)))
+    for decode in ways.values():
+        decode(encoded[0], min(16, budget))
+    replies: dict[str, list[TimedReply]] = {name: [] for name in ways}
     for _ in range(repeats):
         for prompt in encoded:
-            for n in draft_lengths:
-                replies[n].append(decode_timed(target, drafter, prompt, n, budget))
-    return {"plain" if n == 0 else f"drafted_{n}": _speed(replies[n], replies[0]) for n in draft_lengths}
+            for name, decode in ways.items():
+                replies[name].append(decode(prompt, budget))
+    plain = next(iter(replies.values()))
+    return {name: _speed(found, plain) for name, found in replies.items()}
 
 
 def _speed(replies: list[TimedReply], plain: list[TimedReply]) -> Speed:
     speeds = [reply.speed for reply in replies]
     ratios = [reply.speed / other.speed for reply, other in zip(replies, plain, strict=True) if other.speed]
-    drafted, accepted, rounds = (
-        sum(getattr(reply.stats, name) for reply in replies) for name in ("drafted", "accepted", "rounds")
-    )
+    stats = sum_stats(reply.stats for reply in replies)
     ordered = sorted(speeds)
     return Speed(
         tokens_per_second=round(statistics.median(speeds), 1),
         spread=(round(ordered[len(ordered) // 10], 1), round(ordered[-1 - len(ordered) // 10], 1)),
         ratio_to_plain=round(statistics.median(ratios) if ratios else 0.0, 3),
-        acceptance_rate=round(accepted / drafted, 4) if drafted else None,
-        mean_accepted_length=round((accepted + rounds) / rounds, 3) if rounds else None,
+        acceptance_rate=round(stats.acceptance_rate, 4) if stats.drafted else None,
+        mean_accepted_length=round(stats.mean_accepted_length, 3) if stats.rounds else None,
+        drafting=stats.drafting(),
     )

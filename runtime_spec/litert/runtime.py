@@ -1,6 +1,7 @@
 """A bundle opened for use: ports over its models, its tokenizer and chat format."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, exp
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.chat.reply import Splitter
+from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.policy import Fixed, Policy, WithoutNgrams
+from runtime_spec.drafting.proposer import Proposer
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.chat import Chat, control_tokens, splitter
 from runtime_spec.litert.compiled import CompiledModel
-from runtime_spec.litert.drafter import GoesOn
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
 from runtime_spec.litert.quiet import held_log
@@ -65,6 +68,15 @@ class Models:
         except BaseException:
             self.close()
             raise
+
+    def session(self, policy: Policy, stops: frozenset[int], sampling: Sampling = GREEDY) -> Session:
+        """A new conversation over the models, of which only one at a time is decoded."""
+        sampler = Sampler(sampling, ArrayRows())
+        # Confidence costs a look at the logits: a fixed number of drafts needs none.
+        goes_on = None if isinstance(policy, Fixed) else policy.goes_on
+        model = self.drafter and self.drafter.asking(sampler, goes_on)
+        proposer, most = Proposer(model, policy), self.target.verify_widths[-1] - 1
+        return Session(self.target.asking(sampler), proposer, DecodeConfig(most, stops), sampler, proposer.observe)
 
     def close(self) -> None:
         with held_log():
@@ -119,6 +131,7 @@ class Runtime:
             sections = {name: self.bundle.section(name).data for name in names}
             self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
+        self._auto: AutoDraft | None = None
 
     def encode(self, prompt: str) -> list[int]:
         """The beginning-of-sequence token and the text. Raises as BundleTokenizer.encode does."""
@@ -149,16 +162,38 @@ class Runtime:
         self,
         draft_tokens: int | None = None,
         stop: frozenset[int] | None = None,
-        sampling: Sampling | None = None,
-        goes_on: GoesOn | None = None,
+        sampling: Sampling = GREEDY,
+        policy: Policy | None = None,
     ) -> Session:
-        """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's. `sampling` None is greedy;
-        session.sampler.sampling may be set between turns. `goes_on`: as LiteRtDrafter.asking takes it."""
-        count = self.manifest.draft_tokens if draft_tokens is None else draft_tokens
+        """A new conversation. `policy` says what is drafted; without one it is always draft_tokens of the drafter's, 0
+        for plain decoding, None for the bundle's own number. session.sampler.sampling may be set between turns."""
         stops = frozenset(self.manifest.tokens.stop) if stop is None else stop
-        sampler = Sampler(sampling or GREEDY, ArrayRows())
-        drafter = self.drafter.asking(sampler, goes_on) if count and self.drafter else None
-        return Session(self.target.asking(sampler), drafter, DecodeConfig(count, stops), sampler)
+        if policy is None:
+            count = self.manifest.draft_tokens if draft_tokens is None else draft_tokens
+            policy = self.fixed_policy(count)
+        return self.models.session(policy, stops, sampling)
+
+    @property
+    def sampling(self) -> Sampling:
+        """As the checkpoint's makers sample; greedy where they don't say."""
+        own = self.manifest.sampling
+        return GREEDY if own is None else Sampling(**asdict(own))
+
+    @property
+    def most_drafts(self) -> int:
+        """Of a round: what the widest verify pass takes."""
+        return self.target.verify_widths[-1] - 1
+
+    def fixed_policy(self, count: int, n_grams: bool = False) -> Fixed:
+        """Always `count` drafts, with `n_grams` of a match in the text where there is one."""
+        return Fixed(count, n_grams, self.drafter is not None)
+
+    def auto_policy(self, n_grams: bool = True) -> Policy:
+        """What measures best on this machine (DECODE.md, *The automatic draft length*); the same one for all sessions,
+        whose results are kept until this bundle is opened again."""
+        if self._auto is None:
+            self._auto = AutoDraft(self.target.verify_widths, self.drafter is not None)
+        return self._auto if n_grams else WithoutNgrams(self._auto)
 
     def close(self) -> None:
         self.models.close()

@@ -25,6 +25,13 @@ class SourceStats:
             self.drafted[i] += 1
             self.accepted[i] += i < num_accepted
 
+    def merge(self, other: "SourceStats") -> None:
+        self.rounds += other.rounds
+        for mine, theirs in ((self.drafted, other.drafted), (self.accepted, other.accepted)):
+            mine += [0] * (len(theirs) - len(mine))
+            for i, count in enumerate(theirs):
+                mine[i] += count
+
     def to_dict(self) -> dict:
         """As --json prints it."""
         drafted, accepted = sum(self.drafted), sum(self.accepted)
@@ -79,6 +86,19 @@ class DecodeStats:
             "rounds_by_length": {str(n): self.rounds_by_length[n] for n in sorted(self.rounds_by_length)},
             "sources": {name: self.sources[name].to_dict() for name in sorted(self.sources)},
         }
+
+
+def sum_stats(all_stats: Iterable[DecodeStats]) -> DecodeStats:
+    """The figures of several replies taken together."""
+    total = DecodeStats()
+    for stats in all_stats:
+        for name in ("emitted", "rounds", "drafted", "accepted"):
+            setattr(total, name, getattr(total, name) + getattr(stats, name))
+        for length, count in stats.rounds_by_length.items():
+            total.rounds_by_length[length] = total.rounds_by_length.get(length, 0) + count
+        for name, source in stats.sources.items():
+            total.sources.setdefault(name, SourceStats()).merge(source)
+    return total
 
 
 def count_rounds(rounds: Iterable[Round]) -> DecodeStats:

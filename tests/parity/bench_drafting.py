@@ -7,16 +7,16 @@ replies of one to the plain one that was measured beside it.
 import argparse
 import json
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from export.cli.decoding import MOST_SEED
 from export.demo.evaluate import distinct_four_grams, held_out_prompts
 from export.evidence.speed import TimedReply, timed
-from runtime_spec.drafting.policy import Policy
+from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.policy import Policy, WithoutNgrams
 from runtime_spec.litert.runtime import Runtime
+from runtime_spec.reference.stats import sum_stats
 from runtime_spec.sampling.parameters import GREEDY, Sampling
 from tests.scale.run import machine
 
@@ -40,7 +40,7 @@ def prompt_classes(runtime: Runtime, count: int) -> dict[str, list[list[int]]]:
     repeated = [text * 4 + text[: len(text) // 3] for text in REPEATED]
 
     def repetition(prompt: list[int]) -> float:
-        reply = timed(runtime.session(policy=runtime.fixed_policy(0)), prompt, NEW_TOKENS, GREEDY)
+        reply = timed(runtime.session(0, frozenset()), prompt, NEW_TOKENS)
         return -distinct_four_grams(prompt + reply.tokens)
 
     return {
@@ -62,8 +62,8 @@ def policies(runtime: Runtime) -> dict[str, Callable[[], Policy]]:
             ways[f"{n} drafts"] = lambda n=n: runtime.fixed_policy(n)
         ways[f"{n} drafts, n-grams"] = lambda n=n: runtime.fixed_policy(n, n_grams=True)
     if runtime.drafter:
-        ways["auto"] = lambda: runtime.auto_policy(n_grams=False, known=False)
-    ways["auto, n-grams"] = lambda: runtime.auto_policy(n_grams=True, known=False)
+        ways["auto"] = lambda: WithoutNgrams(AutoDraft(runtime.target.verify_widths, True))
+    ways["auto, n-grams"] = lambda: AutoDraft(runtime.target.verify_widths, runtime.drafter is not None)
     return ways
 
 
@@ -74,19 +74,16 @@ class Row:
     replies: list[TimedReply] = field(default_factory=list)
 
     def figures(self, plain: "Row") -> dict:
-        stats = [reply.stats for reply in self.replies]
-        drafted, accepted, rounds = (sum(getattr(s, name) for s in stats) for name in ("drafted", "accepted", "rounds"))
-        lengths = sum((Counter(s.rounds_by_length) for s in stats), Counter())
+        stats = sum_stats(reply.stats for reply in self.replies)
         pairs = zip(self.replies, plain.replies, strict=True)
         ratios = sorted(one.speed / other.speed for one, other in pairs if one.speed and other.speed)
         return {
             "tokens_per_second": round(statistics.median(reply.speed for reply in self.replies), 1),
             "ratio_to_plain": round(statistics.median(ratios), 3),
             "least_ratio": round(ratios[len(ratios) // 10], 3),
-            "acceptance_rate": round(accepted / drafted, 3) if drafted else None,
-            "tokens_per_round": round((accepted + rounds) / rounds, 2) if rounds else None,
-            "rounds_by_length": {str(n): lengths[n] for n in sorted(lengths)},
-            "looked_up": sum(sum(s.sources["ngram"].accepted) for s in stats if "ngram" in s.sources),
+            "acceptance_rate": round(stats.acceptance_rate, 3) if stats.drafted else None,
+            "tokens_per_round": round(stats.mean_accepted_length, 2) if stats.rounds else None,
+            "drafting": stats.drafting(),
         }
 
 
@@ -103,12 +100,12 @@ def measure(
         for name, policy in kept.items():
             # The first pass of a width packs and plans; the automatic ones are to find their way as users see it.
             if not name.startswith("auto"):
-                timed(runtime.session(policy=policy), all_tokens[0], 16, sampling)
+                timed(runtime.session(stop=frozenset(), policy=policy), all_tokens[0], 16, sampling)
         for number in range(passes * len(all_tokens)):
             tokens = all_tokens[number % len(all_tokens)]
             for name, policy in kept.items():
-                one = Sampling(**{**sampling.to_dict(), "seed": number % MOST_SEED})
-                rows[name].replies.append(timed(runtime.session(policy=policy), tokens, budget, one))
+                session = runtime.session(stop=frozenset(), policy=policy)
+                rows[name].replies.append(timed(session, tokens, budget, replace(sampling, seed=number)))
         found[kind] = {name: row.figures(rows["plain"]) for name, row in rows.items()}
     return found
 

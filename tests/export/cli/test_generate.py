@@ -10,9 +10,15 @@ import runtime_spec.litert.runtime
 from export.cli import generate
 from export.cli.main import main
 from runtime_spec.chat.reply import Splitter
+from runtime_spec.drafting.policy import Fixed
 from runtime_spec.litert.text_stream import TextStream
 from runtime_spec.reference.trace import Round
+from runtime_spec.sampling.parameters import GREEDY, Sampling
+from runtime_spec.sampling.random import reply_seed
+from runtime_spec.sampling.sampler import Sampler
 
+SEEN = []
+"""Policy and sampling of each turn."""
 STOP, CONTROL = 1, 3
 WORDS = {STOP: "<stop>", 2: "<bos>", CONTROL: "<unused>", 10: "def", 11: " main", 12: "():", 13: "\n"}
 ROUNDS = [([10], None), ([11, 12], None), ([13, STOP], "stop_token")]
@@ -23,7 +29,7 @@ class ScriptedRuntime:
 
     def __init__(self, path, threads=1):
         self.manifest = SimpleNamespace(tokens=SimpleNamespace(stop=(STOP,), bos=2), chat=None)
-        self.target, self.drafter = SimpleNamespace(verify_widths=(1, 3, 5)), "a drafter"
+        self.most_drafts, self.sampling, self.asked = 4, GREEDY, []
 
     def encode(self, prompt):
         return [2, *map(ord, prompt)]
@@ -35,8 +41,21 @@ class ScriptedRuntime:
     def decode(self, tokens):
         return "".join(WORDS[token] for token in tokens)
 
-    def session(self, draft_tokens):
-        return SimpleNamespace(turn=lambda prompt, most, filled: self.rounds())
+    def fixed_policy(self, count, n_grams=False):
+        return Fixed(count, n_grams, True)
+
+    def auto_policy(self, n_grams=True):
+        return Fixed(2, n_grams, True)
+
+    def session(self, policy):
+        session = SimpleNamespace(sampler=Sampler())
+
+        def turn(prompt, most, cancelled, filled, from_start):
+            SEEN.append((policy, session.sampler.sampling))
+            return self.rounds()
+
+        session.turn = turn
+        return session
 
     def rounds(self):
         for index, (emitted, reason) in enumerate(ROUNDS):
@@ -55,6 +74,7 @@ class ScriptedRuntime:
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch):
     monkeypatch.setattr(runtime_spec.litert.runtime, "Runtime", ScriptedRuntime)
+    SEEN.clear()
 
 
 def test_text_goes_out_and_figures_go_to_stderr(capsys):
@@ -112,18 +132,132 @@ def test_printing_is_no_part_of_decoding(monkeypatch, capsys):
 
     monkeypatch.setattr(ScriptedRuntime, "rounds", rounds)
     monkeypatch.setattr(generate, "write", write)
-    reply, taken = generate.turn(ScriptedRuntime("b"), [2, 9], None, 8, print)
+    policy = Fixed(2, False, True)
+    session = ScriptedRuntime("b").session(policy)
+    reply, taken = generate.turn(session, policy, [2, 9], 8, GREEDY, print)
     for _ in taken:
         write("")
     assert (reply.prefill_seconds, reply.decode_seconds, reply.tokens_per_second) == (2.0, 4.0, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("count", "code"), [("off", 0), ("0", 0), ("4", 0), ("5", 2), ("\u00b2", 2), ("-1", 2), ("x", 2)]
+    ("count", "code"), [("auto", 0), ("off", 0), ("0", 0), ("4", 0), ("5", 2), ("\u00b2", 2), ("-1", 2), ("x", 2)]
 )
 def test_draft_tokens(count, code, capsys):
     assert main(["generate", "b", "--prompt", "x", f"--draft-tokens={count}"]) == code
-    assert ("off or a number from 0 to 4" in capsys.readouterr().err) == (code == 2)
+    assert ("auto, off or a number from 0 to 4" in capsys.readouterr().err) == (code == 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "n_grams"),
+    [([], 2, True), (["--n-grams", "off"], 2, False), (["--draft-tokens", "off"], 0, False),
+     (["--draft-tokens", "3"], 3, False), (["--draft-tokens", "3", "--n-grams", "on"], 3, True)],
+)  # fmt: skip
+def test_where_drafts_come_from(words, count, n_grams, capsys):
+    """2 is what the scripted runtime's automatic policy says."""
+    assert main(["generate", "b", "--prompt", "x", *words]) == 0
+    ((policy, _),) = SEEN
+    assert (policy.count, policy.n_grams) == (count, n_grams)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], GREEDY),
+        (["--temperature", "0"], GREEDY),
+        (["--temperature", "0", "--seed", "5"], GREEDY),
+        (["--temperature", "0.5", "--seed", "5"], Sampling(0.5, seed=5, drafts="greedy")),
+        (["--seed", "5"], Sampling(1.0, seed=5, drafts="greedy")),
+        (["--seed", "5", "--drafts", "drawn"], Sampling(1.0, seed=5, drafts="drawn")),
+        (["--top-k", "40", "--seed", "5"], Sampling(1.0, 40, seed=5, drafts="greedy")),
+        (["--top-k", "off", "--top-p", "0.9", "--min-p", "0.1", "--seed", "5"],
+         Sampling(1.0, 0, 0.9, 0.1, seed=5, drafts="greedy")),
+        (["--temperature", "0", "--repetition-penalty", "1.1", "--repetition-window", "9", "--seed", "0"],
+         Sampling(0.0, repetition_penalty=1.1, repetition_window=9, drafts="greedy")),
+        (["--repetition-penalty", "1.1", "--seed", "0"],
+         Sampling(1.0, repetition_penalty=1.1, repetition_window=2**31 - 1, drafts="greedy")),
+    ],
+)  # fmt: skip
+def test_what_is_sampled_where_the_bundle_is_greedy(words, expected, capsys):
+    assert main(["generate", "b", "--prompt", "x", *words]) == 0
+    assert [sampling for _, sampling in SEEN] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--seed", "5"], Sampling(1.0, 64, 0.95, seed=5, drafts="greedy")),
+        (["--top-p", "0.5", "--seed", "5"], Sampling(1.0, 64, 0.5, seed=5, drafts="greedy")),
+        (["--temperature", "0"], GREEDY),
+    ],
+)
+def test_what_the_bundles_makers_say_holds_unless_it_is_named(monkeypatch, words, expected, capsys):
+    class OfMakers(ScriptedRuntime):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.sampling = Sampling(1.0, 64, 0.95)
+
+    monkeypatch.setattr(runtime_spec.litert.runtime, "Runtime", OfMakers)
+    assert main(["generate", "b", "--prompt", "x", *words]) == 0
+    # At temperature 0 what would be kept of the rest changes nothing.
+    ((_, found),) = SEEN
+    assert found == expected
+
+
+def test_without_a_seed_one_is_drawn_and_told(capsys):
+    assert main(["generate", "b", "--prompt", "x", "--temperature", "1"]) == 0
+    ((_, found),) = SEEN
+    assert found.drafts == "drawn" and f"seed {found.seed}]" in capsys.readouterr().err
+    assert main(["generate", "b", "--prompt", "x", "--temperature", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sampling"]["seed"] == SEEN[1][1].seed != found.seed
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "parameter"),
+    [("--temperature", "-0.1", "temperature"), ("--temperature", "nan", "temperature"), ("--top-p", "0", "top_p"),
+     ("--temperature", "inf", "temperature"), ("--top-p", "1.01", "top_p"), ("--top-p", "nan", "top_p"),
+     ("--top-k", "0", "--top-k"), ("--top-k", "-3", "--top-k"), ("--top-k", "1.5", "--top-k"),
+     ("--min-p", "1", "min_p"),
+     ("--repetition-penalty", "0", "repetition_penalty"), ("--repetition-window", "-1", "repetition_window"),
+     ("--seed", "-1", "seed"), ("--seed", str(2**63), "seed"), ("--drafts", "sure", "--drafts"),
+     ("--temperature", "warm", "--temperature"), ("--samples", "0", "--samples")],
+)  # fmt: skip
+def test_a_bad_parameter_is_named(option, value, parameter, capsys):
+    assert main(["generate", "b", "--prompt", "x", "--temperature", "1", f"{option}={value}", "--json"]) == 2
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert parameter in error["title"] + error["where"] and all(error.values()) and SEEN == []
+
+
+def test_samples_are_replies_of_their_own_seeds(capsys):
+    words = ["generate", "b", "--prompt", "x", "--samples", "3", "--seed", "9"]
+    assert main([*words, "--json"]) == 0
+    samples = json.loads(capsys.readouterr().out)["samples"]
+    assert [one["sampling"]["seed"] for one in samples] == [reply_seed(9, n) for n in range(3)]
+    assert samples[0]["sampling"]["seed"] == 9 and [one["text"] for one in samples] == ["def main():\n"] * 3
+    assert main(words) == 0
+    assert capsys.readouterr().out == "".join(f"[{n}]\ndef main():\n\n" for n in (1, 2, 3))
+
+
+def test_one_sample_is_a_list_too_and_greedy_ones_are_refused(capsys):
+    assert main(["generate", "b", "--prompt", "x", "--samples", "1", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["samples"]) == 1
+    assert main(["generate", "b", "--prompt", "x", "--samples", "2", "--temperature", "0"]) == 2
+    assert "greedy replies are all the same" in capsys.readouterr().err
+
+
+def test_json_has_what_drafts_came_to(capsys):
+    assert main(["generate", "b", "--prompt", "x", "--json"]) == 0
+    drafting = json.loads(capsys.readouterr().out)["drafting"]
+    assert drafting == {
+        "rounds_by_length": {"2": 2},
+        "sources": {
+            "drafter": {
+                "rounds": 2, "drafted": 4, "accepted": 2, "acceptance_rate": 0.5, "drafted_by_position": [2, 2],
+                "accepted_by_position": [2, 0],
+            }
+        },
+        "probe_seconds": 0.0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
