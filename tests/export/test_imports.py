@@ -74,7 +74,6 @@ ALLOWED = {
     "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
     "runtime_spec.chat": ["runtime_spec.errors"],
     "runtime_spec.reference": ["runtime_spec.errors"],
-    "runtime_spec.drafting": [],
     "runtime_spec.vectors": [
         "runtime_spec.chat", "runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.reference",
     ],
