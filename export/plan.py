@@ -95,8 +95,8 @@ class Plan:
 
     @property
     def draft_tokens(self) -> int:
-        """Drafts a round; 0 without a drafter."""
-        return self.device.draft_tokens if self.drafter else 0
+        """Most drafts a round: the drafter's, or those that are looked up in the text."""
+        return self.device.draft_tokens
 
     @property
     def tokens(self) -> Tokens:
@@ -136,13 +136,13 @@ class Plan:
     @property
     def engine_tokens(self) -> int:
         """How many tokens LiteRT-LM may hold: its verify pass, one token and the drafts, does not look where the cache
-        ends, and there would be moved back over live slots."""
-        return self.capacity - self.draft_tokens
+        ends, and there would be moved back over live slots. Without a drafter it makes none."""
+        return self.capacity - (self.draft_tokens if self.drafter else 0)
 
     @property
     def verify_widths(self) -> tuple[int, ...]:
         """Widths of the verify passes that the bundle will have, ascending, decode's 1 not among them."""
-        return tuple(w for w in self.device.all_verify_widths if w <= self.capacity) if self.drafter else ()
+        return tuple(w for w in self.device.all_verify_widths if w <= self.capacity)
 
     @property
     def checkpoints(self) -> dict[str, Located]:
@@ -180,9 +180,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user asked for. `target` and `drafter` (None is none) are folders or hub ids; so is `adapter`, a LoRA
-    adapter that is merged into the target. `context` and `draft_tokens` are None where the device's own hold. `recipe`
-    None is the one that keeps codes for checkpoints that hold some, else the device's.
+    """What a user asked for. `target` and `drafter` (None: a target alone) are folders or hub ids; so is `adapter`, a
+    LoRA adapter that is merged into the target. `context` and `draft_tokens` are None where the device's own hold.
+    `recipe` None is the one that keeps codes for checkpoints that hold some, else the device's.
 
     `chat_template` is a Jinja file in place of the checkpoint's; `use_chat` False leaves the template out."""
 
@@ -243,14 +243,6 @@ def fetched(plan: Plan, choices: Choices, tell: Callable[[str, int, int], None])
 
 
 def _chosen_device(choices: Choices) -> Device:
-    if choices.draft_tokens is not None and choices.drafter is None:
-        raise UsageError(
-            "Draft tokens without a drafter",
-            expected="--drafter, or no --draft-tokens",
-            found=f"--draft-tokens {choices.draft_tokens} and a target alone",
-            where="--draft-tokens",
-            action="Name the target's drafter, or leave the option out: a target alone decodes plainly.",
-        )
     changes = {"draft_tokens": choices.draft_tokens, "context_length": choices.context}
     return replace(choices.device, **{key: value for key, value in changes.items() if value is not None})
 

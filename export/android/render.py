@@ -101,7 +101,7 @@ internal object ModelBindings {{
     const val DRAFTER_ID: String = {kotlin_string(drafter)}
     const val RECIPE: String = {kotlin_string(manifest.recipe.name)}
 
-    /** Drafts a round that the drafter was exported for. */
+    /** Most drafts a round, of the drafter or looked up in the text. */
     const val DRAFT_TOKENS: Int = {manifest.draft_tokens}
 
     /** Tokens. */

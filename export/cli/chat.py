@@ -28,7 +28,7 @@ from export.errors import SlipstreamError, UsageError
 
 if TYPE_CHECKING:
     from runtime_spec.chat.conversation import Message
-    from runtime_spec.drafting.policy import Policy
+    from runtime_spec.drafting.proposer import Policy
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.sampling.parameters import Sampling
 

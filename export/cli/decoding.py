@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from export.errors import UsageError
 
 if TYPE_CHECKING:
-    from runtime_spec.drafting.policy import Policy
+    from runtime_spec.drafting.proposer import Policy
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.sampling.parameters import Sampling
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from export.cli.console import ConsoleProgress
     from export.plan import Choices
 
+NO_DRAFTER = "none"
+"""For --drafter. A folder of that name is ./none."""
 INTERRUPTED = "interrupted; the same command goes on where this ended"
 
 
@@ -42,8 +44,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drafter",
-        metavar="DIR|ORG/NAME[@REVISION]",
-        help="folder or hub id (default: the demo pair's, or none for another target)",
+        metavar="DIR|ORG/NAME[@REVISION]|none",
+        help="folder or hub id, or none: drafts are looked up in the text (default: the demo pair's; none for another "
+        "target)",
     )
     add_adapter_argument(parser)
     parser.add_argument(
@@ -51,7 +54,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE.toml",
         help="how weights are stored; the verb `recipes` lists names (default: the device's; qat for codes)",
     )
-    parser.add_argument("--draft-tokens", type=int, help="drafts a round that `verify` is made for")
+    parser.add_argument("--draft-tokens", type=int, help="most drafts a round, which `verify` is made for")
     parser.add_argument("--context", type=int, help="cache slots")
     parser.add_argument(
         "--prompts", type=Path, metavar="FILE", help="what is checked and measured: one prompt a line, or TOML"
@@ -137,7 +140,7 @@ def _choices(options: argparse.Namespace) -> "Choices":
         raise unknown_choice("from", options.start, list(STAGES))
     return Choices(
         target=options.target or str(DEMO / "target"),
-        drafter=options.drafter or (None if options.target else str(DEMO / "drafter")),
+        drafter=_drafter(options),
         device=device,
         recipe=Recipe.load(options.recipe) if options.recipe else None,
         prompts=Prompts.load(options.prompts),
@@ -147,6 +150,12 @@ def _choices(options: argparse.Namespace) -> "Choices":
         use_chat=not options.no_chat,
         adapter=one_adapter(options.adapter),
     )
+
+
+def _drafter(options: argparse.Namespace) -> str | None:
+    if options.drafter is None:
+        return None if options.target else str(DEMO / "drafter")
+    return None if options.drafter == NO_DRAFTER else options.drafter
 
 
 def one_adapter(adapters: list[str] | None) -> str | None:

@@ -16,7 +16,7 @@ from export.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime_spec.chat.reply import Splitter
-    from runtime_spec.drafting.policy import Policy
+    from runtime_spec.drafting.proposer import Policy
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.reference.session import Session
     from runtime_spec.reference.stats import DecodeStats

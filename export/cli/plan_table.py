@@ -83,7 +83,7 @@ def _stops(plan: Plan) -> str:
 
 def _drafter(plan: Plan) -> str:
     if plan.drafter is None:
-        return "none: it will decode plainly"
+        return f"none: up to {plan.draft_tokens} drafts a round are looked up in the text"
     known, tokens = plan.drafter.text.vocab_size, plan.target.text.vocab_size
     return plan.drafter.id + (f", drafts {known} of {tokens} tokens" if known < tokens else "")
 

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runtime_spec.drafting.auto import AutoDraft
+
 from export.choices.prompts import Prompts
 from export.evidence.encoder import Encoder
-from runtime_spec.drafting.auto import AutoDraft
-from runtime_spec.drafting.policy import Fixed, Policy
+from runtime_spec.drafting.fixed import Fixed
+from runtime_spec.drafting.proposer import Policy
 from runtime_spec.litert.runtime import Models
 from runtime_spec.reference.ports import Drafter, Target
 from runtime_spec.reference.session import Session
@@ -101,9 +103,9 @@ def bench_ways(
         return lambda prompt, count: timed(models.session(policy, frozenset()), prompt, count, sampling)
 
     has_drafter = models.drafter is not None
-    ways = {"plain": way(Fixed(0, False, has_drafter))}
+    ways = {"plain": way(Fixed(0))}
     # Without a model n-grams are all that can be drafted.
-    ways |= {f"drafted_{n}": way(Fixed(n, n_grams or not has_drafter, has_drafter)) for n in lengths if n > 0}
+    ways |= {f"drafted_{n}": way(Fixed(n, n_grams or not has_drafter)) for n in lengths if n > 0}
     if len(models.target.verify_widths) > 1:
         ways["auto"] = way(AutoDraft(models.target.verify_widths, has_drafter))
     return ways

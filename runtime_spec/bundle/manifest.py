@@ -201,7 +201,10 @@ class SharedWeights:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole manifest. The bundle's writer fills in `sections`, `shared_weights` and the hashes."""
+    """The whole manifest. The bundle's writer fills in `sections`, `shared_weights` and the hashes.
+
+    `draft_tokens` is the most drafts a round: the drafter's or, in a bundle without one, those looked up in the text;
+    0 there: no verify pass was made for drafts."""
 
     target: Model
     drafter: Model | None
@@ -255,9 +258,10 @@ class Manifest:
         needed |= {self.verify_signature(width) for width in self.verify_widths}
         missing = sorted(needed - set(self.signatures.get("main", {})))
         check(not missing, "signatures.main", f"signatures {sorted(needed)}", f"{missing} missing")
-        if self.drafter is not None:
+        if self.draft_tokens:
             width = self.draft_tokens + 1
             check(width in self.verify_widths, "verify_widths", f"draft_tokens + 1 = {width}", self.verify_widths)
+        if self.drafter is not None:
             check("drafter" in self.signatures, "signatures", "signatures of the drafter", sorted(self.signatures))
 
     def _check_sections(self) -> None:

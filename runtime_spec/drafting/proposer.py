@@ -1,42 +1,104 @@
-"""The loop's Drafter over all sources: the text's own n-grams, the model that drafts, and the policy between them."""
+"""Where the drafts of a round come from, and how many there are (DECODE.md, *Where drafts come from*)."""
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from runtime_spec.drafting.ngram import NgramIndex
-from runtime_spec.drafting.policy import NGRAM, Policy
-from runtime_spec.reference.ports import Drafter, Hidden
-from runtime_spec.reference.trace import Round
+
+NGRAM, DRAFTER = "ngram", "drafter"
+"""Sources: the match in the text, and the model."""
+
+GoesOn = Callable[[int, float], bool]
+"""Asked after each draft of the model but the last, with how many there are and the confidence in this one: whether to
+draft one more."""
+
+
+class Model(Protocol):
+    """The loop's Drafter, over a model that asks a GoesOn."""
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Any, position: int, count: int) -> list[int]: ...
+
+
+class ObservedRound(Protocol):
+    """What a policy may read of a round; runtime_spec.reference.trace.Round has it."""
+
+    position: int
+    draft_tokens: list[int]
+    verify_width: int
+    num_accepted: int
+    emitted_tokens: list[int]
+    stop_reason: str | None
+
+
+class Policy(Protocol):
+    """Chooses by what it is told; it has no clock of its own. `probe_nanos` is the time that its trials took."""
+
+    probe_nanos: int
+
+    def plan(self, position: int, most: int, match: int) -> tuple[str | None, int]:
+        """Source and number of drafts of the round at `position`, where the loop allows `most` (>= 1) and the text has
+        an n-gram match of `match` tokens (0: none). (None, 0) decodes plainly."""
+        ...
+
+    def goes_on(self, drafted: int, confidence: float) -> bool:
+        """As a GoesOn."""
+        ...
+
+    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int) -> None:
+        """A verify pass was completed: what was drafted and accepted, how long drafting took and the whole round."""
+        ...
 
 
 class Proposer:
-    """runtime_spec.reference.ports.Drafter for one conversation. `drafter` is None where the bundle has no model that
-    drafts; it asks `policy.goes_on` itself. `clock` tells nanoseconds.
+    """The loop's Drafter: it asks `policy`, which may be another from one round to the next, and hands out the drafts
+    of the source that it names. For one session.
 
-    Tell `observe` of each completed round, for instance as a Session's."""
+    Of the round that was drafted for last it notes `source` and `confidences` (of the model's drafts, those that a
+    GoesOn was asked about), both empty where there are no drafts, and `draft_nanos`."""
 
-    def __init__(self, drafter: Drafter | None, policy: Policy, clock: Callable[[], int] = time.perf_counter_ns):
+    def __init__(
+        self,
+        policy: Policy,
+        model: Callable[[GoesOn], Model] | None = None,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ):
+        """`model` makes the model drafter, which is to ask what it is given; None: there is no model. `clock` gives
+        nanoseconds."""
+        self.policy = policy
         self.source: str | None = None
-        self._drafter, self._policy, self._clock = drafter, policy, clock
+        self.confidences: list[float] = []
+        self.draft_nanos = 0
+        self._model, self._clock = model and model(self._goes_on), clock
         self._index = NgramIndex()
-        self._draft_nanos, self._planned = 0, -1
 
-    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Any, position: int, count: int) -> list[int]:
+        """At most `count` tokens (>= 1) to follow bonus_token; none where the policy wants none, or has no source."""
         begin = self._clock()
+        self._forget()
         match = self._index.match(cached, bonus_token)
-        self.source, wanted = self._policy.plan(position, count, match)
-        tokens: list[int] = []
-        if wanted > 0:
-            if self.source == NGRAM:
-                tokens = self._index.drafts(wanted)
-            else:
-                tokens = self._drafter.draft(cached, bonus_token, hidden, position, wanted)
-        self._draft_nanos, self._planned = self._clock() - begin, position
-        return tokens
+        source, wanted = self.policy.plan(position, count, match)
+        wanted, draft_tokens = min(wanted, count), []
+        if wanted > 0 and source == NGRAM:
+            draft_tokens = self._index.drafts(wanted)
+        elif wanted > 0 and source == DRAFTER and self._model is not None:
+            draft_tokens = self._model.draft(cached, bonus_token, hidden, position, wanted)
+        self.source = source if draft_tokens else None
+        self.draft_nanos = self._clock() - begin
+        return draft_tokens
 
-    def observe(self, round: Round, nanos: int) -> None:
-        """The round took `nanos`. Rounds that the loop wanted no drafts in, at an end, were not planned and say nothing
-        of the policy's choice."""
-        if round.position == self._planned:
-            self._policy.observe(round, self._draft_nanos, nanos)
-        self._planned = -1
+    def observe(self, round: ObservedRound, nanos: int) -> None:
+        """To be told of every round that the session hands out, and how long it took: the policy learns of those whose
+        verify pass was completed."""
+        if round.verify_width > 0 and round.stop_reason != "cancelled":
+            self.policy.observe(round, self.draft_nanos, nanos)
+        # The loop does not ask where nothing may be drafted: such a round is not to find what another left.
+        self._forget()
+
+    def _goes_on(self, drafted: int, confidence: float) -> bool:
+        self.confidences.append(confidence)
+        return self.policy.goes_on(drafted, confidence)
+
+    def _forget(self) -> None:
+        self.source, self.draft_nanos = None, 0
+        self.confidences.clear()

@@ -11,12 +11,14 @@ from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.chat.reply import Splitter
 from runtime_spec.drafting.auto import AutoDraft
-from runtime_spec.drafting.policy import Fixed, Policy, WithoutNgrams
-from runtime_spec.drafting.proposer import Proposer
+from runtime_spec.drafting.fixed import Fixed
+from runtime_spec.drafting.proposer import Policy, Proposer
+from runtime_spec.drafting.unmatched import Unmatched
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.chat import Chat, control_tokens, splitter
 from runtime_spec.litert.compiled import CompiledModel
+from runtime_spec.litert.drafter import GoesOn, LiteRtDrafter
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
 from runtime_spec.litert.quiet import held_log
@@ -72,10 +74,13 @@ class Models:
     def session(self, policy: Policy, stops: frozenset[int], sampling: Sampling = GREEDY) -> Session:
         """A new conversation over the models, of which only one at a time is decoded."""
         sampler = Sampler(sampling, ArrayRows())
-        # Confidence costs a look at the logits: a fixed number of drafts needs none.
-        goes_on = None if isinstance(policy, Fixed) else policy.goes_on
-        model = self.drafter and self.drafter.asking(sampler, goes_on)
-        proposer, most = Proposer(model, policy), self.target.verify_widths[-1] - 1
+
+        def model(goes_on: GoesOn) -> LiteRtDrafter:
+            # Confidence costs a look at the logits: a fixed number of drafts needs none.
+            return self.drafter.asking(sampler, None if isinstance(policy, Fixed) else goes_on)
+
+        proposer = Proposer(policy, model if self.drafter else None)
+        most = self.target.verify_widths[-1] - 1
         return Session(self.target.asking(sampler), proposer, DecodeConfig(most, stops), sampler, proposer.observe)
 
     def close(self) -> None:
@@ -186,14 +191,14 @@ class Runtime:
 
     def fixed_policy(self, count: int, n_grams: bool = False) -> Fixed:
         """Always `count` drafts, with `n_grams` of a match in the text where there is one."""
-        return Fixed(count, n_grams, self.drafter is not None)
+        return Fixed(count, n_grams)
 
     def auto_policy(self, n_grams: bool = True) -> Policy:
         """What measures best on this machine (DECODE.md, *The automatic draft length*); the same one for all sessions,
         whose results are kept until this bundle is opened again."""
         if self._auto is None:
             self._auto = AutoDraft(self.target.verify_widths, self.drafter is not None)
-        return self._auto if n_grams else WithoutNgrams(self._auto)
+        return self._auto if n_grams else Unmatched(self._auto)
 
     def close(self) -> None:
         self.models.close()

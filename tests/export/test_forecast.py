@@ -78,9 +78,9 @@ def test_the_plan_says_what_will_be_cut_and_what_is_left_out():
     rows = dict(plan_rows(plan, forecast(plan, lowered=False)))
     assert rows["context"] == "512 tokens, the model's maximum (the device's is 2048)"
     alone = make_plan(choices(drafter=None))
-    assert (alone.draft_tokens, alone.verify_widths) == (0, ())
     rows = dict(plan_rows(alone, forecast(alone, lowered=True)))
-    assert rows["drafter"].startswith("none") and "verify of 1" in rows["passes"]
+    assert rows["drafter"] == "none: up to 4 drafts a round are looked up in the text"
+    assert rows["passes"].endswith("verify of 1, 3, 5, 7")
     values = json.loads(plan_json(plan, forecast(plan, lowered=True)))
     assert values["context_length"] == 512 and values["wanted_context"] == 2048
     assert values["forecast"]["bundle_bytes"] > 0
@@ -93,9 +93,21 @@ def test_a_context_above_the_models_is_refused_and_never_cut():
     assert make_plan(choices(context=512)).capacity == 512
 
 
-def test_draft_tokens_need_a_drafter():
-    with pytest.raises(UsageError, match="without a drafter"):
-        make_plan(choices(drafter=None, draft_tokens=4))
+def test_a_target_alone_has_verify_passes_for_drafts_from_the_text():
+    alone, pair = make_plan(choices(drafter=None)), make_plan(choices())
+    assert (alone.draft_tokens, alone.verify_widths) == (pair.draft_tokens, pair.verify_widths) == (4, (3, 5, 7))
+    assert [alone.signature(width) for width in (1, *alone.verify_widths)] == [
+        "decode",
+        "verify_3",
+        "verify",
+        "verify_7",
+    ]
+    # LiteRT-LM verifies for a drafter alone.
+    assert (alone.engine_tokens, pair.engine_tokens) == (alone.capacity, pair.capacity - 4)
+    assert make_plan(choices(drafter=None, draft_tokens=2)).verify_widths == (3, 7)
+    lowered = forecast(alone, lowered=True)
+    assert "drafter" not in lowered.sections
+    assert lowered.sections["main"] == forecast(pair, lowered=True).sections["main"]
 
 
 def test_chat_can_be_left_out_or_come_from_another_file(tmp_path):

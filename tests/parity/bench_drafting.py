@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runtime_spec.drafting.auto import AutoDraft
+
 from export.demo.evaluate import distinct_four_grams, held_out_prompts
 from export.evidence.speed import TimedReply, timed
-from runtime_spec.drafting.auto import AutoDraft
-from runtime_spec.drafting.policy import Policy, WithoutNgrams
+from runtime_spec.drafting.proposer import Policy
+from runtime_spec.drafting.unmatched import Unmatched
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.stats import sum_stats
 from runtime_spec.sampling.parameters import GREEDY, Sampling
@@ -62,7 +64,7 @@ def policies(runtime: Runtime) -> dict[str, Callable[[], Policy]]:
             ways[f"{n} drafts"] = lambda n=n: runtime.fixed_policy(n)
         ways[f"{n} drafts, n-grams"] = lambda n=n: runtime.fixed_policy(n, n_grams=True)
     if runtime.drafter:
-        ways["auto"] = lambda: WithoutNgrams(AutoDraft(runtime.target.verify_widths, True))
+        ways["auto"] = lambda: Unmatched(AutoDraft(runtime.target.verify_widths, True))
     ways["auto, n-grams"] = lambda: AutoDraft(runtime.target.verify_widths, runtime.drafter is not None)
     return ways
 

@@ -41,6 +41,23 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(tmp_path, capsys):
     assert plan["forecast"]["seconds"] > 0 and not out.exists()
 
 
+def test_none_is_no_drafter_and_what_a_target_alone_has(tmp_path, monkeypatch, capsys):
+    def plan(*options):
+        capsys.readouterr()
+        assert main(["--device", "pixel", *options, "--out", str(tmp_path), "--dry-run", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    alone = plan("--drafter", "none", "--draft-tokens", "2")
+    assert alone["drafter"] is None and alone["draft_tokens"] == 2 and alone["verify_widths"] == [3, 7]
+    assert alone == plan("--target", str(DEMO / "target"), "--draft-tokens", "2")
+    assert "drafter" not in alone["forecast"]["sections"]
+    # A folder of that name is meant where it is written as a path.
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(DEMO / "drafter", tmp_path / "none")
+    assert plan("--drafter", "none")["drafter"] is None
+    assert plan("--drafter", "./none")["drafter"] == "none"
+
+
 def test_an_output_that_exists_is_refused_before_a_checkpoint_is_opened(tmp_path, no_checkpoint, capsys):
     (tmp_path / "model.litertlm").write_bytes(b"")
     command = ["--device", "pixel", "--target", "google/gemma-4-E2B-it", "--out", str(tmp_path)]

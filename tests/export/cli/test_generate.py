@@ -10,7 +10,7 @@ import runtime_spec.litert.runtime
 from export.cli import generate
 from export.cli.main import main
 from runtime_spec.chat.reply import Splitter
-from runtime_spec.drafting.policy import Fixed
+from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.litert.text_stream import TextStream
 from runtime_spec.reference.trace import Round
 from runtime_spec.sampling.parameters import GREEDY, Sampling
@@ -42,10 +42,10 @@ class ScriptedRuntime:
         return "".join(WORDS[token] for token in tokens)
 
     def fixed_policy(self, count, n_grams=False):
-        return Fixed(count, n_grams, True)
+        return Fixed(count, n_grams)
 
     def auto_policy(self, n_grams=True):
-        return Fixed(2, n_grams, True)
+        return Fixed(2, n_grams)
 
     def session(self, policy):
         session = SimpleNamespace(sampler=Sampler())
@@ -132,7 +132,7 @@ def test_printing_is_no_part_of_decoding(monkeypatch, capsys):
 
     monkeypatch.setattr(ScriptedRuntime, "rounds", rounds)
     monkeypatch.setattr(generate, "write", write)
-    policy = Fixed(2, False, True)
+    policy = Fixed(2)
     session = ScriptedRuntime("b").session(policy)
     reply, taken = generate.turn(session, policy, [2, 9], 8, GREEDY, print)
     for _ in taken:
@@ -157,7 +157,7 @@ def test_where_drafts_come_from(words, count, n_grams, capsys):
     """2 is what the scripted runtime's automatic policy says."""
     assert main(["generate", "b", "--prompt", "x", *words]) == 0
     ((policy, _),) = SEEN
-    assert (policy.count, policy.n_grams) == (count, n_grams)
+    assert (policy.count, policy.ngrams) == (count, n_grams)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ def test_there_and_back_is_the_same_manifest():
     assert Manifest.from_json(plain.to_json()) == plain
 
 
+def test_a_target_alone_may_have_verify_passes_for_drafts_from_the_text():
+    alone = manifest(drafter=None)
+    assert alone.draft_tokens == 3 and Manifest.from_json(alone.to_json()) == alone
+    assert alone.verify_signature(4) == "verify"
+    with pytest.raises(BundleError, match="verify_widths") as caught:
+        manifest(drafter=None, verify_widths=())
+    assert "draft_tokens + 1 = 4" in caught.value.expected
+
+
 def test_sources_are_kept_and_left_out_where_there_are_none():
     known = Manifest.from_json(changed("sources", [SOURCE, SOURCE | {"role": "drafter", "revision": None}]))
     assert known.sources[0] == Source("target", "org/name", "0" * 40, {"config.json": "a" * 64})

@@ -6,7 +6,8 @@ import dev.slipstream.chat.ChatFormat
  * What a runtime must know besides the graphs. The JSON keys are these names in snake case, in manifest version 1.
  *
  * [contextLength] counts tokens. [prefillLengths] and [verifyWidths] are those of the main graph's signatures,
- * ascending; [signatures] are by section, then by name. [drafter] is null and [draftTokens] 0 for a target alone.
+ * ascending; [signatures] are by section, then by name. [drafter] is null for a target alone. [draftTokens] is the most
+ * drafts a round, of the drafter or looked up in the text; 0, without a drafter, where no verify pass was made for them.
  * [sources] is empty in a bundle of before they were written down, [sampling] null where the checkpoint said nothing.
  * Making one checks it: a BundleException names the key that does not fit the others.
  */
@@ -54,10 +55,10 @@ public data class Manifest(
         checkManifest(missing.isEmpty(), "signatures.main", "signatures ${spell(needed.distinct().sorted())}") {
             "${spell(missing)} missing"
         }
-        if (drafter == null) return
         val width = draftTokens + 1
-        val offered = width in verifyWidths
+        val offered = draftTokens == 0 || width in verifyWidths
         checkManifest(offered, "verify_widths", "draft_tokens + 1 = $width") { SpelledTuple(verifyWidths) }
+        if (drafter == null) return
         val found = signatures.keys.sortedWith(::compareCodePoints)
         checkManifest("drafter" in signatures, "signatures", "signatures of the drafter") { found }
     }
