@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from runtime_spec.drafting.fixed import Fixed
+from runtime_spec.drafting.proposer import Proposer
 from runtime_spec.reference.ports import Drafter, MarginTarget, Target
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
@@ -9,6 +11,10 @@ from runtime_spec.reference.trace import Header, Round, Turn
 
 
 def new_session(header: Header, target: Target, drafter: Drafter | None) -> Session:
+    """A session that decodes as a trace's header says. With n-grams a match in the text goes before the drafter."""
+    if header.ngram:
+        model = drafter
+        drafter = Proposer(Fixed(header.num_draft_tokens, ngrams=True), model and (lambda _: model))
     return Session(target, drafter, DecodeConfig(header.num_draft_tokens, frozenset(header.stop_tokens)))
 
 

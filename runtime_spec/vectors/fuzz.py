@@ -55,8 +55,9 @@ def scenario(number: int) -> tuple[Header, Script]:
     capacity = max(1, len(turns[0].prompt_tokens) - 1 + draws.below(60))
     fill_length = draws.below(6)
     sampling = draw_sampling(draws) if draws.below(4) == 0 else None
+    ngram = draws.below(3) == 0
     header = Header(
-        f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, tuple(turns), sampling
+        f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, tuple(turns), sampling, ngram
     )
     return header, Script(number, vocab, fill_length, drafter)
 

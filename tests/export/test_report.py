@@ -59,6 +59,7 @@ def test_the_keys_of_the_file():
                 "ratio_to_plain": 1.0,
                 "acceptance_rate": None,
                 "mean_accepted_length": 1.0,
+                "drafting": None,
             },
             "drafted_4": {
                 "tokens_per_second": 20.0,
@@ -66,6 +67,7 @@ def test_the_keys_of_the_file():
                 "ratio_to_plain": 2.0,
                 "acceptance_rate": 0.7,
                 "mean_accepted_length": 3.8,
+                "drafting": None,
             },
         },
         "check": {
