@@ -2,7 +2,9 @@
 
 MASK = (1 << 64) - 1
 CHOOSE, ACCEPT, DRAFT = 0, 1, 2
-"""Purposes: what the target says, whether it says the draft, the draft."""
+"""Purposes: what the target says, whether it says the draft, and DRAFT + i the ith draft of a round, from 0 on. A slot
+is drafted for in several rounds, whose numbers must not be the same: what a policy made of one would bend the next."""
+PURPOSES = 128
 
 
 def splitmix(x: int) -> int:
@@ -15,7 +17,7 @@ def splitmix(x: int) -> int:
 
 def uniform(seed: int, slot: int, purpose: int) -> float:
     """A double in [0, 1), a multiple of 2^-53, for the token that will be written at cache slot `slot`."""
-    return (splitmix(splitmix(splitmix(seed) ^ (4 * slot + purpose))) >> 11) * 2.0**-53
+    return (splitmix(splitmix(splitmix(seed) ^ (PURPOSES * slot + purpose))) >> 11) * 2.0**-53
 
 
 def reply_seed(seed: int, n: int) -> int:

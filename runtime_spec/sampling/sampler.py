@@ -55,7 +55,7 @@ class Sampler:
         slot = self._position + len(self._drafted)
         if self.sampling.draws_drafts:
             q = self._distribution(row, slot, self._drafted)
-            token = draw(q, uniform(self.sampling.seed, slot, DRAFT))
+            token = draw(q, uniform(self.sampling.seed, slot, DRAFT + len(self._drafted) - 1))
             self._drawn[slot] = token, q
             confidence = q.of(token) if is_asked else None
         else:

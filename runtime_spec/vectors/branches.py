@@ -167,6 +167,11 @@ def draft_rejected_residual(step: Step) -> bool:
     return step.is_pass and draws(step, DRAWN) and step.round.num_accepted < step.drafted
 
 
+def looked_up(step: Step) -> bool:
+    """Drafts from the text, without a word of the drafter."""
+    return step.is_pass and step.round.draft_source == "ngram" and step.round.num_accepted > 1
+
+
 def one_hot_accepted(step: Step) -> bool:
     """The target draws what the drafter thinks the likeliest."""
     return step.is_pass and draws(step, GREEDY_DRAFTS) and step.round.num_accepted > 0
@@ -201,7 +206,7 @@ BRANCHES: dict[str, Callable[[Step], bool]] = {
         budget_ends_mid_round, cache_full_mid_draft, prompt_fills_cache, argmax_tie, verify_width_at_capacity,
         drafter_returns_fewer, single_token_prompt, second_turn_after_stop, cancelled_mid_round, beginning_kept,
         context_goes_on, context_all_cached, cancelled_between_fills, draft_rejected_residual, one_hot_accepted,
-        penalty_reaches_into_drafts, sampled_cancelled_resumed,
+        penalty_reaches_into_drafts, sampled_cancelled_resumed, looked_up,
     )
 }  # fmt: skip
 

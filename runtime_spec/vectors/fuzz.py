@@ -41,7 +41,9 @@ class Draws:
 def scenario(number: int) -> tuple[Header, Script]:
     """Scenario `number`. The order of the draws is part of the format: TRACES.md lists it."""
     draws = Draws(number)
-    vocab = 5 + draws.below(60)
+    # Texts of few tokens repeat themselves, and by chance go on as they did before.
+    ngram = draws.below(3) == 0
+    vocab = 2 + draws.below(4) if ngram else 5 + draws.below(60)
     num_draft_tokens = draws.below(8)
     verify_widths = draws.of(WIDTH_SETS)
     stop_tokens = tuple(range(draws.below(3)))
@@ -55,9 +57,17 @@ def scenario(number: int) -> tuple[Header, Script]:
     capacity = max(1, len(turns[0].prompt_tokens) - 1 + draws.below(60))
     fill_length = draws.below(6)
     sampling = draw_sampling(draws) if draws.below(4) == 0 else None
-    ngram = draws.below(3) == 0
     header = Header(
-        f"fuzz_{number}", capacity, verify_widths, num_draft_tokens, stop_tokens, True, 0.0, tuple(turns), sampling, ngram
+        f"fuzz_{number}",
+        capacity,
+        verify_widths,
+        num_draft_tokens,
+        stop_tokens,
+        True,
+        0.0,
+        tuple(turns),
+        sampling,
+        ngram,
     )
     return header, Script(number, vocab, fill_length, drafter)
 

@@ -35,7 +35,7 @@ def test_digest_prints_the_committed_64_characters_and_nothing_else():
 def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
     out = capsys.readouterr().out
-    assert "23 scenarios" in out and "218 cases of conversations" in out
+    assert "24 scenarios" in out and "218 cases of conversations" in out
     assert "382 of sampling" in out and "23 of n-gram drafts" in out
 
 

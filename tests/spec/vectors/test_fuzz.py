@@ -78,7 +78,7 @@ def test_the_conversations_reach_everything_that_can_happen():
         widths.add(header.verify_widths)
         turns.add(len(header.turns))
         none += script.drafter is None
-    assert branches == set(BRANCHES) - {"argmax_tie", "context_goes_on", "penalty_reaches_into_drafts"}
+    assert branches == set(BRANCHES) - {"argmax_tie", "penalty_reaches_into_drafts", "sampled_cancelled_resumed"}
     assert reasons == {None, "stop_token", "max_new_tokens", "cache_full", "cancelled"}
     assert refusals == {"prompt_too_long", "nothing_to_decode"}
     assert widths == set(WIDTH_SETS) and turns == {1, 2, 3, 4} and none > 50

@@ -15,7 +15,7 @@ FILES = scenario_files()
 NAMES = [
     "all_accepted", "argmax_tie", "beginning_kept", "budget_ends_mid_round", "cache_full_mid_draft",
     "cancelled_between_fills", "cancelled_mid_round", "context_all_cached", "context_goes_on",
-    "draft_rejected_residual", "drafter_returns_fewer", "one_hot_accepted", "penalty_reaches_into_drafts",
+    "draft_rejected_residual", "drafter_returns_fewer", "looked_up", "one_hot_accepted", "penalty_reaches_into_drafts",
     "prompt_fills_cache", "reject_at_first", "reject_at_last", "sampled_cancelled_resumed", "second_turn_after_stop",
     "single_token_prompt", "stop_token_in_draft", "stop_token_is_bonus", "verify_width_at_capacity", "zero_drafts",
 ]  # fmt: skip
