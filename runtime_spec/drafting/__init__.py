@@ -1,0 +1,3 @@
+"""Where drafts come from (DECODE.md): matches in the text, the model drafter, and who chooses between them.
+
+Standard library only. `reference` knows none of it: to the loop all of this is one Drafter."""
