@@ -1,0 +1,176 @@
+"""What a pass of each width and drafting cost on this device, now.
+
+A cost is a relative cost times the level. The level is what all costs share, a device that grows hot or is loaded: it
+follows every round. Relative costs are medians, and hold while a width is not used; where it comes back they are
+measured again, at the level of the time.
+"""
+
+from collections.abc import Sequence
+
+from runtime_spec.drafting.recent import RecentMedian
+
+STEP_SLOTS = 128
+"""The graphs read the cache in steps of so many slots; a pass that is the first to read one more is planned anew."""
+REPLAN_NANOS = 50_000_000.0
+"""More than planning anew takes."""
+WARM_ROUNDS = 32
+"""A width that has not run for so many rounds is cold: its next round is not representative."""
+MEASURED = 2
+LEARNT = 4
+"""Rounds of a width after which its relative cost is known, and what differs is the level."""
+PASS_ROUNDS, DRAFT_ROUNDS, REPLAN_ROUNDS = 15, 7, 5
+RENEWED = 16
+"""A relative cost that is known is still mended, by one round in so many."""
+KEPT = 3
+STALE_NANOS = 20_000_000_000
+FADING_NANOS = 60_000_000_000.0
+"""A cost that has not been measured for so long may have halved."""
+LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.25
+LEVEL_SHIFT = 2.0
+ROW_PRIOR = 0.1
+DRAFT_PRIOR = 0.08
+"""Until there is better: a row more and a draft cost so many passes of width 1."""
+WORST = 8.0
+NEVER = -1
+
+
+class Costs:
+    """Of the passes of `widths`, ascending from 1, and of up to `drafts` drafts of the model. Times are nanoseconds."""
+
+    def __init__(self, widths: Sequence[int], drafts: int):
+        count = len(widths)
+        self.widths = tuple(widths)
+        self.level = 1.0
+        self._levels: RecentMedian | None = None
+        self.passes = [RecentMedian(PASS_ROUNDS) for _ in widths]
+        self.relative = [0.0] * count
+        self._bounds, self._bound_nanos = [0.0] * count, [0] * count
+        self.measured_nanos, self._measured_level = [0] * count, [1.0] * count
+        self._new, self._skipped = [0] * count, [0] * count
+        self.step, self._round = [NEVER] * (count + 1), [NEVER] * (count + 1)
+        self.drafts = [RecentMedian(DRAFT_ROUNDS) for _ in range(drafts + 1)]
+        self.replans = RecentMedian(REPLAN_ROUNDS)
+        self.draft_relative = [0.0] * (drafts + 1)
+        self.rounds = 0
+        self.nanos = 0
+
+    def observe(self, index: int, position: int, drafted: int, draft_nanos: int, nanos: int) -> None:
+        """A round at `position` with a pass of widths[index] and `drafted` drafts of the model (0: none) took `nanos`,
+        of which `draft_nanos` for drafting."""
+        self.rounds += 1
+        self.nanos += nanos
+        passed = float(nanos - draft_nanos)
+        is_regular = self._is_regular(index, (position + self.widths[index] - 1) // STEP_SLOTS)
+        if is_regular:
+            self._add_pass(index, passed)
+        elif self.passes[index].count >= MEASURED:
+            self.replans.add(max(passed / self.level - self.relative[index], 0.0))
+        elif self.passes[index].count == 0 and index > 0:
+            bound = min(passed - REPLAN_NANOS, WORST * self.relative[0] * self.level) / self.level
+            self._bounds[index], self._bound_nanos[index] = bound, self.nanos
+            self._extend()
+        if drafted > 0 and self._is_regular(len(self.widths), position // STEP_SLOTS):
+            self.drafts[drafted].add(float(draft_nanos) / self.level)
+            self._extend()
+
+    def pass_nanos(self, index: int) -> float:
+        """Of a pass of widths[index]; estimated from the others until it is measured."""
+        return self.relative[index] * self.level
+
+    def draft_nanos(self, count: int) -> float:
+        """Of `count` drafts of the model."""
+        return self.draft_relative[count] * self.level
+
+    def replan_nanos(self, index: int, position: int) -> float:
+        """What planning anew will add to a pass at `position`, as far as is known."""
+        is_planned = self.step[index] == (position + self.widths[index] - 1) // STEP_SLOTS
+        return 0.0 if is_planned else self.replans.value * self.level
+
+    def is_measured(self, index: int) -> bool:
+        return self.passes[index].count >= MEASURED
+
+    def is_tried(self) -> bool:
+        """Whether any width but 1 has run or is known."""
+        return any(self.step[index] != NEVER or self.passes[index].count for index in range(1, len(self.widths)))
+
+    def hoped_nanos(self, index: int) -> float:
+        """What a pass may cost at best: the less, the longer ago it was measured and the more the level has moved."""
+        if self.passes[index].count == 0:
+            return self.relative[index] * self.level
+        age = float(self.nanos - self.measured_nanos[index]) / FADING_NANOS
+        shift = self.level / self._measured_level[index] - 1.0
+        return self.relative[index] * self.level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+
+    def import_pass(self, index: int, nanos: float) -> None:
+        """A cost that was measured another time: true in relation to the others, whatever the level is now."""
+        for _ in range(KEPT):
+            self.passes[index].add(nanos)
+        self._levels = RecentMedian(KEPT)
+        self.measured_nanos[index] = -STALE_NANOS - 1
+        self._extend()
+
+    def import_drafts(self, count: int, nanos: float) -> None:
+        self.drafts[count].add(nanos)
+        self._extend()
+
+    def _is_regular(self, index: int, step: int) -> bool:
+        is_regular = self.step[index] == step and self.rounds - self._round[index] <= WARM_ROUNDS
+        self.step[index], self._round[index] = step, self.rounds
+        return is_regular
+
+    def _add_pass(self, index: int, nanos: float) -> None:
+        ring = self.passes[index]
+        if self._levels is not None and ring.count > 0:
+            # What was imported says nothing of the level.
+            self._levels.add(nanos / ring.value)
+            self.level = self._levels.value
+            if self._levels.count == KEPT:
+                self._levels = None
+            self._measured_level[index] = self.level
+            self.measured_nanos[index] = self.nanos
+            return
+        if self.nanos - self.measured_nanos[index] > STALE_NANOS:
+            ring.keep(KEPT)
+            self._new[index] = 0
+        value = nanos / self.level
+        is_learnt = self._new[index] >= LEARNT
+        if is_learnt:
+            self.level *= 1.0 + LEVEL_GAIN * max(-LEVEL_CLIP, min(LEVEL_CLIP, value / ring.value - 1.0))
+            self._skipped[index] += 1
+        if not is_learnt or ring.count < PASS_ROUNDS or self._skipped[index] >= RENEWED:
+            ring.add(value)
+            self._new[index] += 1
+            self._skipped[index] = 0
+            self._extend()
+        self.measured_nanos[index], self._measured_level[index] = self.nanos, self.level
+
+    def _extend(self) -> None:
+        """Costs of all widths and numbers of drafts, from those that were measured."""
+        relative, passes = self.relative, self.passes
+        low, slope = 0, ROW_PRIOR * passes[0].value
+        for index, width in enumerate(self.widths):
+            # Between a flat and a straight line: kernels compute in tiles of rows.
+            value = relative[low] + 0.5 * slope * float(width - self.widths[low])
+            bound = self._bounds[index] / (1.0 + float(self.nanos - self._bound_nanos[index]) / FADING_NANOS)
+            is_seen = passes[index].count > 0 or bound > value
+            if passes[index].count > 0:
+                value = passes[index].value
+            elif is_seen:
+                value = bound
+            relative[index] = value
+            if is_seen and index > 0:
+                slope = max(value - relative[low], 0.0) / float(width - self.widths[low])
+                low = index
+        for index in range(len(relative) - 2, 0, -1):
+            if passes[index].count == 0 and passes[index + 1].count > 0:
+                relative[index] = min(relative[index], relative[index + 1])
+        unit = DRAFT_PRIOR * relative[0]
+        for count in range(1, len(self.drafts)):
+            if self.drafts[count].count > 0:
+                unit = self.drafts[count].value / float(count)
+        for count in range(len(self.drafts) - 1, 0, -1):
+            if self.drafts[count].count > 0:
+                self.draft_relative[count] = self.drafts[count].value
+                unit = self.drafts[count].value / float(count)
+            else:
+                self.draft_relative[count] = unit * float(count)

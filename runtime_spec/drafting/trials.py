@@ -1,0 +1,69 @@
+"""When something is tried that is not known to pay, and what that may cost.
+
+All amounts are rounds of plain decoding: the account of what trials may lose, the clock by which retries wait.
+"""
+
+SHARE = 0.01
+"""Of all time, what trials may lose."""
+ALLOWANCE, MOST_SAVED = 1.5, 2.0
+TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
+FIRST_WAIT, LONGEST_WAIT = 64.0, 2048.0
+WORST_ROUND = 16.0
+"""A round that is longer counts as this long: it was something else than the width."""
+PLAIN, NGRAM, DRAFTER = 0, 1, 5
+"""Kinds of trials: plain decoding, drafts from a match of n tokens (NGRAM + n − 2), the model's drafts with the pass of
+the i-th width (DRAFTER + i)."""
+NONE = -1
+
+
+class Trials:
+    """The trial at hand (`kind`, `count` drafts, `left` rounds), the account, and when each kind may be tried next."""
+
+    __slots__ = ("account", "clock", "count", "kind", "left", "nanos", "rounds", "_next", "_waits")
+
+    def __init__(self, kinds: int):
+        self.account, self.clock = ALLOWANCE, 0.0
+        self.kind, self.count, self.left = NONE, 0, 0
+        self.rounds = self.nanos = 0
+        self._next, self._waits = [0.0] * kinds, [FIRST_WAIT] * kinds
+
+    def is_due(self, kind: int, expected_loss: float) -> bool:
+        """Whether `kind` has waited long enough, and the account can bear what is expected."""
+        return self.clock >= self._next[kind] and self.account >= expected_loss
+
+    def is_waiting(self, kind: int) -> bool:
+        return self.clock < self._next[kind]
+
+    def begin(self, kind: int, count: int, rounds: int) -> None:
+        self.kind, self.count, self.left = kind, count, rounds
+
+    def spend(self, nanos: int, loss: float) -> None:
+        """A round of the trial took `nanos` and gave `loss` less than the best known would have."""
+        self.rounds += 1
+        self.nanos += nanos
+        self.account -= max(loss, 0.0)
+        self.left -= 1
+
+    def pass_time(self, amount: float) -> None:
+        self.clock += amount
+        self.account = min(self.account + SHARE * amount, MOST_SAVED)
+
+    def end(self, has_won: bool) -> None:
+        """Ends the trial. One that failed is repeated after a wait, which doubles as long as it keeps failing."""
+        if has_won:
+            self._waits[self.kind] = FIRST_WAIT
+            self._next[self.kind] = self.clock
+        else:
+            self.fail(self.kind)
+        self.kind, self.left = NONE, 0
+
+    def fail(self, kind: int) -> None:
+        self._next[kind] = self.clock + self._waits[kind]
+        self._waits[kind] = min(2.0 * self._waits[kind], LONGEST_WAIT)
+        if kind >= DRAFTER:
+            self.pause()
+
+    def pause(self) -> None:
+        """No width is tried with the model's drafts for a while: what speaks against one hardly speaks for another."""
+        for kind in range(DRAFTER, len(self._next)):
+            self._next[kind] = max(self._next[kind], self.clock + FIRST_WAIT)
