@@ -21,7 +21,7 @@ class AllocationTest {
         private val drafts = MutableIntList(8)
         private val output = TargetOutput(tokens, List(5) { Any() })
         val drafter =
-            Drafter { bonusToken, _, _, count ->
+            Drafter { _, bonusToken, _, _, count ->
                 drafts.clear()
                 for (i in 0 until count) drafts.add(bonusToken + i % 2)
                 drafts

@@ -12,11 +12,11 @@ import org.junit.jupiter.params.provider.ValueSource
 
 class TraceTest {
     private val header =
-        """{"format":"slipstream-trace","version":1,"name":"t \"é\"","capacity":9,"verify_widths":[1,3],""" +
-            """"num_draft_tokens":2,"stop_tokens":[0],"exact_drafts":false,"tolerance":0.250000,""" +
+        """{"format":"slipstream-trace","version":2,"name":"t \"é\"","capacity":9,"verify_widths":[1,3],""" +
+            """"num_draft_tokens":2,"stop_tokens":[0],"sampling":null,"ngram":false,"exact_drafts":false,"tolerance":0.250000,""" +
             """"turns":[{"prompt_tokens":[1,2],"from_start":false,"max_new_tokens":3,"cancel_at":null}]}"""
     private val round =
-        """{"index":0,"position":0,"bonus_token":-1,"fills":0,"draft_tokens":[],"verify_width":0,""" +
+        """{"index":0,"position":0,"bonus_token":-1,"fills":0,"draft_tokens":[],"draft_source":null,"verify_width":0,""" +
             """"target_tokens":[7],"num_accepted":0,"emitted_tokens":[7],"cache_length":2,"stop_reason":"cache_full","margins":[0.125000]}"""
 
     @Test
@@ -29,7 +29,7 @@ class TraceTest {
     fun `every scripted trace survives writing and reading, with margins`() {
         for (number in 0 until 200) {
             val (header, script) = scenario(number)
-            val (target, drafter) = scriptedPair(script, header.capacity, header.verifyWidths)
+            val (target, drafter) = scriptedPair(script, header.capacity, header.verifyWidths, header.sampling)
             val text =
                 try {
                     traceText(Trace(header, recordWithMargins(header, target, drafter)))
@@ -51,13 +51,13 @@ class TraceTest {
     @ParameterizedTest
     @ValueSource(
         strings = [
-            "index", "position", "bonus_token", "fills", "draft_tokens", "verify_width", "target_tokens",
+            "index", "position", "bonus_token", "fills", "draft_tokens", "draft_source", "verify_width", "target_tokens",
             "num_accepted", "emitted_tokens", "cache_length", "stop_reason",
         ],
     )
     fun `a missing or odd field is named`(field: String) {
         val missing = round.replace("\"$field\":", "\"other\":")
-        val odd = round.replace(Regex("\"$field\":(\"[a-z_]*\"|-?\\d+|\\[\\d*])"), "\"$field\":{}")
+        val odd = round.replace(Regex("\"$field\":(null|\"[a-z_]*\"|-?\\d+|\\[\\d*])"), "\"$field\":{}")
         for (line in listOf(missing, odd)) {
             val error = assertThrows<TraceException> { readTraces("$header\n$line\n", "file") }
             assertTrue(field in error.message!! && "file, line 2" in error.message!!, error.message)
