@@ -10,24 +10,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt and chat.json from the reference")
-    verbs.add_parser("verify", help="replay every scenario and chat case, and check digest.txt")
+    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt, sampling.json and chat.json")
+    verbs.add_parser("verify", help="replay every scenario, check digest.txt, the numbers of sampling and chat cases")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
     from runtime_spec.vectors.fuzz import COUNT, digest
+    from runtime_spec.vectors.numbers import record_numbers, verify_numbers
     from runtime_spec.vectors.scenario import record_all, verify_all
 
     try:
         if verb == "record":
             record_all()
+            record_numbers()
             record_chat()
         elif verb == "verify":
-            scenarios, cases = verify_all(), verify_chat()
+            scenarios, numbers, cases = verify_all(), verify_numbers(), verify_chat()
             print(
-                f"{scenarios} scenarios, the digest of {COUNT} scripted ones and {cases} cases of conversations agree "
-                "with the reference."
+                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {numbers} cases of sampling and {cases} "
+                "cases of conversations agree with the reference."
             )
         else:
             print(digest())

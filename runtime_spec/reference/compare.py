@@ -21,6 +21,8 @@ def compare(golden: Trace, own: Trace) -> ReplayReport:
     difference: rounds of `golden` for what its models said, of `own` for what the loop did."""
     differences = Replay(golden)
     differences.check("header", header_line(golden.header), header_line(own.header))
+    # A drawn draft changes what the target says after the same text.
+    differences.check("sampling", None, own.header.sampling)
     check_loop(own)
     report = ReplayReport(rounds=len(own.rounds))
     texts = _Texts()
@@ -149,5 +151,9 @@ class _RecordedDrafter:
     def __init__(self, state: Replay):
         self.state = state
 
-    def draft(self, bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+    @property
+    def source(self) -> str | None:
+        return self.state.expected.draft_source
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
         return list(self.state.expected.draft_tokens)
