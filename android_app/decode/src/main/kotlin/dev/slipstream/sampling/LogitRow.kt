@@ -1,5 +1,6 @@
 package dev.slipstream.sampling
 
+import androidx.collection.IntList
 import java.nio.FloatBuffer
 
 /**
@@ -29,20 +30,20 @@ internal class LogitRow {
     }
 
     /**
-     * Changes the logits of the tokens [history]\[from until to\]; [source] and [begin] are those of [read], where a
-     * token that is there twice still has its first logit.
+     * Changes the logits of [tokens]\[from until to\], but of those that have none; [source] and [begin] are those of
+     * [read], where a token that is there twice still has its first logit.
      */
     fun penalise(
         source: FloatBuffer,
         begin: Int,
-        history: IntArray,
+        tokens: IntList,
         from: Int,
         to: Int,
         penalty: Double,
     ) {
         for (i in from until to) {
-            val token = history[i]
-            if (token >= size) continue
+            val token = tokens[i]
+            if (token !in 0 until size) continue
             val logit = source.get(begin + token).toDouble()
             logits[token] = (if (logit > 0) logit / penalty else logit * penalty).toFloat()
         }

@@ -7,49 +7,50 @@ import java.nio.FloatBuffer
 /**
  * What a target and its drafter say, from their logits (DECODE.md, *What the drafter says*, *What the target says*).
  *
- * One for a session: it is told of every token that is written, since a penalty looks back, and keeps the distribution
- * of each draft that was drawn until its round is over. In steady state it allocates nothing. Not thread-safe.
+ * One for a session: the target tells it what it writes, since a penalty looks back, and the distribution of each draft
+ * that was drawn is kept until the round's pass. In steady state it allocates nothing, and nothing for a longer text
+ * up to [capacity] tokens. Not thread-safe.
  */
 public class Sampler(
     /** Holds for a turn: to be changed between turns only. */
     public var sampling: Sampling = Sampling.GREEDY,
+    capacity: Int = 0,
 ) {
     private val filter = Filter()
     private val residual = Residual()
     private val row = LogitRow()
     private val p = Distribution()
 
-    /** Tokens by cache slot; those of dead slots are not cleared. */
-    private var history = IntArray(FIRST_SIZE)
+    /** All tokens by cache slot, and then the bonus token and the drafts of a round that is being drafted. */
+    private val text = MutableIntList(capacity)
 
-    /** The drafts of a round: what the first was drawn for, and from what they were drawn. */
-    private var drafted = 0
-    private var numDrawn = 0
-    private var draftPosition = 0
-    private val drawn = ArrayList<Distribution>()
+    /** The drafts that were drawn, from slot [firstDrawn] on, and what each was drawn from. */
+    private val drawn = MutableIntList()
+    private val drawnFrom = ArrayList<Distribution>()
+    private var firstDrawn = 0
 
     /** What the drafter's own distribution gave to its last draft; only if it was asked for. */
     public var confidence: Double = 0.0
         private set
 
-    /** Notes that [tokens] are written at slots [position].. */
+    /** Notes that [tokens] are written at slots [position]..; what was there and behind it is gone. */
     public fun wrote(
         tokens: IntList,
         position: Int,
     ) {
-        reserve(position + tokens.size)
-        for (i in 0 until tokens.size) history[position + i] = tokens[i]
+        moveTo(position)
+        text.addAll(tokens)
     }
 
-    /** Forgets from what drafts were drawn: the tokens that follow are no drafts. */
+    /** Forgets what drafts were drawn from: the tokens that follow are no drafts. */
     public fun forgetDrafts() {
-        numDrawn = 0
+        drawn.clear()
     }
 
     /**
      * What the target says after each of [tokens], which a pass wrote from [position] on, in [result]. Row i of
-     * [logits] has [size] of them; tokens but the first are drafts. Drawn rows end with the first that says something
-     * else than its draft.
+     * [logits] has [size] of them; tokens but the first are drafts. Unless it is greedy, what is said ends behind the
+     * first that is not the draft, and later rows are not looked at.
      *
      * RuntimeLibraryException where a logit is infinite or not a number.
      */
@@ -66,28 +67,25 @@ public class Sampler(
                 result.add(bestToken(logits, i * size, size, position + i))
                 continue
             }
+            distribution(logits, i * size, size, position + i, p)
             val draft = if (i + 1 < tokens.size) tokens[i + 1] else NO_DRAFT
-            val token = targetToken(logits, i * size, size, position + i, draft)
-            result.add(token)
-            if (token != draft) break
+            result.add(say(draft, position + i + 1))
+            if (result[i] != draft) break
         }
         forgetDrafts()
     }
 
-    private fun targetToken(
-        logits: FloatBuffer,
-        begin: Int,
-        size: Int,
-        slot: Int,
+    /** What a target with the distribution [p] says at [slot], where a [draft] may stand. */
+    private fun say(
         draft: Int,
+        slot: Int,
     ): Int {
-        distribution(logits, begin, size, slot, p)
-        val index = slot - draftPosition
-        val isDrawn = draft != NO_DRAFT && index in 0 until numDrawn
-        return if (isDrawn) judge(p, drawn[index], draft, slot + 1) else draw(p, chance(slot + 1, Purpose.CHOOSE))
+        val index = slot - firstDrawn
+        val isDrawn = index in 0 until drawn.size && drawn[index] == draft
+        return if (isDrawn) judge(p, drawnFrom[index], draft, slot) else draw(p, chance(slot, Purpose.CHOOSE))
     }
 
-    /** What a target with the distribution [p] says for cache slot [slot], where a [draft] stands that was drawn from [q]. */
+    /** The same where the [draft] was drawn from [q]: it is kept, or made up for by what [p] has more of. */
     internal fun judge(
         p: Distribution,
         q: Distribution,
@@ -98,21 +96,15 @@ public class Sampler(
         return draw(residual.of(p, q), chance(slot, Purpose.CHOOSE))
     }
 
-    private fun chance(
-        slot: Int,
-        purpose: Purpose,
-    ): Double = uniform(sampling.seed, slot, purpose)
-
     /** Begins the drafts of a round, which follow [bonusToken] at slot [position]. */
     public fun beginDrafts(
         bonusToken: Int,
         position: Int,
     ) {
-        reserve(position + 1)
-        history[position] = bonusToken
-        draftPosition = position
-        drafted = 0
-        numDrawn = 0
+        moveTo(position)
+        text.add(bonusToken)
+        forgetDrafts()
+        firstDrawn = position + 1
     }
 
     /**
@@ -125,61 +117,65 @@ public class Sampler(
         size: Int,
         wantsConfidence: Boolean,
     ): Int {
-        val slot = draftPosition + drafted
         val token =
             if (sampling.drawsDrafts) {
-                drawnDraft(logits, size, slot)
+                drawnDraft(logits, size, wantsConfidence)
             } else if (wantsConfidence) {
-                row.read(logits, 0, size, slot)
+                row.read(logits, 0, size, text.size - 1)
                 confidence = filter.share(row, CONFIDENCE_TOKENS, p)
                 p.tokens[0]
             } else {
-                bestToken(logits, 0, size, slot)
+                bestToken(logits, 0, size, text.size - 1)
             }
-        drafted += 1
-        reserve(slot + 2)
-        history[slot + 1] = token
+        text.add(token)
         return token
     }
 
     private fun drawnDraft(
         logits: FloatBuffer,
         size: Int,
-        slot: Int,
+        wantsConfidence: Boolean,
     ): Int {
-        if (drafted == drawn.size) drawn.add(Distribution())
-        val q = drawn[drafted]
-        distribution(logits, 0, size, slot, q)
-        val token = draw(q, chance(slot + 1, Purpose.DRAFT))
-        confidence = q.weightOf(token)
-        numDrawn += 1
+        if (drawn.size == drawnFrom.size) drawnFrom.add(Distribution())
+        val q = drawnFrom[drawn.size]
+        distribution(logits, 0, size, text.size - 1, q)
+        val token = draw(q, chance(text.size, Purpose.DRAFT))
+        if (wantsConfidence) confidence = q.weightOf(token)
+        drawn.add(token)
         return token
     }
 
-    /** The distribution of the token after [slot], from [size] of [logits] from [begin] on, in [result]. */
+    /** The distribution of the token after cache slot [position], from [size] of [logits] from [begin] on. */
     internal fun distribution(
         logits: FloatBuffer,
         begin: Int,
         size: Int,
-        slot: Int,
+        position: Int,
         result: Distribution,
     ) {
-        row.read(logits, begin, size, slot)
+        row.read(logits, begin, size, position)
         if (sampling.isPenalised) {
-            val end = slot + 1
+            val end = position + 1
             val from = maxOf(0, end - sampling.repetitionWindow)
-            row.penalise(logits, begin, history, from, end, sampling.repetitionPenalty)
+            row.penalise(logits, begin, text, from, end, sampling.repetitionPenalty)
         }
         filter.apply(row, sampling, result)
     }
 
-    private fun reserve(size: Int) {
-        if (history.size < size) history = history.copyOf(maxOf(size, 2 * history.size))
+    private fun chance(
+        slot: Int,
+        purpose: Purpose,
+    ): Double = uniform(sampling.seed, slot, purpose)
+
+    private fun moveTo(position: Int) {
+        // A target that was used before this sampler came has slots that nobody told of.
+        while (text.size < position) text.add(UNKNOWN)
+        text.removeRange(position, text.size)
     }
 
     private companion object {
-        const val FIRST_SIZE = 4096
         const val NO_DRAFT = -1
+        const val UNKNOWN = -1
         const val CONFIDENCE_TOKENS = 8
     }
 }

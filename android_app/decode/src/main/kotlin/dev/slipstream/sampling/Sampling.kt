@@ -16,7 +16,7 @@ public data class Sampling(
     val repetitionPenalty: Double = 1.0,
     val repetitionWindow: Int = 0,
     val seed: Long = 0,
-    val drafts: DraftChoice = DraftChoice.GREEDY,
+    val drafts: DraftChoice = DraftChoice.DRAWN,
 ) {
     init {
         check("temperature", temperature.isFinite() && temperature >= 0, "a number of at least 0", temperature)
@@ -50,11 +50,11 @@ public data class Sampling(
     ) {
         if (isAllowed) return
         throw UsageException(
-            "Sampling has a parameter that is not allowed: $name",
+            "$name is not allowed",
             expected = expected,
             found = "$found",
-            where = name,
-            action = "Give a value that is allowed.",
+            where = "sampling, $name",
+            action = "Choose $name as expected, or leave it out.",
         )
     }
 

@@ -35,7 +35,7 @@ internal fun scriptedPair(
     verifyWidths: IntList,
     sampling: Sampling? = null,
 ): Pair<ScriptedTarget, ScriptedDrafter?> {
-    val sampler = sampling?.let(::Sampler)
+    val sampler = sampling?.let { Sampler(it, capacity) }
     val target = ScriptedTarget(script, capacity, verifyWidths, sampler)
     return target to script.drafter?.let { ScriptedDrafter(it, target, sampler) }
 }

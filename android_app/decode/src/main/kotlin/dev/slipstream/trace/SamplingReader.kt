@@ -25,7 +25,7 @@ internal fun readSampling(
                 },
             )
         } catch (error: UsageException) {
-            throw traceError("${error.expected} as ${error.where}", error.found, where)
+            throw traceError("${error.expected} in ${error.where}", error.found, where)
         }
     fields.end()
     return found

@@ -43,17 +43,27 @@ public fun headerLine(header: TraceHeader): String =
         append(",\"turns\":[").append(header.turns.joinToString(",", transform = ::turnText)).append("]}")
     }
 
+/** TraceException for a number that six digits do not hold. */
 private fun samplingText(sampling: Sampling): String =
     buildString {
-        append("{\"temperature\":").append(decimal(sampling.temperature))
+        append("{\"temperature\":").append(exactDecimal("temperature", sampling.temperature))
         append(",\"top_k\":").append(sampling.topK)
-        append(",\"top_p\":").append(decimal(sampling.topP))
-        append(",\"min_p\":").append(decimal(sampling.minP))
-        append(",\"repetition_penalty\":").append(decimal(sampling.repetitionPenalty))
+        append(",\"top_p\":").append(exactDecimal("top_p", sampling.topP))
+        append(",\"min_p\":").append(exactDecimal("min_p", sampling.minP))
+        append(",\"repetition_penalty\":").append(exactDecimal("repetition_penalty", sampling.repetitionPenalty))
         append(",\"repetition_window\":").append(sampling.repetitionWindow)
         append(",\"seed\":").append(sampling.seed)
         append(",\"drafts\":\"").append(sampling.drafts.specName).append("\"}")
     }
+
+private fun exactDecimal(
+    name: String,
+    value: Double,
+): String {
+    val text = decimal(value)
+    if (text.toDouble() == value) return text
+    throw traceError("$name of at most six digits after the point", "$value", "sampling")
+}
 
 internal fun turnText(turn: Turn): String =
     buildString {

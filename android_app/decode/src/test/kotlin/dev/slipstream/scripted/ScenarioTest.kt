@@ -29,8 +29,7 @@ class ScenarioTest {
         val trace: Trace,
         val script: Script,
     ) {
-        fun pair() =
-            scriptedPair(script, trace.header.capacity, trace.header.verifyWidths, trace.header.sampling)
+        fun pair() = scriptedPair(script, trace.header.capacity, trace.header.verifyWidths, trace.header.sampling)
     }
 
     @ParameterizedTest

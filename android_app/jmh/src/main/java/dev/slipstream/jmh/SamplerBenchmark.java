@@ -46,7 +46,7 @@ public class SamplerBenchmark {
   @Setup
   public void fill() {
     one.add(7);
-    sampler = new Sampler(new Sampling(1, topK, 0.95, 0, 1, 0, 7, DraftChoice.DRAWN));
+    sampler = new Sampler(new Sampling(1, topK, 0.95, 0, 1, 0, 7, DraftChoice.DRAWN), 8);
     Random random = new Random(1);
     for (int row = 0; row < ROWS; row++) {
       ByteBuffer bytes = ByteBuffer.allocateDirect(4 * VOCABULARY).order(ByteOrder.nativeOrder());

@@ -119,7 +119,7 @@ public class BundleRuntime(
     ): Session {
         val count = draftTokens ?: manifest.draftTokens
         val stops = stopTokens ?: MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } }
-        val sampler = Sampler(sampling)
+        val sampler = Sampler(sampling, target.capacity)
         return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops))
     }
 

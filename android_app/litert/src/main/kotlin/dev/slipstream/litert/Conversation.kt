@@ -18,7 +18,7 @@ public class Conversation(
 ) {
     private lateinit var policy: DraftPolicy
     private val session: Session
-    private val sampler = Sampler()
+    private val sampler = Sampler(capacity = runtime.target.capacity)
 
     init {
         val drafter = runtime.drafter(sampler)?.let { SteeredDrafter(it) { policy } }
