@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from runtime_spec.errors import TraceError, UsageError
+from runtime_spec.reference.accept import accept
 from runtime_spec.sampling.parameters import Sampling
 
 FORMAT = "slipstream-trace"
@@ -194,6 +195,9 @@ def read_round(raw: object, where: str, is_sampled: bool = False) -> Round:
     most, found = len(round.draft_tokens) + 1, len(round.target_tokens)
     if found > most or (found not in (0, most) and not is_sampled):
         raise _error("no target_tokens, or one more than draft_tokens", str(found), where)
+    ends_early = 0 < found < most
+    if ends_early and accept(round.draft_tokens, round.target_tokens + [-1]) != found - 1:
+        raise _error("target_tokens that end behind the first that is not the draft", str(round.target_tokens), where)
     if (round.draft_source is None) != (round.draft_tokens == []):
         raise _error("a draft_source where there are draft_tokens, else null", str(round.draft_source), where)
     if round.num_accepted > len(round.draft_tokens):

@@ -1,6 +1,5 @@
 """What a sampler does with rows of logits. Here in plain Python; a port may do the same faster, bit for bit."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from runtime_spec.sampling.argmax import argmax
@@ -12,8 +11,8 @@ Row = Any
 
 
 class Rows(Protocol):
-    def best(self, rows: Sequence[Row], position: int) -> list[int]:
-        """The greedy choice in each row; row i follows cache slot position + i. Raises as `argmax` does."""
+    def best(self, row: Row, position: int) -> int:
+        """The greedy choice in a row that follows cache slot `position`. Raises as `argmax` does."""
         ...
 
     def filtered(self, row: Row, sampling: Sampling, position: int) -> Distribution:
@@ -24,8 +23,8 @@ class Rows(Protocol):
 class PlainRows:
     """Rows that are lists."""
 
-    def best(self, rows: Sequence[Row], position: int) -> list[int]:
-        return [argmax(row, position + i) for i, row in enumerate(rows)]
+    def best(self, row: Row, position: int) -> int:
+        return argmax(row, position)
 
     def filtered(self, row: Row, sampling: Sampling, position: int) -> Distribution:
         return filtered(row, sampling, position)

@@ -20,6 +20,8 @@ class Sampler:
     def __init__(self, sampling: Sampling = GREEDY, rows: Rows | None = None):
         self.sampling, self._rows = sampling, rows or PlainRows()
         self._text: list[int] = []
+        self._drafted: list[int] = []
+        self._position = 0
         self._drawn: dict[int, tuple[int, Distribution]] = {}
 
     def wrote(self, tokens: Sequence[int], position: int) -> None:
@@ -33,11 +35,11 @@ class Sampler:
         rows[i] follows tokens[i]. What is said ends behind the first that is not the draft, unless it is greedy."""
         drawn, self._drawn = self._drawn, {}
         if self.sampling.is_greedy:
-            return self._rows.best(rows, position)
+            return [self._rows.best(row, position + i) for i, row in enumerate(rows)]
         said: list[int] = []
         for row, draft in zip(rows, [*tokens[1:], None], strict=True):
             slot = position + 1 + len(said)
-            p = self._distribution(row, slot)
+            p = self._distribution(row, slot, [])
             drawn_draft, q = drawn.get(slot, (None, None))
             said.append(say(p, draft, q if drawn_draft == draft else None, self.sampling.seed, slot))
             if said[-1] != draft:
@@ -46,28 +48,28 @@ class Sampler:
 
     def begin_drafts(self, bonus_token: int, position: int) -> None:
         """A round of drafts begins. The first of them follows bonus_token, which will be written at slot `position`."""
-        self.wrote([bonus_token], position)
-        self._drawn = {}
+        self._drafted, self._position, self._drawn = [bonus_token], position, {}
 
     def draft_token(self, row: Row, is_asked: bool = False) -> tuple[int, float | None]:
         """The next draft of the round and, if somebody asks for it, the drafter's confidence in it: a probability."""
-        slot = len(self._text)
+        slot = self._position + len(self._drafted)
         if self.sampling.draws_drafts:
-            q = self._distribution(row, slot)
+            q = self._distribution(row, slot, self._drafted)
             token = draw(q, uniform(self.sampling.seed, slot, DRAFT))
             self._drawn[slot] = token, q
             confidence = q.of(token) if is_asked else None
         else:
-            (token,) = self._rows.best([row], slot - 1)
+            token = self._rows.best(row, slot - 1)
             confidence = self._rows.filtered(row, CONFIDENCE, slot - 1).weights[0] if is_asked else None
-        self._text.append(token)
+        self._drafted.append(token)
         return token, confidence
 
-    def _distribution(self, row: Row, slot: int) -> Distribution:
-        """Of the token at `slot`."""
+    def _distribution(self, row: Row, slot: int, drafted: list[int]) -> Distribution:
+        """Of the token at `slot`, in front of which are the text and, from it on, what was `drafted`."""
         if not self.sampling.has_penalty:
             return self._rows.filtered(row, self.sampling, slot - 1)
-        lately = self._text[max(0, slot - self.sampling.repetition_window) : slot]
+        begin, end = max(0, slot - self.sampling.repetition_window), slot - len(drafted)
+        lately = self._text[begin:end] + drafted[max(0, begin - end) :]
         before = penalise(row, lately, self.sampling.repetition_penalty)
         try:
             return self._rows.filtered(row, self.sampling, slot - 1)

@@ -49,8 +49,9 @@ def hash_bytes(state: int, size: int) -> Iterator[int]:
 
 
 def hash_row(state: int, size: int) -> list[float]:
-    """The logits of a sampled script after the text with this hash: from -8 to 8 in steps of 1/16."""
-    return [(byte - 128) / 16 for byte in hash_bytes(state, size)]
+    """The logits of a sampled script after the text with this hash: from -15 to 1 in steps of 1/16, so that
+    a penalty finds both signs among the largest."""
+    return [(byte - 240) / 16 for byte in hash_bytes(state, size)]
 
 
 class ScriptedTarget:

@@ -6,7 +6,7 @@ import pytest
 
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
-from runtime_spec.vectors import chat, scenario
+from runtime_spec.vectors import chat, numbers, scenario
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ def vectors(tmp_path, monkeypatch):
     (tmp_path / "digest.txt").write_text("ab" * 32 + "\n")
     shutil.copy(chat.FILE, tmp_path)
     monkeypatch.setattr(chat, "FILE", tmp_path / chat.FILE.name)
+    shutil.copy(numbers.FILE, tmp_path)
+    monkeypatch.setattr(numbers, "FILE", tmp_path / numbers.FILE.name)
     return tmp_path
 
 
@@ -31,7 +33,7 @@ def test_digest_prints_the_committed_64_characters_and_nothing_else():
 def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
     out = capsys.readouterr().out
-    assert "19 scenarios" in out and "218 cases of conversations" in out
+    assert "23 scenarios" in out and "382 cases of sampling" in out and "218 cases of conversations" in out
 
 
 def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):
@@ -61,6 +63,13 @@ def test_verify_names_the_chat_case_that_differs(vectors, capsys):
     assert "chat.json, conversations 0" in capsys.readouterr().err
 
 
+def test_verify_names_the_number_that_differs(vectors, capsys):
+    path = vectors / "sampling.json"
+    path.write_text(path.read_text().replace('["c044000000000000","3c5', '["c044000000000000","3c6'))
+    assert main(["verify"]) == TraceError.exit_code
+    assert "sampling.json, exponential 6" in capsys.readouterr().err
+
+
 def test_record_mends_what_verify_complains_of(vectors):
     path = vectors / "scenarios" / "all_accepted.json"
     text = path.read_text()
@@ -68,7 +77,9 @@ def test_record_mends_what_verify_complains_of(vectors):
     (vectors / "digest.txt").write_text("cd" * 32 + "\n")
     cases = (vectors / "chat.json").read_text()
     (vectors / "chat.json").write_text(cases.replace('"ids": [2, ', '"ids": [3, ', 1))
+    (vectors / "sampling.json").unlink()
     assert main(["record"]) == 0
+    assert (vectors / "sampling.json").exists()
     assert (vectors / "chat.json").read_text() == cases
     assert path.read_text() == text and (vectors / "digest.txt").read_text() == "ab" * 32 + "\n"
 
