@@ -13,8 +13,8 @@ internal fun hashByte(
     return (hash ushr 8 * (token % 8)).toInt() and 255
 }
 
-/** The logit of [token] in the row of [state], from -8 to below 8. */
+/** The logit of [token] in the row of [state], from -15 to below 1. */
 internal fun scriptedLogit(
     state: Long,
     token: Int,
-): Float = (hashByte(state, token) - 128) / 16f
+): Float = (hashByte(state, token) - 240) / 16f

@@ -150,6 +150,7 @@ class MutantsTest {
                     "state.hidden!!, position, count",
                     "state.hidden!!, position - 1, count",
                 ),
+                Mutant("drafter_not_told_the_text", "DecodeLoop", "draft(state.cached,", "draft(emptyIntList(),"),
                 Mutant("draft_source_kept_without_drafts", "DecodeLoop", "if (draftTokens.isEmpty()) null else ", ""),
                 // What only a loop that reuses its lists can get wrong.
                 Mutant(
