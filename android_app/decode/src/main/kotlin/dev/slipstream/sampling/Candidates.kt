@@ -66,7 +66,7 @@ internal class Candidates {
             val logit = row.logits[token]
             if (logit >= least) keys[count++] = key(logit, token)
         }
-        for (shift in FIRST_SHIFT until Long.SIZE_BITS step DIGIT_BITS) sortByDigit(shift)
+        for (digit in 0 until DIGITS) sortByDigit(FIRST_SHIFT + digit * DIGIT_BITS)
         count = minOf(count, most)
     }
 
@@ -75,7 +75,7 @@ internal class Candidates {
         places.fill(0)
         for (i in 0 until count) places[digit(keys[i], shift)] += 1
         var place = 0
-        for (digit in places.indices.reversed()) {
+        for (digit in places.size - 1 downTo 0) {
             val size = places[digit]
             places[digit] = place
             place += size
@@ -95,6 +95,7 @@ internal class Candidates {
         const val MAX_TOKEN = Int.MAX_VALUE
         const val LEAST_PLACE = 1024
         const val DIGIT_BITS = 11
+        const val DIGITS = 3
         const val FIRST_SHIFT = 32
 
         /** The bits of a float in the order of its value, and the token so that the smaller is the larger. */

@@ -102,7 +102,7 @@ class SamplingMutantsTest {
                 ),
                 Mutant("threshold_of_the_largest", "Candidates", "logitOf(keys[most - 1])", "logitOf(keys[0])"),
                 Mutant("selected_but_not_sorted", "Candidates", "        sortDescending(keys, count)", ""),
-                Mutant("last_digit_not_sorted", "Candidates", "FIRST_SHIFT until", "FIRST_SHIFT + DIGIT_BITS until"),
+                Mutant("last_digit_not_sorted", "Candidates", "digit in 0 until", "digit in 1 until"),
                 Mutant("temperature_multiplies", "Filter", "largest) / temperature", "largest) * temperature"),
                 Mutant("weights_of_the_less_likely_gone", "Filter", "LEAST = -40.0", "LEAST = -39.0"),
                 Mutant("nucleus_without_the_token_that_reaches_it", "Filter", "return i + 1", "return maxOf(1, i)"),
