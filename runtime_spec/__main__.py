@@ -10,28 +10,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser(
-        "record", help="rewrite scenarios' rounds, digest.txt, chat.json and ngrams.json from the reference"
-    )
-    verbs.add_parser("verify", help="check every scenario, chat case, n-gram case and digest")
+    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt and what sampling, chat and ngrams.json say")
+    verbs.add_parser("verify", help="check every scenario, digest.txt, the numbers of sampling, chat cases and n-grams")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
     from runtime_spec.vectors.fuzz import COUNT, digest
     from runtime_spec.vectors.ngrams import record_ngrams, verify_ngrams
+    from runtime_spec.vectors.numbers import record_numbers, verify_numbers
     from runtime_spec.vectors.scenario import record_all, verify_all
 
     try:
         if verb == "record":
             record_all()
+            record_numbers()
             record_chat()
             record_ngrams()
         elif verb == "verify":
-            scenarios, cases, texts = verify_all(), verify_chat(), verify_ngrams()
+            scenarios, numbers = verify_all(), verify_numbers()
+            cases, texts = verify_chat(), verify_ngrams()
             print(
-                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {cases} cases of conversations and "
-                f"{texts} of n-gram drafts agree with the reference."
+                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {numbers} cases of sampling, {cases} "
+                f"cases of conversations and {texts} of n-gram drafts agree with the reference."
             )
         else:
             print(digest())

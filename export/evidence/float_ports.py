@@ -74,6 +74,8 @@ class FloatTarget:
 class FloatDrafter:
     """runtime_spec.reference.ports.Drafter over `export.modules.drafter`; greedy."""
 
+    source = "drafter"
+
     def __init__(self, plan: Plan, target: FloatTarget):
         self._target, config = target, plan.drafter.config
         sources = {kind: plan.target.config.drafter_kv_layers[kind] for kind in config.text.kinds}
@@ -86,7 +88,9 @@ class FloatDrafter:
         self._names = [f"kv_cache_{side}_{layer}" for layer in sources.values() for side in "kv"]
 
     @torch.no_grad()
-    def draft(self, bonus_token: int, hidden: torch.Tensor, position: int, count: int) -> list[int]:
+    def draft(
+        self, cached: Sequence[int], bonus_token: int, hidden: torch.Tensor, position: int, count: int
+    ) -> list[int]:
         mask = torch.where(torch.arange(self._target.capacity) < position, 0.0, HIDDEN)[None, None, None]
         caches = {name: self._target.caches[name] for name in self._names}
         newest, tokens, token = torch.tensor([position - 1], dtype=torch.int32), [], bonus_token

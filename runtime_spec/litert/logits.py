@@ -1,10 +1,10 @@
-"""The greedy choice over rows of logits as LiteRT returns them: reference/argmax.py's rule in a few passes of NumPy."""
+"""The greedy choice over rows of logits as LiteRT returns them: sampling/argmax.py's rule in a few passes of NumPy."""
 
 from math import isfinite
 
 import numpy as np
 
-from runtime_spec.reference.argmax import not_finite
+from runtime_spec.sampling.argmax import not_finite
 
 
 def best_tokens(logits: np.ndarray, position: int) -> list[int]:

@@ -13,12 +13,16 @@ from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.chat import Chat, control_tokens, splitter
 from runtime_spec.litert.compiled import CompiledModel
+from runtime_spec.litert.drafter import GoesOn
 from runtime_spec.litert.library import Library
 from runtime_spec.litert.pack import PACKED, file_name
 from runtime_spec.litert.quiet import held_log
+from runtime_spec.litert.rows import ArrayRows
 from runtime_spec.litert.tokenizer import BundleTokenizer
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
+from runtime_spec.sampling.parameters import GREEDY, Sampling
+from runtime_spec.sampling.sampler import Sampler
 
 MAX_THREADS = 64
 
@@ -141,11 +145,20 @@ class Runtime:
         """For the tokens that follow a plain prompt: their text, without control tokens."""
         return splitter(self._control, self.tokenizer, None, "")
 
-    def session(self, draft_tokens: int | None = None, stop: frozenset[int] | None = None) -> Session:
-        """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's."""
+    def session(
+        self,
+        draft_tokens: int | None = None,
+        stop: frozenset[int] | None = None,
+        sampling: Sampling | None = None,
+        goes_on: GoesOn | None = None,
+    ) -> Session:
+        """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's. `sampling` None is greedy;
+        session.sampler.sampling may be set between turns. `goes_on`: as LiteRtDrafter.asking takes it."""
         count = self.manifest.draft_tokens if draft_tokens is None else draft_tokens
         stops = frozenset(self.manifest.tokens.stop) if stop is None else stop
-        return Session(self.target, self.drafter if count else None, DecodeConfig(count, stops))
+        sampler = Sampler(sampling or GREEDY, ArrayRows())
+        drafter = self.drafter.asking(sampler, goes_on) if count and self.drafter else None
+        return Session(self.target.asking(sampler), drafter, DecodeConfig(count, stops), sampler)
 
     def close(self) -> None:
         self.models.close()

@@ -1,14 +1,18 @@
 """The target port: prefill, decode and verify graphs over one set of caches, updated in place."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
 from runtime_spec.errors import UsageError
 from runtime_spec.litert.compiled import BoundCall
 from runtime_spec.litert.embeddings import Embeddings
-from runtime_spec.litert.logits import best_tokens, margins
+from runtime_spec.litert.logits import margins
 from runtime_spec.litert.masks import CausalMask
+from runtime_spec.litert.rows import ArrayRows
+from runtime_spec.sampling.parameters import GREEDY
+from runtime_spec.sampling.sampler import Sampler
 
 
 class Pass:
@@ -48,14 +52,22 @@ class Pass:
 
 
 class LiteRtTarget:
-    """runtime_spec.reference.ports.Target over LiteRT (and MarginTarget: its choices can be recorded)."""
+    """runtime_spec.reference.ports.Target over LiteRT (and MarginTarget: its choices can be recorded). Greedy until
+    `asking` says otherwise."""
 
     def __init__(self, scoring: dict[int, Pass], prefills: dict[int, Pass], embeddings: Embeddings, capacity: int):
         self.capacity = capacity
         self.verify_widths = tuple(sorted(scoring))
         self._scoring, self._embeddings = scoring, embeddings
         self._chunks = sorted(prefills.items())
-        self._last: tuple[Pass, int] | None = None
+        self._sampler = Sampler(GREEDY, ArrayRows())
+        self._last: tuple[Pass, int, int] | None = None
+
+    def asking(self, sampler: Sampler) -> "LiteRtTarget":
+        """The same graphs and caches, for a session that chooses its tokens by `sampler`."""
+        view = copy(self)
+        view._sampler, view._last = sampler, None
+        return view
 
     def fill_count(self, num_tokens: int, position: int) -> int:
         """All but the last token go through the graphs that score nothing. Raises UsageError if there are no tokens or
@@ -71,6 +83,7 @@ class LiteRtTarget:
 
     def fill(self, tokens: Sequence[int], position: int) -> None:
         self._chunk(len(tokens), position).run(tokens, position, self._embeddings)
+        self._sampler.wrote(tokens, position)
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, np.ndarray]:
         """The one token that fill_count leaves, through decode, which scores it.
@@ -92,27 +105,31 @@ class LiteRtTarget:
         return self._scoring[widths[-1]]
 
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], list[np.ndarray]]:
-        """The token and the hidden float32[H] after each of `tokens`; hiddens are places in the pass's output, readable
-        until the next call. Raises UsageError for a width that no graph has, and as `Pass.run` does."""
+        """The token and the hidden float32[H] after each of `tokens`, or of fewer where the sampler ends early; hiddens
+        are places in the pass's output, readable until the next call. Raises UsageError for a width that no graph has,
+        and as `Pass.run` does."""
         scoring, count = self._scoring.get(width), len(tokens)
         if scoring is None:
             found, where = f"width {width}", f"a verify pass at position {position}, capacity {self.capacity}"
             raise misuse(f"one of the widths {list(self.verify_widths)}", found, where)
         scoring.run(tokens, position, self._embeddings)
-        self._last = scoring, count
-        return best_tokens(scoring.logits[:count], position), scoring.hiddens[:count]
+        self._sampler.wrote(tokens, position)
+        said = self._sampler.target_tokens(scoring.logits[:count], tokens, position)
+        self._last = scoring, count, len(said)
+        return said, scoring.hiddens[: len(said)]
 
     def rollback(self, cache_length: int) -> None:
         """Nothing to do: masks show only what a pass is told, and dead slots are written again before they show."""
 
     def logits(self) -> np.ndarray:
         """float32[T, V] after each token of the last verify (or the last of a prefill), valid until the next call."""
-        scoring, count = self._last
+        scoring, count, _ = self._last
         return scoring.logits[:count]
 
     def margins(self) -> list[float]:
-        """Largest minus second largest logit, for each row of `logits()`."""
-        return margins(self.logits())
+        """Largest minus second largest logit, for each token that the last call returned."""
+        scoring, _, said = self._last
+        return margins(scoring.logits[:said])
 
 
 def misuse(expected: str, found: str, where: str) -> UsageError:

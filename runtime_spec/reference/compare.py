@@ -21,6 +21,8 @@ def compare(golden: Trace, own: Trace) -> ReplayReport:
     difference: rounds of `golden` for what its models said, of `own` for what the loop did."""
     differences = Replay(golden)
     differences.check("header", header_line(golden.header), header_line(own.header))
+    # A drawn draft changes what the target says after the same text.
+    differences.check("sampling", None, own.header.sampling)
     check_loop(own)
     report = ReplayReport(rounds=len(own.rounds))
     texts = _Texts()
@@ -138,7 +140,9 @@ class _RecordedTarget:
 
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], Sequence[Hidden]]:
         answers = self.state.expected.target_tokens
-        self.state.check("number of target_tokens", len(tokens), len(answers))
+        # Sampled, the answers may end early; that they do so rightly is seen when they are read.
+        expected = len(tokens) if self.state.header.sampling is None else max(1, min(len(tokens), len(answers)))
+        self.state.check("number of target_tokens", expected, len(answers))
         return list(answers), [None] * len(answers)
 
     def rollback(self, cache_length: int) -> None:
@@ -149,5 +153,9 @@ class _RecordedDrafter:
     def __init__(self, state: Replay):
         self.state = state
 
-    def draft(self, bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+    @property
+    def source(self) -> str | None:
+        return self.state.expected.draft_source
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
         return list(self.state.expected.draft_tokens)

@@ -51,7 +51,7 @@ def prefill_round(
         del state.cached[position:]
         state.bonus_token, state.hidden = NO_TOKEN, None
     if cancelled():
-        return cancel(state, 0, [], 0, [], target)
+        return cancel(state, 0, [], None, 0, [], target)
 
     # 2. prefill: pass after pass, the last of which also names the turn's first token.
     done = fills = 0
@@ -60,10 +60,10 @@ def prefill_round(
         done, fills = done + count, fills + 1
         filled(done, len(tokens))
         if cancelled():
-            return cancel(state, fills, [], 0, [], target)
+            return cancel(state, fills, [], None, 0, [], target)
     target_token, hidden = target.prefill(tokens[done:], position + done)
     if cancelled():
-        return cancel(state, fills, [], 0, [target_token], target)
+        return cancel(state, fills, [], None, 0, [target_token], target)
 
     # 3. commit: every prompt token is in the cache; the new one is pending.
     state.cached += tokens
@@ -78,7 +78,8 @@ def prefill_round(
     state.index += 1
     emitted = [target_token]
     return Round(
-        state.index - 1, position, bonus_token, fills, [], 0, [target_token], 0, emitted, cache_length, stop_reason
+        state.index - 1, position, bonus_token, fills, [], None, 0, [target_token], 0, emitted, cache_length,
+        stop_reason,
     )  # fmt: skip
 
 
@@ -91,21 +92,22 @@ def decode_round(
 ) -> Round:
     # 1. plan: never draft past the budget, the cache, or the widest verify pass that fits.
     if cancelled():
-        return cancel(state, 0, [], 0, [], target)
+        return cancel(state, 0, [], None, 0, [], target)
     position, bonus_token = state.cache_length, state.bonus_token
     room = target.capacity - position
     count = 0 if drafter is None else draft_count(config.num_draft_tokens, state.remaining, room, target.verify_widths)
 
     # 2. draft: one constant position, live cache rows only.
-    draft_tokens = drafter.draft(bonus_token, state.hidden, position, count) if count > 0 else []
+    draft_tokens = drafter.draft(state.cached, bonus_token, state.hidden, position, count) if count > 0 else []
+    draft_source = drafter.source if draft_tokens else None
     if cancelled():
-        return cancel(state, 0, draft_tokens, 0, [], target)
+        return cancel(state, 0, draft_tokens, draft_source, 0, [], target)
 
     # 3. verify: the drafter may have returned fewer, so that the width is chosen now.
     width = verify_width(1 + len(draft_tokens), target.verify_widths)
     target_tokens, hiddens = target.verify([bonus_token, *draft_tokens], position, width)
     if cancelled():
-        return cancel(state, 0, draft_tokens, width, target_tokens, target)
+        return cancel(state, 0, draft_tokens, draft_source, width, target_tokens, target)
 
     # 4. accept: the drafts that the target agrees with and one token of its own, cut at a stop token or the budget.
     num_accepted = accept(draft_tokens, target_tokens)
@@ -126,21 +128,28 @@ def decode_round(
     stop_reason = stop(emitted_tokens[-1], state.remaining, cache_length, target.capacity, config.stop_tokens)
     state.index += 1
     return Round(
-        state.index - 1, position, bonus_token, 0, draft_tokens, width, target_tokens, num_accepted,
-        emitted_tokens, cache_length, stop_reason,
+        state.index - 1, position, bonus_token, 0, draft_tokens, draft_source, width, target_tokens,
+        num_accepted, emitted_tokens, cache_length, stop_reason,
     )  # fmt: skip
 
 
 def cancel(
-    state: State, fills: int, draft_tokens: list[int], width: int, target_tokens: list[int], target: Target
+    state: State,
+    fills: int,
+    draft_tokens: list[int],
+    draft_source: str | None,
+    width: int,
+    target_tokens: list[int],
+    target: Target,
 ) -> Round:
     """The record of a round that was given up: what it computed is noted, nothing is emitted or kept."""
     position, bonus_token = state.cache_length, state.bonus_token
     target.rollback(position)
     state.index += 1
     return Round(
-        state.index - 1, position, bonus_token, fills, draft_tokens, width, target_tokens, 0, [], position, "cancelled"
-    )
+        state.index - 1, position, bonus_token, fills, draft_tokens, draft_source, width, target_tokens, 0, [],
+        position, "cancelled",
+    )  # fmt: skip
 
 
 def cut(tokens: list[int], remaining: int, stop_tokens: frozenset[int]) -> list[int]:

@@ -34,8 +34,8 @@ class Target(Protocol):
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], Sequence[Hidden]]:
         """Writes tokens at slots position.. in one pass of `width` rows (len(tokens) <= width, the rest padding).
 
-        Returns the token and the hidden after each of tokens. A port over graphs refuses (UsageError) what
-        would end past capacity: position + width <= capacity.
+        Returns the token and the hidden after each of tokens. A sampled target may end behind the first token that is
+        not the draft. A port over graphs refuses (UsageError) what would end past capacity.
         """
         ...
 
@@ -45,13 +45,17 @@ class Target(Protocol):
 
 
 class Drafter(Protocol):
-    """A small model that guesses what the target will say, reading the target's live cache slots."""
+    """A small model that guesses what the target will say, reading the target's live cache slots; or whatever else
+    guesses. `source` says where the drafts that were returned last come from: "drafter" for a model."""
 
-    def draft(self, bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+    source: str
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
         """Up to `count` tokens (count >= 1) to follow bonus_token, which will be written at slot `position`.
 
-        `hidden` is the target's after the token at slot position - 1. The position is the same for every draft
-        of the round. Fewer tokens, or none, are a fine answer.
+        `cached` are the tokens in the cache, by slot, to be read and not to be kept; `hidden` is the target's after the
+        last of them, at slot position - 1. The position is the same for every draft of the round. Fewer tokens, or
+        none, are a fine answer.
         """
         ...
 

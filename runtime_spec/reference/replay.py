@@ -124,8 +124,12 @@ class CheckedDrafter:
     def __init__(self, drafter: Drafter, replay: Replay):
         self.drafter, self.replay = drafter, replay
 
-    def draft(self, bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
-        draft_tokens = self.drafter.draft(bonus_token, hidden, position, count)
+    @property
+    def source(self) -> str:
+        return self.drafter.source
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: Hidden, position: int, count: int) -> list[int]:
+        draft_tokens = self.drafter.draft(cached, bonus_token, hidden, position, count)
         self.replay.check("number of draft_tokens <= planned count", True, len(draft_tokens) <= count)
         return list(self.replay.check_draft_tokens(draft_tokens))
 

@@ -6,6 +6,7 @@ from runtime_spec.reference.decode_loop import decode
 from runtime_spec.reference.ports import Drafter, Target
 from runtime_spec.reference.state import NO_TOKEN, DecodeConfig, State
 from runtime_spec.reference.trace import Round
+from runtime_spec.sampling.sampler import Sampler
 
 
 def never() -> bool:
@@ -24,8 +25,10 @@ class Session:
     an empty prompt goes on where it stopped.
     """
 
-    def __init__(self, target: Target, drafter: Drafter | None, config: DecodeConfig):
-        self.target, self.drafter, self.config = target, drafter, config
+    def __init__(self, target: Target, drafter: Drafter | None, config: DecodeConfig, sampler: Sampler | None = None):
+        """`sampler` is the one that both ports ask, so that a caller can choose anew between turns; the loop does not
+        look at it."""
+        self.target, self.drafter, self.config, self.sampler = target, drafter, config, sampler
         self.state = State()
 
     def turn(

@@ -6,14 +6,17 @@ one after the other. Writing is canonical; reading accepts any JSON layout but n
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from runtime_spec.errors import TraceError
+from runtime_spec.errors import TraceError, UsageError
+from runtime_spec.reference.accept import accept
+from runtime_spec.sampling.parameters import Sampling
 
 FORMAT = "slipstream-trace"
-VERSION = 1
+VERSION = 2
 MOST = 2**31 - 1
 """The largest integer that a trace may hold: every language has a type for it."""
+SOURCES = ("drafter", "ngram")
 STOP_REASONS = ("stop_token", "max_new_tokens", "cache_full", "cancelled")
 
 
@@ -26,6 +29,7 @@ class Round:
     bonus_token: int
     fills: int
     draft_tokens: list[int]
+    draft_source: str | None
     verify_width: int
     target_tokens: list[int]
     num_accepted: int
@@ -48,7 +52,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What was decoded and how. tolerance: a target token whose margin is below it may differ on other kernels."""
+    """What was decoded and how. tolerance: a target token whose margin is below it may differ on other kernels.
+    sampling: None where the target is greedy; its numbers have at most six digits after the point."""
 
     name: str
     capacity: int
@@ -58,6 +63,8 @@ class Header:
     exact_drafts: bool
     tolerance: float
     turns: tuple[Turn, ...]
+    sampling: Sampling | None = None
+    ngram: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,13 @@ class Trace:
 def round_line(round: Round) -> str:
     """The one line, without its newline, that stands for a round."""
     reason = "null" if round.stop_reason is None else f'"{round.stop_reason}"'
+    source = "null" if round.draft_source is None else f'"{round.draft_source}"'
     margins = "" if round.margins is None else f',"margins":{decimals(round.margins)}'
     return (
         f'{{"index":{round.index},"position":{round.position},"bonus_token":{round.bonus_token},'
-        f'"fills":{round.fills},"draft_tokens":{integers(round.draft_tokens)},"verify_width":{round.verify_width},'
-        f'"target_tokens":{integers(round.target_tokens)},"num_accepted":{round.num_accepted},'
+        f'"fills":{round.fills},"draft_tokens":{integers(round.draft_tokens)},"draft_source":{source},'
+        f'"verify_width":{round.verify_width},"target_tokens":{integers(round.target_tokens)},'
+        f'"num_accepted":{round.num_accepted},'
         f'"emitted_tokens":{integers(round.emitted_tokens)},"cache_length":{round.cache_length},'
         f'"stop_reason":{reason}{margins}}}'
     )
@@ -84,7 +93,8 @@ def header_line(header: Header) -> str:
     return (
         f'{{"format":"{FORMAT}","version":{VERSION},"name":{json.dumps(header.name)},"capacity":{header.capacity},'
         f'"verify_widths":{integers(header.verify_widths)},"num_draft_tokens":{header.num_draft_tokens},'
-        f'"stop_tokens":{integers(header.stop_tokens)},"exact_drafts":{"true" if header.exact_drafts else "false"},'
+        f'"stop_tokens":{integers(header.stop_tokens)},"sampling":{sampling_text(header.sampling)},'
+        f'"ngram":{truth(header.ngram)},"exact_drafts":{truth(header.exact_drafts)},'
         f'"tolerance":{header.tolerance:.6f},"turns":[{",".join(map(turn_text, header.turns))}]}}'
     )
 
@@ -92,9 +102,28 @@ def header_line(header: Header) -> str:
 def turn_text(turn: Turn) -> str:
     cancel_at = "null" if turn.cancel_at is None else turn.cancel_at
     return (
-        f'{{"prompt_tokens":{integers(turn.prompt_tokens)},"from_start":{"true" if turn.from_start else "false"},'
+        f'{{"prompt_tokens":{integers(turn.prompt_tokens)},"from_start":{truth(turn.from_start)},'
         f'"max_new_tokens":{turn.max_new_tokens},"cancel_at":{cancel_at}}}'
     )
+
+
+def sampling_text(sampling: Sampling | None) -> str:
+    """All parameters in order, or null. Raises TraceError for a number that six digits do not hold."""
+    if sampling is None:
+        return "null"
+    numbers = {name: f"{getattr(sampling, name):.6f}" for name in SAMPLING_NUMBERS}
+    for name, text in numbers.items():
+        if float(text) != getattr(sampling, name):
+            raise _error(f"{name} of at most six digits after the point", repr(getattr(sampling, name)), "sampling")
+    return (
+        f'{{"temperature":{numbers["temperature"]},"top_k":{sampling.top_k},"top_p":{numbers["top_p"]},'
+        f'"min_p":{numbers["min_p"]},"repetition_penalty":{numbers["repetition_penalty"]},'
+        f'"repetition_window":{sampling.repetition_window},"seed":{sampling.seed},"drafts":"{sampling.drafts}"}}'
+    )
+
+
+def truth(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def integers(values: Iterable[int]) -> str:
@@ -123,8 +152,8 @@ def read_traces(text: str, where: str) -> list[Trace]:
         elif not traces:
             raise _error("a header line first", "a round", place)
         else:
-            rounds = traces[-1].rounds
-            rounds.append(read_round(raw, place))
+            header, rounds = traces[-1].header, traces[-1].rounds
+            rounds.append(read_round(raw, place, header.sampling is not None))
             if rounds[-1].index != len(rounds) - 1:
                 raise _error(f"index {len(rounds) - 1}", f"index {rounds[-1].index}", place)
     if not traces:
@@ -134,23 +163,43 @@ def read_traces(text: str, where: str) -> list[Trace]:
 
 def read_header(raw: object, where: str) -> Header:
     """A header from its JSON object. Raises TraceError naming the first field that is wrong."""
-    fields = _fields(raw, HEADER_FIELDS, where)
+    values = _fields(raw, HEADER_FIELDS, where)
     turns = tuple(
         Turn(tuple(turn["prompt_tokens"]), turn["max_new_tokens"], turn["cancel_at"], turn["from_start"])
-        for turn in (_fields(turn, TURN_FIELDS, f"{where}, turn {i}") for i, turn in enumerate(fields["turns"]))
+        for turn in (_fields(turn, TURN_FIELDS, f"{where}, turn {i}") for i, turn in enumerate(values["turns"]))
     )
     return Header(
-        fields["name"], fields["capacity"], tuple(fields["verify_widths"]), fields["num_draft_tokens"],
-        tuple(fields["stop_tokens"]), fields["exact_drafts"], float(fields["tolerance"]), turns,
+        values["name"], values["capacity"], tuple(values["verify_widths"]), values["num_draft_tokens"],
+        tuple(values["stop_tokens"]), values["exact_drafts"], float(values["tolerance"]), turns,
+        read_sampling(values["sampling"], where), values["ngram"],
     )  # fmt: skip
 
 
-def read_round(raw: object, where: str) -> Round:
-    """A round from its JSON object. Raises TraceError naming the first field that is wrong."""
+def read_sampling(raw: object, where: str) -> Sampling | None:
+    """The parameters from their JSON object, or null."""
+    if raw is None:
+        return None
+    place = f"{where}, sampling"
+    values = _fields(raw, dict.fromkeys(SAMPLING_FIELDS, lambda _: True), place)
+    try:
+        return Sampling(**values)
+    except UsageError as error:
+        raise _error(f"{error.where.split()[-1]}: {error.expected}", error.found, place) from None
+
+
+def read_round(raw: object, where: str, is_sampled: bool = False) -> Round:
+    """A round from its JSON object. Sampled, a target may say fewer tokens than there are drafts. Raises TraceError
+    naming the first field that is wrong."""
     checks = ROUND_FIELDS if isinstance(raw, dict) and "margins" in raw else _WITHOUT_MARGINS
     round = Round(**_fields(raw, checks, where))
-    if len(round.target_tokens) not in (0, len(round.draft_tokens) + 1):
-        raise _error("no target_tokens, or one more than draft_tokens", str(len(round.target_tokens)), where)
+    most, found = len(round.draft_tokens) + 1, len(round.target_tokens)
+    if found > most or (found not in (0, most) and not is_sampled):
+        raise _error("no target_tokens, or one more than draft_tokens", str(found), where)
+    ends_early = 0 < found < most
+    if ends_early and accept(round.draft_tokens, round.target_tokens + [-1]) != found - 1:
+        raise _error("target_tokens that end behind the first that is not the draft", str(round.target_tokens), where)
+    if (round.draft_source is None) != (round.draft_tokens == []):
+        raise _error("a draft_source where there are draft_tokens, else null", str(round.draft_source), where)
     if round.num_accepted > len(round.draft_tokens):
         raise _error(f"num_accepted of at most {len(round.draft_tokens)}", str(round.num_accepted), where)
     if round.margins is not None and len(round.margins) != len(round.target_tokens):
@@ -186,10 +235,14 @@ HEADER_FIELDS: dict[str, Callable[[object], bool]] = {
     "verify_widths": _is_widths,
     "num_draft_tokens": _is_count,
     "stop_tokens": _is_tokens,
+    "sampling": lambda value: value is None or isinstance(value, dict),
+    "ngram": lambda value: isinstance(value, bool),
     "exact_drafts": lambda value: isinstance(value, bool),
     "tolerance": _is_number,
     "turns": lambda value: isinstance(value, list) and value != [],
 }
+SAMPLING_FIELDS = tuple(field.name for field in fields(Sampling))
+SAMPLING_NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty")
 TURN_FIELDS: dict[str, Callable[[object], bool]] = {
     "prompt_tokens": _is_tokens,
     "from_start": lambda value: isinstance(value, bool),
@@ -202,6 +255,7 @@ ROUND_FIELDS: dict[str, Callable[[object], bool]] = {
     "bonus_token": lambda value: value == -1 or _is_count(value),
     "fills": _is_count,
     "draft_tokens": _is_tokens,
+    "draft_source": lambda value: value is None or value in SOURCES,
     "verify_width": _is_count,
     "target_tokens": _is_tokens,
     "num_accepted": _is_count,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from runtime_spec.reference.plan import draft_count
 from runtime_spec.reference.trace import Header, Round, Trace, Turn
+from runtime_spec.sampling.parameters import DRAWN, GREEDY_DRAFTS
 from runtime_spec.vectors.scripted import Script
 
 
@@ -155,13 +156,52 @@ def cancelled_between_fills(step: Step) -> bool:
     return step.round.stop_reason == "cancelled" and step.round.fills > 0 and step.round.target_tokens == []
 
 
+def draws(step: Step, drafts: str) -> bool:
+    """A pass whose target draws its tokens, with drafts that are chosen so."""
+    sampling = step.header.sampling
+    return sampling is not None and sampling.temperature > 0 and sampling.drafts == drafts
+
+
+def draft_rejected_residual(step: Step) -> bool:
+    """The target says what it has more of than the drafter."""
+    return step.is_pass and draws(step, DRAWN) and step.round.num_accepted < step.drafted
+
+
+def one_hot_accepted(step: Step) -> bool:
+    """The target draws what the drafter thinks the likeliest."""
+    return step.is_pass and draws(step, GREEDY_DRAFTS) and step.round.num_accepted > 0
+
+
+def penalty_reaches_into_drafts(step: Step) -> bool:
+    """A draft is accepted, and is not said once more though its logit is the largest."""
+    if step.header.sampling is None or not step.header.sampling.has_penalty or not step.is_pass:
+        return False
+    for i, draft in enumerate(step.round.draft_tokens[: step.round.num_accepted], start=1):
+        row = step.script.logits.get(step.round.position + i, ())
+        is_largest = row != () and row.count(max(row)) == 1 and row.index(max(row)) == draft
+        if is_largest and step.round.target_tokens[i] != draft:
+            return True
+    return False
+
+
+def sampled_cancelled_resumed(step: Step) -> bool:
+    """What a pass said before it was given up is said again when the turn goes on: no random number was used up."""
+    before, round = step.before, step.round
+    if before is None or before.stop_reason != "cancelled" or before.verify_width == 0:
+        return False
+    is_only_pending = step.turn.prompt_tokens == () and round.bonus_token == before.bonus_token
+    is_again = round.target_tokens[:1] == before.target_tokens[:1] != []
+    return step.is_prefill and is_only_pending and draws(step, GREEDY_DRAFTS) and is_again
+
+
 BRANCHES: dict[str, Callable[[Step], bool]] = {
     branch.__name__: branch
     for branch in (
         all_accepted, reject_at_first, reject_at_last, zero_drafts, stop_token_in_draft, stop_token_is_bonus,
         budget_ends_mid_round, cache_full_mid_draft, prompt_fills_cache, argmax_tie, verify_width_at_capacity,
         drafter_returns_fewer, single_token_prompt, second_turn_after_stop, cancelled_mid_round, beginning_kept,
-        context_goes_on, context_all_cached, cancelled_between_fills,
+        context_goes_on, context_all_cached, cancelled_between_fills, draft_rejected_residual, one_hot_accepted,
+        penalty_reaches_into_drafts, sampled_cancelled_resumed,
     )
 }  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Planted faults. Many leave the text as it is and only cost speed, so that the traces must catch them.
 
-Each is a replacement in one source file of reference/. `text_unchanged` says whether every token of every
-conversation that is not cancelled stays the same: those are the faults that a test of outputs would let through.
+Each is a replacement in one source file of reference/ or sampling/. `text_unchanged` says whether every token of every
+conversation stays the same that is not cancelled and, for faults of the loop, whose text no drawn draft decides: those
+are the faults that a test of outputs would let through.
 """
 
 import types
@@ -11,9 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime_spec.reference import accept, decode_loop, plan, session
+from runtime_spec.sampling import filtered, penalty, rows, sampler
+from runtime_spec.vectors import numbers, scripted
 
-MODULES = {"accept": accept, "plan": plan, "decode_loop": decode_loop}
-USERS = (decode_loop, session)
+LOOP = {"accept": accept, "plan": plan, "decode_loop": decode_loop}
+SAMPLING = {"filtered": filtered, "penalty": penalty, "sampler": sampler}
+MODULES = LOOP | SAMPLING
+USERS = (decode_loop, session, sampler, rows, scripted, numbers)
+
+
+ACCEPT_FILTERED = """\
+            p = self._distribution(row, slot, [])
+            drawn_draft, q = drawn.get(slot, (None, None))
+"""
+ACCEPT_UNFILTERED = """\
+            p = self._distribution(row, slot, [])
+            drawn_draft, q = drawn.get(slot, (None, None))
+            if drawn_draft is not None and drawn_draft == draft:
+                whole = self._rows.filtered(row, Sampling(self.sampling.temperature), slot - 1)
+                if uniform(self.sampling.seed, slot, ACCEPT) * q.of(draft) < whole.of(draft):
+                    said.append(draft)
+                    continue
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +100,7 @@ MUTANTS = (
     Mutant(
         "cancelled_pass_kept",
         "decode_loop",
-        "        return cancel(state, 0, draft_tokens, width, target_tokens, target)",
+        "        return cancel(state, 0, draft_tokens, draft_source, width, target_tokens, target)",
         "        pass",
         True,
     ),
@@ -91,12 +111,54 @@ MUTANTS = (
         "state.hidden, position - 1, count",
         True,
     ),
+    Mutant("drafter_not_told_the_text", "decode_loop", "drafter.draft(state.cached, ", "drafter.draft([], ", True),
+    Mutant(
+        "penalty_forgets_the_newest",
+        "sampler",
+        "self._text[begin:end] + drafted[max(0, begin - end) :]",
+        "(self._text[begin:end] + drafted[max(0, begin - end) :])[:-1]",
+        False,
+    ),
+    Mutant("penalty_window_one_long", "sampler", "max(0, slot - self", "max(0, slot - 1 - self", False),
+    Mutant("penalty_raises_negative_logits", "penalty", "else logit * penalty", "else logit / penalty", False),
+    Mutant(
+        "penalty_not_rounded",
+        "penalty",
+        "= c_float(logit / penalty if logit > 0 else logit * penalty).value",
+        "= logit / penalty if logit > 0 else logit * penalty",
+        False,
+    ),
+    Mutant(
+        "accept_number_chooses",
+        "sampler",
+        "return draw(p, uniform(seed, slot, CHOOSE))",
+        "return draw(p, uniform(seed, slot, ACCEPT))",
+        False,
+    ),
+    Mutant("accept_number_drafts", "sampler", "slot, DRAFT))", "slot, ACCEPT))", False),
+    Mutant("slot_one_early", "sampler", "self.sampling.seed, slot))", "self.sampling.seed, slot - 1))", False),
+    Mutant("drafter_left_out_of_acceptance", "sampler", " * q.of(draft) < p.of(draft)", " < p.of(draft)", False),
+    Mutant("target_drawn_in_place_of_residual", "sampler", "p = residual(p, q) or p", "pass", False),
+    Mutant("residual_not_renormalised", "filtered", "u * sums[-1]", "u", False),
+    Mutant("filtered_after_acceptance", "sampler", ACCEPT_FILTERED, ACCEPT_UNFILTERED, False),
+    Mutant("says_more_behind_the_rejected", "sampler", "if said[-1] != draft:", "if False:", True),
+    Mutant("top_p_one_short", "filtered", "sums[-1]) + 1 :]", "sums[-1]) or 1 :]", False),
+    Mutant("top_p_must_be_passed", "filtered", "bisect_left(sums", "bisect_right(sums", False),
+    Mutant("top_k_one_short", "filtered", "tokens[sampling.top_k :]", "tokens[max(1, sampling.top_k - 1) :]", False),
+    Mutant(
+        "min_p_of_the_whole",
+        "filtered",
+        "weight < sampling.min_p]",
+        "weight < sampling.min_p * total_of(weights)]",
+        False,
+    ),
+    Mutant("highest_id_among_equals", "filtered", "range(len(row)), ", "range(len(row))[::-1], ", False),
 )
 
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """The reference with the fault in it; the right functions are put back at the end.
+    """The reference with the fault in it; the right functions and classes are put back at the end.
 
     Raises ValueError if the source no longer has the text that the fault replaces.
     """
@@ -117,4 +179,4 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 
 def _is_of(module: types.ModuleType, value: object) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+    return isinstance(value, types.FunctionType | type) and value.__module__ == module.__name__

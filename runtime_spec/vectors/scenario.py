@@ -40,7 +40,8 @@ def read_scenario(path: Path) -> Scenario:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         header = read_header(raw["header"], f"{path.name}, header")
-        rounds = [read_round(line, f"{path.name}, round {i}") for i, line in enumerate(raw["rounds"])]
+        is_sampled = header.sampling is not None
+        rounds = [read_round(line, f"{path.name}, round {i}", is_sampled) for i, line in enumerate(raw["rounds"])]
         scenario = Scenario(raw["description"], raw["branch"], read_script(raw["script"]), Trace(header, rounds))
     except (ValueError, KeyError, TypeError) as error:
         raise _error(path.name, "a scenario as in TRACES.md", f"{type(error).__name__}: {error}") from None
@@ -68,13 +69,13 @@ def scenario_text(scenario: Scenario) -> str:
 def play_scenario(scenario: Scenario) -> list[Round]:
     """The rounds that the reference makes of it now."""
     header = scenario.trace.header
-    return record(header, *scripted_pair(scenario.script, header.capacity, header.verify_widths))
+    return record(header, *scripted_pair(scenario.script, header.capacity, header.verify_widths, header.sampling))
 
 
 def verify_scenario(scenario: Scenario) -> None:
     """Replays it. Raises TraceError at the first round and field that differ, or if its branch is not reached."""
     header = scenario.trace.header
-    replay(scenario.trace, *scripted_pair(scenario.script, header.capacity, header.verify_widths))
+    replay(scenario.trace, *scripted_pair(scenario.script, header.capacity, header.verify_widths, header.sampling))
     if scenario.branch not in reached(scenario.trace, scenario.script):
         raise _error(scenario.name, f"a round that reaches {scenario.branch}", "none")
 

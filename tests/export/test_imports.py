@@ -73,13 +73,15 @@ ALLOWED = {
     "runtime_spec.__main__": ["runtime_spec.errors", "runtime_spec.vectors"],
     "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
     "runtime_spec.chat": ["runtime_spec.errors"],
-    "runtime_spec.reference": ["runtime_spec.errors"],
+    "runtime_spec.sampling": ["runtime_spec.errors"],
+    "runtime_spec.reference": ["runtime_spec.errors", "runtime_spec.sampling"],
     "runtime_spec.vectors": [
         "runtime_spec.chat", "runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.reference",
+        "runtime_spec.sampling",
     ],
     "runtime_spec.litert": [
         "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
-        "runtime_spec.reference",
+        "runtime_spec.reference", "runtime_spec.sampling",
     ],
 }  # fmt: skip
 TORCH = (

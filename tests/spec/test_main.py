@@ -6,7 +6,7 @@ import pytest
 
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
-from runtime_spec.vectors import chat, ngrams, scenario
+from runtime_spec.vectors import chat, ngrams, numbers, scenario
 
 
 @pytest.fixture
@@ -21,6 +21,8 @@ def vectors(tmp_path, monkeypatch):
     monkeypatch.setattr(chat, "FILE", tmp_path / chat.FILE.name)
     shutil.copy(ngrams.FILE, tmp_path)
     monkeypatch.setattr(ngrams, "FILE", tmp_path / ngrams.FILE.name)
+    shutil.copy(numbers.FILE, tmp_path)
+    monkeypatch.setattr(numbers, "FILE", tmp_path / numbers.FILE.name)
     return tmp_path
 
 
@@ -33,7 +35,7 @@ def test_digest_prints_the_committed_64_characters_and_nothing_else():
 def test_verify_says_what_it_checked(vectors, capsys):
     assert main(["verify"]) == 0
     out = capsys.readouterr().out
-    assert "19 scenarios" in out and "218 cases of conversations" in out
+    assert "23 scenarios" in out and "382 cases of sampling" in out and "218 cases of conversations" in out
     assert "23 of n-gram drafts" in out
 
 
@@ -71,6 +73,13 @@ def test_verify_names_the_text_whose_n_gram_drafts_differ(vectors, capsys):
     assert "ngrams.json, case empty_cache_then_a_text, step 1" in capsys.readouterr().err
 
 
+def test_verify_names_the_number_that_differs(vectors, capsys):
+    path = vectors / "sampling.json"
+    path.write_text(path.read_text().replace('["c044000000000000","3c5', '["c044000000000000","3c6'))
+    assert main(["verify"]) == TraceError.exit_code
+    assert "sampling.json, exponential 6" in capsys.readouterr().err
+
+
 def test_record_mends_what_verify_complains_of(vectors):
     path = vectors / "scenarios" / "all_accepted.json"
     text = path.read_text()
@@ -80,7 +89,9 @@ def test_record_mends_what_verify_complains_of(vectors):
     (vectors / "chat.json").write_text(cases.replace('"ids": [2, ', '"ids": [3, ', 1))
     texts = (vectors / "ngrams.json").read_text()
     (vectors / "ngrams.json").write_text(texts.replace('"drafts": [9, 7, 8, 9]', '"drafts": [9, 7, 8, 8]', 1))
+    (vectors / "sampling.json").unlink()
     assert main(["record"]) == 0
+    assert (vectors / "sampling.json").exists()
     assert (vectors / "chat.json").read_text() == cases and (vectors / "ngrams.json").read_text() == texts
     assert path.read_text() == text and (vectors / "digest.txt").read_text() == "ab" * 32 + "\n"
 

@@ -41,7 +41,9 @@ class ScriptedRuntime:
     def rounds(self):
         for index, (emitted, reason) in enumerate(ROUNDS):
             width, drafts = (3, [5, 5]) if index else (0, [])
-            yield Round(index, 0, 0, 0, drafts, width, [], len(emitted) - 1, emitted, 0, reason)
+            yield Round(
+                index, 0, 0, 0, drafts, "drafter" if drafts else None, width, [], len(emitted) - 1, emitted, 0, reason
+            )
 
     def __enter__(self):
         return self

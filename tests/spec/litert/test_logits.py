@@ -1,4 +1,4 @@
-"""The greedy choice in NumPy is reference/argmax.py's, its errors too."""
+"""The greedy choice in NumPy is sampling/argmax.py's, its errors too."""
 
 import random
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from runtime_spec.errors import RuntimeLibraryError
 from runtime_spec.litert.logits import best_tokens, margins
-from runtime_spec.reference.argmax import argmax, margin
+from runtime_spec.sampling.argmax import argmax, margin
 
 
 def test_choices_and_margins_are_the_references():

@@ -1,8 +1,15 @@
-"""What the loop is compared with: plain greedy decoding, one token at a time, without cache, drafter or loop."""
+"""What the loop is compared with: plain decoding, one token at a time, without cache, drafter or loop."""
+
+from collections.abc import Iterator
+
+from numpy import float32
 
 from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
-from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedTarget, scripted_pair, splitmix
+from runtime_spec.sampling.filtered import Distribution, draw, filtered
+from runtime_spec.sampling.parameters import Sampling
+from runtime_spec.sampling.random import CHOOSE, splitmix, uniform
+from runtime_spec.vectors.scripted import DrafterScript, Script, ScriptedTarget, hash_row, scripted_pair
 
 
 class Greedy:
@@ -24,7 +31,7 @@ class Greedy:
             for token in tokens[hashed:]:
                 state = splitmix(state ^ token)
             hashed = len(tokens)
-            token = (state >> 33) % self.script.vocab
+            token = self.said(state, tokens)
             emitted.append(token)
             if token in self.stop_tokens:
                 return emitted, "stop_token"
@@ -33,6 +40,10 @@ class Greedy:
             if len(tokens) == self.capacity:
                 return emitted, "cache_full"
             tokens.append(token)
+
+    def said(self, state: int, tokens: list[int]) -> int:
+        """The token after `tokens`, whose hash is `state`."""
+        return (state >> 33) % self.script.vocab
 
     @property
     def cached(self) -> list[int]:
@@ -50,6 +61,32 @@ class Greedy:
         """The longest beginning that the cache has, but for the prompt's last token."""
         lengths = range(len(prompt_tokens))
         return max(n for n in lengths if tuple(self.cached[:n]) == prompt_tokens[:n])
+
+
+class Drawing(Greedy):
+    """Plain sampling. Where drafts change what a seed gives, `given` are the tokens that were emitted: each must be
+    possible where it stands, and what ends the turn is still this class's own."""
+
+    def __init__(self, script: Script, capacity: int, stop_tokens: tuple[int, ...], sampling: Sampling):
+        super().__init__(script, capacity, stop_tokens)
+        self.sampling = sampling
+        self.given: Iterator[int] = iter(())
+
+    def said(self, state: int, tokens: list[int]) -> int:
+        p = self.distribution(state, tokens)
+        token = next(self.given, None)
+        if token is None:
+            return draw(p, uniform(self.sampling.seed, len(tokens), CHOOSE))
+        assert p.of(token) > 0, f"{token} after {tokens}"
+        return token
+
+    def distribution(self, state: int, tokens: list[int]) -> Distribution:
+        row = hash_row(state, self.script.vocab)
+        if self.sampling.has_penalty:
+            for token in set(tokens[-self.sampling.repetition_window :]):
+                penalty = self.sampling.repetition_penalty
+                row[token] = float(float32(row[token] / penalty if row[token] > 0 else row[token] * penalty))
+        return filtered(row, self.sampling, len(tokens) - 1)
 
 
 def new_session(

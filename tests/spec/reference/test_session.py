@@ -3,7 +3,8 @@ import pytest
 from runtime_spec.errors import PromptTooLongError, UsageError
 from runtime_spec.reference.plan import common_beginning
 from runtime_spec.reference.record import cancel_after
-from runtime_spec.vectors.scripted import ScriptedTarget, splitmix
+from runtime_spec.sampling.random import splitmix
+from runtime_spec.vectors.scripted import ScriptedTarget
 from tests.spec.reference.oracle import Greedy, emitted_by, live_rows, new_session
 
 PROMPT = (3, 1, 4)

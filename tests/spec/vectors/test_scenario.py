@@ -5,15 +5,18 @@ import pytest
 from runtime_spec.errors import TraceError
 from runtime_spec.reference.record import record
 from runtime_spec.reference.trace import Header, Trace, Turn
+from runtime_spec.sampling.parameters import Sampling
 from runtime_spec.vectors.branches import BRANCHES, reached
 from runtime_spec.vectors.scenario import play_scenario, read_scenario, scenario_files, scenario_text, verify_scenario
 from runtime_spec.vectors.scripted import Script, scripted_pair
+from tests.spec.reference.oracle import emitted_by
 
 FILES = scenario_files()
 NAMES = [
     "all_accepted", "argmax_tie", "beginning_kept", "budget_ends_mid_round", "cache_full_mid_draft",
-    "cancelled_between_fills", "cancelled_mid_round", "context_all_cached", "context_goes_on", "drafter_returns_fewer",
-    "prompt_fills_cache", "reject_at_first", "reject_at_last", "second_turn_after_stop",
+    "cancelled_between_fills", "cancelled_mid_round", "context_all_cached", "context_goes_on",
+    "draft_rejected_residual", "drafter_returns_fewer", "one_hot_accepted", "penalty_reaches_into_drafts",
+    "prompt_fills_cache", "reject_at_first", "reject_at_last", "sampled_cancelled_resumed", "second_turn_after_stop",
     "single_token_prompt", "stop_token_in_draft", "stop_token_is_bonus", "verify_width_at_capacity", "zero_drafts",
 ]  # fmt: skip
 
@@ -68,3 +71,25 @@ def test_a_damaged_file_is_named(tmp_path, right, wrong, complaint):
     with pytest.raises(TraceError, match="all_accepted.json") as error:
         read_scenario(path)
     assert complaint in str(error.value)
+
+
+def test_a_sampled_turn_that_is_cancelled_and_gone_on_with_gives_the_uncancelled_tokens():
+    scenario = read_scenario(FILES[NAMES.index("sampled_cancelled_resumed")])
+    header, text = scenario.trace.header, emitted_by(scenario.trace.rounds)
+    whole = dataclasses.replace(header, turns=(Turn(header.turns[0].prompt_tokens, len(text)),))
+    assert (
+        emitted_by(record(whole, *scripted_pair(scenario.script, header.capacity, (1, 3, 5), header.sampling))) == text
+    )
+
+
+def test_without_its_penalty_the_target_repeats_the_draft():
+    """Or the scenario would show nothing of a penalty."""
+    scenario = read_scenario(FILES[NAMES.index("penalty_reaches_into_drafts")])
+    header = dataclasses.replace(scenario.trace.header, sampling=Sampling(temperature=0))
+    rounds = record(header, *scripted_pair(scenario.script, header.capacity, (1, 3, 5), header.sampling))
+    slot = next(iter(scenario.script.logits))
+    row = scenario.script.logits[slot]
+    (said,) = (
+        one.target_tokens[slot - one.position] for one in rounds if 0 < slot - one.position < len(one.target_tokens)
+    )
+    assert said == row.index(max(row))

@@ -6,7 +6,7 @@ import pytest
 import referencing
 
 import runtime_spec
-from runtime_spec.reference.trace import HEADER_FIELDS, ROUND_FIELDS, TURN_FIELDS, trace_text
+from runtime_spec.reference.trace import HEADER_FIELDS, ROUND_FIELDS, SAMPLING_FIELDS, TURN_FIELDS, trace_text
 from runtime_spec.vectors.fuzz import scenario_lines
 from runtime_spec.vectors.scenario import scenario_files
 from tests.spec.reference.test_replay import golden
@@ -45,7 +45,12 @@ def test_every_header_and_round_of_the_fuzz_is_valid():
 
 
 def test_the_schema_and_the_reader_know_the_same_fields():
-    for name, fields in (("header", HEADER_FIELDS), ("turn", TURN_FIELDS), ("round", ROUND_FIELDS)):
+    for name, fields in (
+        ("header", HEADER_FIELDS),
+        ("sampling", SAMPLING_FIELDS),
+        ("turn", TURN_FIELDS),
+        ("round", ROUND_FIELDS),
+    ):
         assert list(TRACE["$defs"][name]["properties"]) == list(fields)
 
 

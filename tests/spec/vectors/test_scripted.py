@@ -2,14 +2,16 @@
 
 import pytest
 
-from runtime_spec.vectors.scripted import PADDING, DrafterScript, MisuseError, Script, scripted_pair, splitmix
+from runtime_spec.sampling.random import splitmix
+from runtime_spec.vectors.scripted import PADDING, DrafterScript, MisuseError, Script, scripted_pair
 
 SCRIPT = Script(seed=1, vocab=1000, fill_length=0, drafter=DrafterScript(seed=2, hit_percent=100, fewer_percent=0))
+PROMPT = [5, 6, 7]
 
 
 def fresh(capacity=16, widths=(1, 3, 5)):
     target, drafter = scripted_pair(SCRIPT, capacity, widths)
-    token, hidden = target.prefill([5, 6, 7], 0)
+    token, hidden = target.prefill(PROMPT, 0)
     return target, drafter, token, hidden
 
 
@@ -30,7 +32,7 @@ def test_a_pass_gives_what_single_steps_give():
 
 def test_a_perfect_drafter_says_what_the_target_will_say():
     target, drafter, token, hidden = fresh()
-    draft_tokens = drafter.draft(token, hidden, 3, 4)
+    draft_tokens = drafter.draft(PROMPT, token, hidden, 3, 4)
     assert target.verify([token, *draft_tokens], 3, 5)[0][:4] == draft_tokens
 
 
@@ -50,22 +52,22 @@ def test_a_pass_past_the_end_lands_on_live_rows_without_a_word():
 
 def test_a_drafter_with_the_wrong_hidden_is_worse_but_answers():
     target, drafter, token, hidden = fresh()
-    right, wrong = drafter.draft(token, hidden, 3, 4), drafter.draft(token, hidden ^ 1, 3, 4)
+    right, wrong = drafter.draft(PROMPT, token, hidden, 3, 4), drafter.draft(PROMPT, token, hidden ^ 1, 3, 4)
     assert len(wrong) == 4 and all(a != b for a, b in zip(right, wrong, strict=True))
 
 
 def test_a_drafter_that_sees_dead_rows_is_worse_but_answers():
     target, drafter, token, hidden = fresh()
-    right = drafter.draft(token, hidden, 3, 4)
+    right = drafter.draft(PROMPT, token, hidden, 3, 4)
     target.verify([token, 8], 3, 3)
-    assert drafter.draft(token, hidden, 3, 4) != right
+    assert drafter.draft(PROMPT, token, hidden, 3, 4) != right
     target.rollback(3)
-    assert drafter.draft(token, hidden, 3, 4) == right
+    assert drafter.draft(PROMPT, token, hidden, 3, 4) == right
 
 
 def test_a_drafter_at_the_wrong_position_is_worse_but_answers():
     target, drafter, token, hidden = fresh()
-    assert drafter.draft(token, hidden, 2, 4) != drafter.draft(token, hidden, 3, 4)
+    assert drafter.draft(PROMPT, token, hidden, 2, 4) != drafter.draft(PROMPT, token, hidden, 3, 4)
 
 
 def test_rows_that_were_rejected_can_be_written_again():
@@ -101,7 +103,7 @@ def test_what_a_runtime_could_notice_is_an_error(misuse):
 def test_a_drafter_is_never_asked_for_nothing():
     _, drafter, token, hidden = fresh()
     with pytest.raises(MisuseError):
-        drafter.draft(token, hidden, 3, 0)
+        drafter.draft(PROMPT, token, hidden, 3, 0)
 
 
 def test_hit_and_fewer_percent_are_about_what_they_say():
@@ -109,7 +111,7 @@ def test_hit_and_fewer_percent_are_about_what_they_say():
     token, hidden = target.prefill([5], 0)
     drafted = hits = 0
     for position in range(1, 3000):
-        draft_tokens = drafter.draft(token, hidden, position, 1)
+        draft_tokens = drafter.draft(target.rows[:position], token, hidden, position, 1)
         token_after, hiddens = target.verify([token], position, 1)
         drafted += len(draft_tokens)
         hits += draft_tokens == token_after

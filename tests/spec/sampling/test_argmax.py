@@ -1,7 +1,7 @@
 import pytest
 
 from runtime_spec.errors import RuntimeLibraryError
-from runtime_spec.reference.argmax import argmax, margin
+from runtime_spec.sampling.argmax import argmax, margin
 
 
 def test_the_largest_logit_wins():
