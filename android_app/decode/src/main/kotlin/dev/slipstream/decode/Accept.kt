@@ -5,7 +5,8 @@ import androidx.collection.IntList
 /**
  * Length of the longest prefix of drafts that the target agrees with.
  *
- * `targetTokens[i]` is what the target says in the place of `draftTokens[i]`; it has one token more than the drafts.
+ * `targetTokens[i]` is what the target says in the place of `draftTokens[i]`; it goes on at least up to
+ * the first that is not the draft.
  */
 internal fun accept(
     draftTokens: IntList,

@@ -53,7 +53,7 @@ internal fun prefillRound(
         state.bonusToken = NO_TOKEN
         state.hidden = null
     }
-    if (cancelled()) return cancel(state, 0, none, 0, none, target)
+    if (cancelled()) return cancel(state, 0, none, null, 0, none, target)
 
     // 2. prefill: pass after pass, the last of which also names the turn's first token.
     var done = 0
@@ -68,10 +68,10 @@ internal fun prefillRound(
         done += count
         fills += 1
         filled(done, tokens.size)
-        if (cancelled()) return cancel(state, fills, none, 0, none, target)
+        if (cancelled()) return cancel(state, fills, none, null, 0, none, target)
     }
     val (targetTokens, hiddens) = target.prefill(part, position + done)
-    if (cancelled()) return cancel(state, fills, none, 0, targetTokens, target)
+    if (cancelled()) return cancel(state, fills, none, null, 0, targetTokens, target)
 
     // 3. commit: every prompt token is in the cache; the new one is pending.
     state.cachedTokens.addAll(tokens)
@@ -93,6 +93,7 @@ internal fun prefillRound(
         bonusToken,
         fills,
         none,
+        null,
         0,
         targetTokens,
         0,
@@ -110,7 +111,7 @@ internal fun decodeRound(
     cancelled: () -> Boolean,
 ): Round {
     // 1. plan: never draft past the budget, the cache, or the widest verify pass that fits.
-    if (cancelled()) return cancel(state, 0, emptyIntList(), 0, emptyIntList(), target)
+    if (cancelled()) return cancel(state, 0, emptyIntList(), null, 0, emptyIntList(), target)
     val position = state.cacheLength
     val bonusToken = state.bonusToken
     val room = target.capacity - position
@@ -124,9 +125,10 @@ internal fun decodeRound(
         ) {
             emptyIntList()
         } else {
-            drafter.draft(bonusToken, state.hidden!!, position, count)
+            drafter.draft(state.cached, bonusToken, state.hidden!!, position, count)
         }
-    if (cancelled()) return cancel(state, 0, draftTokens, 0, emptyIntList(), target)
+    val draftSource = if (draftTokens.isEmpty()) null else drafter?.source
+    if (cancelled()) return cancel(state, 0, draftTokens, draftSource, 0, emptyIntList(), target)
 
     // 3. verify: the drafter may have returned fewer, so that the width is chosen now.
     val width = verifyWidth(1 + draftTokens.size, target.verifyWidths)
@@ -134,7 +136,7 @@ internal fun decodeRound(
     tokens.add(bonusToken)
     tokens.addAll(draftTokens)
     val (targetTokens, hiddens) = target.verify(tokens, position, width)
-    if (cancelled()) return cancel(state, 0, draftTokens, width, targetTokens, target)
+    if (cancelled()) return cancel(state, 0, draftTokens, draftSource, width, targetTokens, target)
 
     // 4. accept: the drafts that the target agrees with and one token of its own, cut at a stop token or the budget.
     val numAccepted = accept(draftTokens, targetTokens)
@@ -163,6 +165,7 @@ internal fun decodeRound(
         bonusToken,
         0,
         draftTokens,
+        draftSource,
         width,
         targetTokens,
         numAccepted,
@@ -177,6 +180,7 @@ internal fun cancel(
     state: State,
     fills: Int,
     draftTokens: IntList,
+    draftSource: DraftSource?,
     width: Int,
     targetTokens: IntList,
     target: Target,
@@ -190,6 +194,7 @@ internal fun cancel(
         state.bonusToken,
         fills,
         draftTokens,
+        draftSource,
         width,
         targetTokens,
         0,

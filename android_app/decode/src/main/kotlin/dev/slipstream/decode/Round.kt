@@ -20,6 +20,10 @@ public class Round internal constructor() {
         internal set
     public var draftTokens: IntList = emptyIntList()
         internal set
+
+    /** Where [draftTokens] come from; null where there are none. */
+    public var draftSource: DraftSource? = null
+        internal set
     public var verifyWidth: Int = 0
         internal set
     public var targetTokens: IntList = emptyIntList()
@@ -43,6 +47,7 @@ public class Round internal constructor() {
         bonusToken: Int,
         fills: Int,
         draftTokens: IntList,
+        draftSource: DraftSource?,
         verifyWidth: Int,
         targetTokens: IntList,
         numAccepted: Int,
@@ -55,6 +60,7 @@ public class Round internal constructor() {
         this.bonusToken = bonusToken
         this.fills = fills
         this.draftTokens = draftTokens
+        this.draftSource = draftSource
         this.verifyWidth = verifyWidth
         this.targetTokens = targetTokens
         this.numAccepted = numAccepted
@@ -73,6 +79,7 @@ public class Round internal constructor() {
             bonusToken,
             fills,
             draftTokens.copy(),
+            draftSource,
             verifyWidth,
             targetTokens.copy(),
             numAccepted,

@@ -2,6 +2,7 @@ package dev.slipstream.draft
 
 import androidx.collection.IntList
 import androidx.collection.emptyIntList
+import dev.slipstream.decode.DraftSource
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 
@@ -10,13 +11,16 @@ public class SteeredDrafter(
     private val drafter: Drafter,
     private val policy: () -> DraftPolicy,
 ) : Drafter {
+    override val source: DraftSource get() = drafter.source
+
     override fun draft(
+        cached: IntList,
         bonusToken: Int,
         hidden: Hidden,
         position: Int,
         count: Int,
     ): IntList {
         val wanted = minOf(count, policy().count)
-        return if (wanted > 0) drafter.draft(bonusToken, hidden, position, wanted) else emptyIntList()
+        return if (wanted > 0) drafter.draft(cached, bonusToken, hidden, position, wanted) else emptyIntList()
     }
 }

@@ -6,6 +6,10 @@ import androidx.collection.intListOf
 import dev.slipstream.decode.Session
 import dev.slipstream.errors.PromptTooLongException
 import dev.slipstream.errors.UsageException
+import dev.slipstream.sampling.DraftChoice
+import dev.slipstream.sampling.GOLDEN_GAMMA
+import dev.slipstream.sampling.Sampling
+import dev.slipstream.sampling.splitmix
 import dev.slipstream.trace.TraceHeader
 import dev.slipstream.trace.Turn
 import dev.slipstream.trace.appendIntegers
@@ -32,15 +36,26 @@ private val WIDTH_SETS: List<IntList> =
         intListOf(1, 2, 4, 8, 16),
     )
 
+private val TEMPERATURES = listOf(0.0, 0.25, 0.5, 0.7, 1.0, 1.0, 1.3, 2.0)
+private val TOP_KS = listOf(0, 0, 1, 2, 5, 64)
+private val TOP_PS = listOf(1.0, 1.0, 0.95, 0.9, 0.5, 0.1)
+private val MIN_PS = listOf(0.0, 0.0, 0.0, 0.02, 0.1, 0.5)
+private val PENALTIES = listOf(1.0, 1.0, 1.1, 1.3, 0.8, 2.0)
+private val WINDOWS = listOf(0, 1, 4, 16, 64)
+private const val TWO_TO_31 = 1L shl 31
+
 /** SplitMix64 as a stream of small numbers. */
 internal class Draws(
     private var state: Long,
 ) {
     /** The next number in 0..bound-1. */
-    fun below(bound: Int): Int {
+    fun below(bound: Int): Int = below(bound.toLong()).toInt()
+
+    /** The same for a larger bound, 2^31 at most. */
+    fun below(bound: Long): Long {
         val value = splitmix(state)
         state += GOLDEN_GAMMA
-        return ((value ushr 33) % bound).toInt()
+        return (value ushr 33) % bound
     }
 }
 
@@ -62,7 +77,20 @@ internal fun scenario(number: Int): Pair<TraceHeader, Script> {
     val turns = listOf(first) + List(draws.below(4)) { drawTurn(draws, vocab, first.promptTokens) }
     val capacity = maxOf(1, first.promptTokens.size - 1 + draws.below(60))
     val fillLength = draws.below(6)
-    val header = TraceHeader("fuzz_$number", capacity, verifyWidths, numDraftTokens, stopTokens, true, 0.0, turns)
+    val sampling = if (draws.below(4) == 0) drawSampling(draws) else null
+    val header =
+        TraceHeader(
+            "fuzz_$number",
+            capacity,
+            verifyWidths,
+            numDraftTokens,
+            stopTokens,
+            sampling,
+            ngram = false,
+            exactDrafts = true,
+            tolerance = 0.0,
+            turns,
+        )
     return header to Script(number.toLong(), vocab, fillLength, drafter)
 }
 
@@ -83,6 +111,21 @@ internal fun drawTurn(
     val maxNewTokens = 1 + draws.below(24)
     val cancelAt = if (draws.below(4) == 0) draws.below(16) else null
     return Turn(promptTokens, maxNewTokens, cancelAt, fromStart)
+}
+
+/** Parameters that are off as often as not, and bite where they are not. */
+internal fun drawSampling(draws: Draws): Sampling {
+    fun <T> entry(choices: List<T>): T = choices[draws.below(choices.size)]
+    return Sampling(
+        entry(TEMPERATURES),
+        entry(TOP_KS),
+        entry(TOP_PS),
+        entry(MIN_PS),
+        entry(PENALTIES),
+        entry(WINDOWS),
+        (draws.below(TWO_TO_31) shl 32) + draws.below(TWO_TO_31),
+        entry(DraftChoice.entries),
+    )
 }
 
 /** Hands [line] one for every round of all turns, or one that says why a turn was refused; then the next turn follows. */
@@ -108,7 +151,7 @@ internal fun scenarioLines(
     line: (String) -> Unit,
 ) {
     val (header, script) = scenario(number)
-    val (target, drafter) = scriptedPair(script, header.capacity, header.verifyWidths)
+    val (target, drafter) = scriptedPair(script, header.capacity, header.verifyWidths, header.sampling)
     line(headerLine(header))
     line(scriptLine(script))
     play(newSession(header, target, drafter), header.turns, line)

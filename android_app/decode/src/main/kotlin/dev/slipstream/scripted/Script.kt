@@ -1,6 +1,8 @@
 package dev.slipstream.scripted
 
 import androidx.collection.IntList
+import dev.slipstream.sampling.Sampler
+import dev.slipstream.sampling.Sampling
 
 /** A drafter that is right in about [hitPercent] of its drafts and gives up early in [fewerPercent] of them. */
 internal class DrafterScript(
@@ -26,12 +28,14 @@ internal class MisuseException(
     message: String,
 ) : IllegalStateException(message)
 
-/** A fresh target, and the drafter that reads its cache if the script has one. */
+/** A fresh target, and the drafter that reads its cache if the script has one; with [sampling] both have rows of logits. */
 internal fun scriptedPair(
     script: Script,
     capacity: Int,
     verifyWidths: IntList,
+    sampling: Sampling? = null,
 ): Pair<ScriptedTarget, ScriptedDrafter?> {
-    val target = ScriptedTarget(script, capacity, verifyWidths)
-    return target to script.drafter?.let { ScriptedDrafter(it, target) }
+    val sampler = sampling?.let { Sampler(it, capacity) }
+    val target = ScriptedTarget(script, capacity, verifyWidths, sampler)
+    return target to script.drafter?.let { ScriptedDrafter(it, target, sampler) }
 }

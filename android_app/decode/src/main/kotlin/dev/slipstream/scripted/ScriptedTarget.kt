@@ -2,10 +2,14 @@ package dev.slipstream.scripted
 
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
+import androidx.collection.intListOf
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.TargetOutput
 import dev.slipstream.decode.argmax
 import dev.slipstream.decode.margin
+import dev.slipstream.sampling.Sampler
+import dev.slipstream.sampling.splitmix
+import java.nio.FloatBuffer
 
 private const val PADDING = 0x7FFFFFFF
 
@@ -20,6 +24,7 @@ internal class ScriptedTarget(
     val script: Script,
     override val capacity: Int,
     override val verifyWidths: IntList,
+    private val sampler: Sampler? = null,
 ) : MarginTarget {
     var cacheLength = 0
         private set
@@ -40,6 +45,7 @@ internal class ScriptedTarget(
             throw MisuseException("fill of ${tokens.size} tokens, passes of ${script.fillLength}")
         }
         write(tokens, position, tokens.size)
+        sampler?.forgetDrafts()
     }
 
     override fun prefill(
@@ -49,7 +55,7 @@ internal class ScriptedTarget(
         if (tokens.isEmpty()) throw MisuseException("prefill of no tokens")
         write(tokens, position, tokens.size)
         val slot = position + tokens.size - 1
-        return output(slot..slot)
+        return output(slot, intListOf(tokens.last()))
     }
 
     override fun verify(
@@ -61,7 +67,7 @@ internal class ScriptedTarget(
             throw MisuseException("${tokens.size} tokens in a pass of width $width, exported $verifyWidths")
         }
         write(tokens, position, width)
-        return output(position until position + tokens.size)
+        return output(position, tokens)
     }
 
     override fun rollback(cacheLength: Int) {
@@ -86,6 +92,7 @@ internal class ScriptedTarget(
         if (position !in 0..cacheLength || end > capacity || width > capacity) {
             throw MisuseException("rows $position..$end of $capacity, $cacheLength in the cache")
         }
+        sampler?.wrote(tokens, position)
         // A dynamic-update-slice clamps its start: a pass that is too wide lands on live rows.
         val start = minOf(position, capacity - width)
         for (i in 0 until width) rows[start + i] = if (i < tokens.size) tokens[i] else PADDING
@@ -93,11 +100,32 @@ internal class ScriptedTarget(
         cacheLength = end
     }
 
-    private fun output(slots: IntRange): TargetOutput {
-        lastSlots = slots
-        val tokens = MutableIntList()
-        for (slot in slots) tokens.add(token(slot))
-        return TargetOutput(tokens, slots.map { states[it + 1] })
+    /** What is said after each of [tokens], which stand in slots [position].. */
+    private fun output(
+        position: Int,
+        tokens: IntList,
+    ): TargetOutput {
+        val said = MutableIntList()
+        if (sampler == null) {
+            for (i in tokens.indices) said.add(token(position + i))
+        } else {
+            val rows = FloatBuffer.allocate(tokens.size * script.vocab)
+            for (i in tokens.indices) writeRow(rows, i * script.vocab, position + i)
+            sampler.targetTokens(rows, script.vocab, tokens, position, said)
+        }
+        lastSlots = position until position + said.size
+        return TargetOutput(said, lastSlots.map { states[it + 1] })
+    }
+
+    private fun writeRow(
+        rows: FloatBuffer,
+        begin: Int,
+        slot: Int,
+    ) {
+        val given = script.logits[slot]
+        for (token in 0 until script.vocab) {
+            rows.put(begin + token, given?.get(token)?.toFloat() ?: scriptedLogit(states[slot + 1], token))
+        }
     }
 
     private fun token(slot: Int): Int =

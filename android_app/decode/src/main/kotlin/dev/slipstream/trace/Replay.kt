@@ -2,6 +2,7 @@ package dev.slipstream.trace
 
 import androidx.collection.IntList
 import androidx.collection.intListOf
+import dev.slipstream.decode.DraftSource
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.Round
@@ -19,6 +20,7 @@ private val COMPARED: List<Pair<String, (Round) -> Any?>> =
         "bonus_token" to { it.bonusToken },
         "fills" to { it.fills },
         "draft_tokens" to { it.draftTokens },
+        "draft_source" to { it.draftSource?.traceName },
         "verify_width" to { it.verifyWidth },
         "target_tokens" to { it.targetTokens },
         "num_accepted" to { it.numAccepted },
@@ -164,13 +166,16 @@ internal class CheckedDrafter(
     private val drafter: Drafter,
     private val replay: Replay,
 ) : Drafter {
+    override val source: DraftSource get() = drafter.source
+
     override fun draft(
+        cached: IntList,
         bonusToken: Int,
         hidden: Hidden,
         position: Int,
         count: Int,
     ): IntList {
-        val draftTokens = drafter.draft(bonusToken, hidden, position, count)
+        val draftTokens = drafter.draft(cached, bonusToken, hidden, position, count)
         replay.check("number of draft_tokens <= planned count", true, draftTokens.size <= count)
         return replay.checkDraftTokens(draftTokens)
     }

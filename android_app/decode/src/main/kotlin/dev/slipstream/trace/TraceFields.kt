@@ -19,6 +19,11 @@ internal class TraceFields(
         least: Int,
     ): Int = (value(field) as? JsonNumber)?.toIntOrNull()?.takeIf { it >= least } ?: throw wrong(field)
 
+    fun long(field: String): Long =
+        (value(field) as? JsonNumber)?.toLongOrNull()?.takeIf { it >= 0 } ?: throw wrong(field)
+
+    fun orNull(field: String): Any? = value(field)
+
     fun countOrNull(field: String): Int? = if (value(field) == null) null else count(field)
 
     fun text(field: String): String = value(field) as? String ?: throw wrong(field)

@@ -1,6 +1,7 @@
 package dev.slipstream.trace
 
 import androidx.collection.IntList
+import dev.slipstream.sampling.Sampling
 
 /** What was decoded and how; runtime_spec/TRACES.md explains each field. */
 public class TraceHeader(
@@ -9,6 +10,10 @@ public class TraceHeader(
     public val verifyWidths: IntList,
     public val numDraftTokens: Int,
     public val stopTokens: IntList,
+    /** Null: the target is greedy. */
+    public val sampling: Sampling?,
+    /** Whether drafts are looked up in the text. */
+    public val ngram: Boolean,
     /** False: the drafter's tokens may differ. */
     public val exactDrafts: Boolean,
     /** A target token whose margin is below it may differ on other kernels. */

@@ -1,5 +1,6 @@
 package dev.slipstream.trace
 
+import dev.slipstream.decode.DraftSource
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
 import dev.slipstream.json.JsonException
@@ -20,8 +21,8 @@ public fun readTraces(
         if (raw is Map<*, *> && "format" in raw) {
             found.add(readHeader(raw, place) to ArrayList())
         } else {
-            val rounds = found.lastOrNull()?.second ?: throw traceError("a header line first", "a round", place)
-            val round = readRound(raw, place)
+            val (header, rounds) = found.lastOrNull() ?: throw traceError("a header line first", "a round", place)
+            val round = readRound(raw, header, place)
             if (round.index != rounds.size) throw traceError("index ${rounds.size}", "index ${round.index}", place)
             rounds.add(round)
         }
@@ -50,6 +51,8 @@ internal fun readHeader(
             verifyWidths,
             fields.count("num_draft_tokens"),
             fields.tokens("stop_tokens"),
+            fields.orNull("sampling")?.let { readSampling(it, "$where, sampling") },
+            fields.flag("ngram"),
             fields.flag("exact_drafts"),
             fields.number("tolerance"),
             fields.list("turns").mapIndexed { i, turn -> readTurn(turn, "$where, turn $i") },
@@ -71,9 +74,10 @@ private fun readTurn(
     return turn
 }
 
-/** A round from its JSON object. */
+/** A round of the trace with [header] from its JSON object. */
 internal fun readRound(
     raw: Any?,
+    header: TraceHeader,
     where: String,
 ): Round {
     val fields = traceFields(raw, where)
@@ -84,6 +88,7 @@ internal fun readRound(
         fields.integer("bonus_token", -1),
         fields.count("fills"),
         fields.tokens("draft_tokens"),
+        draftSource(fields),
         fields.count("verify_width"),
         fields.tokens("target_tokens"),
         fields.count("num_accepted"),
@@ -93,9 +98,14 @@ internal fun readRound(
     )
     if ("margins" in fields) round.margins = fields.numbers("margins")
     fields.end()
-    checkCounts(round, where)
+    checkCounts(round, header.sampling != null, where)
     return round
 }
+
+private fun draftSource(fields: TraceFields): DraftSource? =
+    fields.textOrNull("draft_source")?.let { name ->
+        DraftSource.entries.find { it.traceName == name } ?: throw fields.wrong("draft_source")
+    }
 
 private fun stopReason(fields: TraceFields): StopReason? =
     fields.textOrNull("stop_reason")?.let { name ->
@@ -104,12 +114,18 @@ private fun stopReason(fields: TraceFields): StopReason? =
 
 private fun checkCounts(
     round: Round,
+    isSampled: Boolean,
     where: String,
 ) {
     val drafted = round.draftTokens.size
     val scored = round.targetTokens.size
-    if (scored != 0 && scored != drafted + 1) {
+    // Drawn, the target says nothing behind the first token that is not the draft.
+    val isWhole = scored == 0 || scored == drafted + 1
+    if (!isWhole && !(isSampled && scored <= drafted)) {
         throw traceError("no target_tokens, or one more than draft_tokens", "$scored", where)
+    }
+    if ((round.draftSource == null) != (drafted == 0)) {
+        throw traceError("a draft_source where there are draft_tokens", "${round.draftSource?.traceName}", where)
     }
     if (round.numAccepted > drafted) {
         throw traceError("num_accepted of at most $drafted", "${round.numAccepted}", where)

@@ -2,11 +2,12 @@ package dev.slipstream.trace
 
 import androidx.collection.IntList
 import dev.slipstream.decode.Round
+import dev.slipstream.sampling.Sampling
 import java.math.BigDecimal
 import java.math.RoundingMode
 
 internal const val FORMAT = "slipstream-trace"
-internal const val VERSION = 1
+internal const val VERSION = 2
 
 /** The one line, without its newline, that stands for a round. */
 public fun roundLine(round: Round): String =
@@ -16,6 +17,7 @@ public fun roundLine(round: Round): String =
         append(",\"bonus_token\":").append(round.bonusToken)
         append(",\"fills\":").append(round.fills)
         append(",\"draft_tokens\":").appendIntegers(round.draftTokens)
+        append(",\"draft_source\":").append(round.draftSource?.let { "\"${it.traceName}\"" } ?: "null")
         append(",\"verify_width\":").append(round.verifyWidth)
         append(",\"target_tokens\":").appendIntegers(round.targetTokens)
         append(",\"num_accepted\":").append(round.numAccepted)
@@ -34,10 +36,34 @@ public fun headerLine(header: TraceHeader): String =
         append(",\"verify_widths\":").appendIntegers(header.verifyWidths)
         append(",\"num_draft_tokens\":").append(header.numDraftTokens)
         append(",\"stop_tokens\":").appendIntegers(header.stopTokens)
+        append(",\"sampling\":").append(header.sampling?.let(::samplingText) ?: "null")
+        append(",\"ngram\":").append(header.ngram)
         append(",\"exact_drafts\":").append(header.exactDrafts)
         append(",\"tolerance\":").append(decimal(header.tolerance))
         append(",\"turns\":[").append(header.turns.joinToString(",", transform = ::turnText)).append("]}")
     }
+
+/** TraceException for a number that six digits do not hold. */
+private fun samplingText(sampling: Sampling): String =
+    buildString {
+        append("{\"temperature\":").append(exactDecimal("temperature", sampling.temperature))
+        append(",\"top_k\":").append(sampling.topK)
+        append(",\"top_p\":").append(exactDecimal("top_p", sampling.topP))
+        append(",\"min_p\":").append(exactDecimal("min_p", sampling.minP))
+        append(",\"repetition_penalty\":").append(exactDecimal("repetition_penalty", sampling.repetitionPenalty))
+        append(",\"repetition_window\":").append(sampling.repetitionWindow)
+        append(",\"seed\":").append(sampling.seed)
+        append(",\"drafts\":\"").append(sampling.drafts.specName).append("\"}")
+    }
+
+private fun exactDecimal(
+    name: String,
+    value: Double,
+): String {
+    val text = decimal(value)
+    if (text.toDouble() == value) return text
+    throw traceError("$name of at most six digits after the point", "$value", "sampling")
+}
 
 internal fun turnText(turn: Turn): String =
     buildString {

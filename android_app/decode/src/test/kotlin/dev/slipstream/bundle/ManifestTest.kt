@@ -73,6 +73,14 @@ class ManifestTest {
     }
 
     @Test
+    fun `a target alone may have verify passes for drafts from the text`() {
+        val alone = Manifest.fromJson(changed("drafter", "null"))
+        assertEquals("verify", alone.verifySignature(alone.draftTokens + 1))
+        val error = refusal(SmallBundle.manifestText(mapOf("drafter" to null, "verify_widths" to listOf(8))))
+        assertEquals("manifest key verify_widths", error.where)
+    }
+
+    @Test
     fun `sources may be missing, and are read where they are`() {
         assertEquals(emptyList<Source>(), Manifest.fromJson(SmallBundle.manifestText()).sources)
         val (commit, digest) = "0".repeat(40) to "a".repeat(64)

@@ -1,6 +1,7 @@
 package dev.slipstream.scripted
 
 import dev.slipstream.repository
+import dev.slipstream.sampling.splitmix
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import kotlin.io.path.readLines

@@ -1,7 +1,6 @@
 package dev.slipstream.scripted
 
 import dev.slipstream.compileMutants
-import dev.slipstream.repository
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.BeforeAll
@@ -12,9 +11,6 @@ import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
 import java.lang.reflect.InvocationTargetException
 import java.nio.file.Path
-import kotlin.io.path.createDirectories
-import kotlin.io.path.readText
-import kotlin.io.path.writeText
 
 /**
  * Faults planted in the loop's own sources: the digest must notice each. All mutants are compiled in one go, every one
@@ -22,15 +18,6 @@ import kotlin.io.path.writeText
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MutantsTest {
-    data class Mutant(
-        val name: String,
-        val file: String,
-        val right: String,
-        val wrong: String,
-    ) {
-        override fun toString() = name
-    }
-
     private lateinit var loader: ClassLoader
 
     @BeforeAll
@@ -38,7 +25,7 @@ class MutantsTest {
         @TempDir folder: Path,
     ) {
         val sources = folder.resolve("src")
-        for (mutant in mutants() + Mutant("none", "Plan", "", "")) write(mutant, sources.resolve(mutant.name))
+        for (mutant in mutants() + Mutant("none", "Plan", "", "")) mutant.write(COPIED, sources)
         loader = compileMutants(sources, folder.resolve("classes"))
     }
 
@@ -61,29 +48,8 @@ class MutantsTest {
             "crashed: ${error.cause}"
         }
 
-    private fun write(
-        mutant: Mutant,
-        folder: Path,
-    ) {
-        folder.createDirectories()
-        for ((file, sourceFolder) in COPIED) {
-            val source = MAIN.resolve("$sourceFolder/$file.kt").readText()
-            val changed = if (file == mutant.file) source.replaceFirst(mutant.right, mutant.wrong) else source
-            if (file == mutant.file && mutant.right != "") {
-                assertNotEquals(source, changed, "$mutant: ${mutant.right} is not in $file.kt")
-            }
-            // Imports of whole packages yield to the copies, which are in the same package.
-            val own = changed.replace(Regex("import dev\\.slipstream\\.(decode|trace|scripted)\\..*\n"), "")
-            val names = listOf("decode.*", "decode.Target", "trace.*", "scripted.*")
-            val packages = names.joinToString("") { "import dev.slipstream.$it\n" }
-            val begin = "package mutants.${mutant.name}\n\n$packages"
-            folder.resolve("$file.kt").writeText(own.replaceFirst(Regex("package .*\n"), begin))
-        }
-    }
-
     private companion object {
         const val CONVERSATIONS = 400
-        val MAIN: Path = repository.resolve("android_app/decode/src/main/kotlin/dev/slipstream")
         val COPIED =
             mapOf(
                 "Accept" to "decode",
@@ -160,7 +126,7 @@ class MutantsTest {
                 Mutant(
                     "fill_not_cancelled",
                     "DecodeLoop",
-                    "if (cancelled()) return cancel(state, fills, none, 0, none, target)",
+                    "if (cancelled()) return cancel(state, fills, none, null, 0, none, target)",
                     "",
                 ),
                 Mutant(
@@ -175,7 +141,7 @@ class MutantsTest {
                 Mutant(
                     "cancelled_pass_kept",
                     "DecodeLoop",
-                    "if (cancelled()) return cancel(state, 0, draftTokens, width, targetTokens, target)",
+                    "if (cancelled()) return cancel(state, 0, draftTokens, draftSource, width, targetTokens, target)",
                     "cancelled()",
                 ),
                 Mutant(
@@ -184,6 +150,8 @@ class MutantsTest {
                     "state.hidden!!, position, count",
                     "state.hidden!!, position - 1, count",
                 ),
+                Mutant("drafter_not_told_the_text", "DecodeLoop", "draft(state.cached,", "draft(emptyIntList(),"),
+                Mutant("draft_source_kept_without_drafts", "DecodeLoop", "if (draftTokens.isEmpty()) null else ", ""),
                 // What only a loop that reuses its lists can get wrong.
                 Mutant(
                     "round_keeps_tokens_of_the_one_before",

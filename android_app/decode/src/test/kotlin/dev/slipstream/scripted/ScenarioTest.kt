@@ -29,7 +29,7 @@ class ScenarioTest {
         val trace: Trace,
         val script: Script,
     ) {
-        fun pair() = scriptedPair(script, trace.header.capacity, trace.header.verifyWidths)
+        fun pair() = scriptedPair(script, trace.header.capacity, trace.header.verifyWidths, trace.header.sampling)
     }
 
     @ParameterizedTest
@@ -64,8 +64,9 @@ class ScenarioTest {
 
     private fun read(file: Path): Scenario {
         val raw = parseStrictJson(file.readText()) as Map<*, *>
-        val rounds = (raw["rounds"] as List<*>).map { readRound(it, file.name) }
-        return Scenario(Trace(readHeader(raw["header"], file.name), rounds), script(raw["script"] as Map<*, *>))
+        val header = readHeader(raw["header"], file.name)
+        val rounds = (raw["rounds"] as List<*>).map { readRound(it, header, file.name) }
+        return Scenario(Trace(header, rounds), script(raw["script"] as Map<*, *>))
     }
 
     private fun script(raw: Map<*, *>): Script {

@@ -20,7 +20,8 @@ class ReplayTest {
         tolerance: Double = 0.5,
         exactDrafts: Boolean = false,
     ): Trace {
-        val header = TraceHeader("golden", 90, intListOf(1, 3, 5), 4, intListOf(), exactDrafts, tolerance, turns)
+        val header =
+            TraceHeader("golden", 90, intListOf(1, 3, 5), 4, intListOf(), null, false, exactDrafts, tolerance, turns)
         val (target, drafter) = scriptedPair(script, 90, header.verifyWidths)
         return Trace(header, recordWithMargins(header, target, drafter))
     }

@@ -1,6 +1,6 @@
 package dev.slipstream.jmh;
 
-import dev.slipstream.litert.BestTokenKt;
+import dev.slipstream.sampling.BestTokenKt;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;

@@ -5,8 +5,11 @@ import dev.slipstream.decode.Round;
 import dev.slipstream.decode.Session;
 import dev.slipstream.litert.BundleRuntime;
 import dev.slipstream.litert.LiteRtLibrary;
+import dev.slipstream.sampling.DraftChoice;
+import dev.slipstream.sampling.Sampling;
 import java.io.File;
 import java.util.Iterator;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import kotlin.Unit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -35,8 +38,17 @@ public class RoundBenchmark {
   @Param({"0", "4"})
   public int draftTokens;
 
+  @Param({"greedy", "sampled"})
+  public String sampling;
+
   @Param("")
   public String bundle;
+
+  /** Sampled: all parameters at once, the drafts drawn. */
+  private static final Map<String, Sampling> SAMPLINGS =
+      Map.of(
+          "greedy", Sampling.Companion.getGREEDY(),
+          "sampled", new Sampling(1, 64, 0.95, 0.001, 1.1, 64, 7, DraftChoice.DRAWN));
 
   private BundleRuntime runtime;
   private Session session;
@@ -45,7 +57,7 @@ public class RoundBenchmark {
   @Setup
   public void open() {
     runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null), null);
-    session = runtime.session(draftTokens, IntSetKt.emptyIntSet());
+    session = runtime.session(draftTokens, IntSetKt.emptyIntSet(), SAMPLINGS.get(sampling));
     start();
   }
 

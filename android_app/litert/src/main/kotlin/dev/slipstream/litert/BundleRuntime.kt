@@ -14,8 +14,11 @@ import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.Session
+import dev.slipstream.draft.GoesOn
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.UsageException
+import dev.slipstream.sampling.Sampler
+import dev.slipstream.sampling.Sampling
 import dev.slipstream.tokenizer.BundleTokenizer
 import dev.slipstream.tokenizer.Tokenizer
 import java.io.File
@@ -74,6 +77,15 @@ public class BundleRuntime(
     /** Null where the bundle has none: decoding is plain then. */
     public val drafter: Drafter? get() = models.drafter
 
+    /** The target of a session of its own, whose tokens [sampler] chooses. */
+    public fun target(sampler: Sampler): MarginTarget = models.target(sampler)
+
+    /** The drafter of the same session, or null; [goesOn] may end its drafts early. */
+    public fun drafter(
+        sampler: Sampler,
+        goesOn: GoesOn? = null,
+    ): Drafter? = models.drafter(sampler, goesOn)
+
     /** The beginning-of-sequence token and the text of [prompt], nothing else. Throws as [BundleTokenizer.encode]. */
     public fun encode(prompt: String): IntList {
         val tokens = MutableIntList()
@@ -103,10 +115,12 @@ public class BundleRuntime(
     public fun session(
         draftTokens: Int? = null,
         stopTokens: IntSet? = null,
+        sampling: Sampling = Sampling.GREEDY,
     ): Session {
         val count = draftTokens ?: manifest.draftTokens
         val stops = stopTokens ?: MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } }
-        return Session(target, if (count > 0) drafter else null, DecodeConfig(count, stops))
+        val sampler = Sampler(sampling, target.capacity)
+        return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops))
     }
 
     override fun close() {

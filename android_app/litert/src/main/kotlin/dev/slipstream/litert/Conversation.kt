@@ -8,6 +8,8 @@ import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
 import dev.slipstream.draft.DraftPolicy
 import dev.slipstream.draft.SteeredDrafter
+import dev.slipstream.sampling.Sampler
+import dev.slipstream.sampling.Sampling
 
 /** Turns over [runtime], each from the start, whose draft length may change from round to round. One at a time a runtime. */
 public class Conversation(
@@ -16,10 +18,11 @@ public class Conversation(
 ) {
     private lateinit var policy: DraftPolicy
     private val session: Session
+    private val sampler = Sampler(capacity = runtime.target.capacity)
 
     init {
-        val drafter = runtime.drafter?.let { SteeredDrafter(it) { policy } }
-        session = Session(runtime.target, drafter, DecodeConfig(draftLengths(runtime).last(), stopTokens))
+        val drafter = runtime.drafter(sampler)?.let { SteeredDrafter(it) { policy } }
+        session = Session(runtime.target(sampler), drafter, DecodeConfig(draftLengths(runtime).last(), stopTokens))
     }
 
     /** Says that others have used the cache: the next turn prefills its whole context. */
@@ -31,18 +34,20 @@ public class Conversation(
      * Decodes what follows [context], all that is to be read from the first token on; what the cache has of it stays.
      * To go on with a reply that was cut, its tokens are the context's last.
      *
-     * [onRound] gets each round, to be read at once, and how long it took; the first is the prefill. [cancelled] and
+     * [policy] and [sampling] hold for this turn. [onRound] gets each round, to be read at once, and how long it took; the first is the prefill. [cancelled] and
      * [filled] are asked and told between the passes of a prefill. Throws as [Session.turn].
      */
     public fun turn(
         context: IntList,
         maxNewTokens: Int,
         policy: DraftPolicy,
+        sampling: Sampling,
         cancelled: () -> Boolean,
         filled: (Int, Int) -> Unit,
         onRound: (Round, Long) -> Unit,
     ): StopReason {
         this.policy = policy
+        sampler.sampling = sampling
         var begin = System.nanoTime()
         var reason = StopReason.CANCELLED
         for (round in session.turn(context, maxNewTokens, cancelled, filled, fromStart = true)) {

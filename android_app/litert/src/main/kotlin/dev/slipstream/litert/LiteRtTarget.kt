@@ -6,13 +6,18 @@ import androidx.collection.MutableIntObjectMap
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.TargetOutput
 import dev.slipstream.errors.UsageException
+import dev.slipstream.sampling.Sampler
 
-/** The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place. */
+/**
+ * The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place.
+ * [sampler] is the session's: it chooses the tokens.
+ */
 internal class LiteRtTarget(
     scoring: List<Pass>,
     prefills: List<Pass>,
     private val embeddings: Embeddings,
     override val capacity: Int,
+    private val sampler: Sampler,
 ) : MarginTarget {
     override val verifyWidths: IntList = MutableIntList().apply { scoring.map { it.width }.sorted().forEach(::add) }
     private val scoring = MutableIntObjectMap<Pass>().apply { scoring.forEach { put(it.width, it) } }
@@ -39,6 +44,8 @@ internal class LiteRtTarget(
         position: Int,
     ) {
         chunk(tokens.size, position).run(tokens, position, embeddings)
+        sampler.wrote(tokens, position)
+        sampler.forgetDrafts()
     }
 
     /** The one token that [fillCount] leaves, through decode, which scores it. */
@@ -72,7 +79,8 @@ internal class LiteRtTarget(
         val pass = scoring[width] ?: throw misuse("one of the widths $verifyWidths", "width $width")
         pass.run(tokens, position, embeddings)
         last = pass
-        return pass.score(tokens.size, position)
+        sampler.wrote(tokens, position)
+        return pass.score(tokens, position, sampler)
     }
 
     /** Nothing to do: masks show only what a pass is told, and dead slots are written again before they show. */

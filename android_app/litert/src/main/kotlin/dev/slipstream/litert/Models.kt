@@ -4,6 +4,8 @@ import com.sun.jna.Pointer
 import dev.slipstream.bundle.Bundle
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
+import dev.slipstream.draft.GoesOn
+import dev.slipstream.sampling.Sampler
 import java.io.File
 
 /**
@@ -22,22 +24,38 @@ public class Models(
 ) : AutoCloseable {
     private val closing = Closing()
 
-    public val target: MarginTarget
+    private val opened = closingOnError(closing) { open(bundle, threads, weights) }
+
+    /** What chooses the tokens of [target] and [drafter]: greedily. */
+    private val greedy = Sampler()
+    public val target: MarginTarget = target(greedy)
 
     /** Null where the bundle has none: decoding is plain then. */
-    public val drafter: Drafter?
+    public val drafter: Drafter? = drafter(greedy)
 
-    init {
-        val ports = closingOnError(closing) { open(bundle, threads, weights) }
-        target = ports.first
-        drafter = ports.second
-    }
+    /** The target of a session whose tokens [sampler] chooses. All sessions share the caches. */
+    public fun target(sampler: Sampler): MarginTarget =
+        LiteRtTarget(opened.scoring, opened.prefills, opened.rows, opened.capacity, sampler)
+
+    /** The drafter of the same session, or null; [goesOn] may end its drafts early. */
+    public fun drafter(
+        sampler: Sampler,
+        goesOn: GoesOn? = null,
+    ): Drafter? = opened.draftStep?.let { LiteRtDrafter(it, sampler, goesOn) }
+
+    private class Opened(
+        val scoring: List<Pass>,
+        val prefills: List<Pass>,
+        val rows: Embeddings,
+        val draftStep: DraftStep?,
+        val capacity: Int,
+    )
 
     private fun open(
         bundle: Bundle,
         threads: Int,
         weights: (String) -> File?,
-    ): Pair<MarginTarget, Drafter?> {
+    ): Opened {
         checkContract(bundle.manifest, bundle.path.path)
         val environment = environment()
         val models =
@@ -48,8 +66,16 @@ public class Models(
         val caches = caches(main)
         val embedders = listOf(EMBEDDER, PER_LAYER_EMBEDDER).map { models[it]?.let(::onlyCall) }
         val rows = Embeddings(embedders[0]!!, embedders[1], bundle.manifest.config.vocabSize)
-        val drafter = models[DRAFTER]?.let { LiteRtDrafter(it.bind("mtp_drafter", caches), rows) }
-        return target(main, caches, rows) to drafter
+        val draftStep = models[DRAFTER]?.let { DraftStep(it.bind("mtp_drafter", caches), rows) }
+        val (prefills, scoring) = passes(main, caches)
+        val capacity =
+            main
+                .signature("decode")
+                .inputs
+                .getValue("mask")
+                .shape
+                .last()
+        return Opened(scoring, prefills, rows, draftStep, capacity)
     }
 
     private fun graph(
@@ -81,25 +107,14 @@ public class Models(
             .mapValues { (_, tensor) -> main.buffer(tensor) }
 
     /** Signatures `decode`, `verify` and `verify_N` score; `prefill_N` only fill the cache. */
-    private fun target(
+    private fun passes(
         main: CompiledModel,
         caches: Map<String, TensorBuffer>,
-        rows: Embeddings,
-    ): LiteRtTarget {
-        val (prefills, scoring) =
-            main.signatures.keys
-                .partition { it.startsWith("prefill") }
-                .toList()
-                .map { names -> names.map { Pass(main.bind(it, caches)) } }
-        val capacity =
-            main
-                .signature("decode")
-                .inputs
-                .getValue("mask")
-                .shape
-                .last()
-        return LiteRtTarget(scoring, prefills, rows, capacity)
-    }
+    ): List<List<Pass>> =
+        main.signatures.keys
+            .partition { it.startsWith("prefill") }
+            .toList()
+            .map { names -> names.map { Pass(main.bind(it, caches)) } }
 
     private fun onlyCall(model: CompiledModel): BoundCall = model.bind(model.signatures.keys.single())
 

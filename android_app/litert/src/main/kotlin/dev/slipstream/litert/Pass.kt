@@ -4,6 +4,8 @@ import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import dev.slipstream.decode.TargetOutput
 import dev.slipstream.errors.UsageException
+import dev.slipstream.sampling.Sampler
+import dev.slipstream.sampling.margin
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
@@ -62,14 +64,14 @@ internal class Pass(
         )
     }
 
-    /** The target's choice and hidden after each of [count] tokens that the last [run] wrote from [position] on. */
+    /** What the target says by [sampler], and its hidden, after each of [tokens] that the last [run] wrote. */
     fun score(
-        count: Int,
+        tokens: IntList,
         position: Int,
+        sampler: Sampler,
     ): TargetOutput {
         val logits = checkNotNull(logits) { "a prefill graph does not score" }
-        targetTokens.clear()
-        for (row in 0 until count) targetTokens.add(bestToken(logits, row * vocab, vocab, position + row))
+        sampler.targetTokens(logits, vocab, tokens, position, targetTokens)
         return output
     }
 

@@ -51,16 +51,17 @@ private val FAULTS =
         Fault("per_layer_rows_in_the_first_place", "Embeddings", "perLayer, row)", "perLayer, 0)"),
         Fault("caches_not_shared", "Models", "Pass(main.bind(it, caches))", "Pass(main.bind(it))"),
         Fault("drafter_reads_other_caches", "Models", "bind(\"mtp_drafter\", caches)", "bind(\"mtp_drafter\")"),
-        Fault("drafter_position_shifted", "LiteRtDrafter", "put(0, position - 1)", "put(0, position + 8)"),
-        Fault("drafter_sees_dead_rows", "LiteRtDrafter", "mask.show(position)", "mask.show(position + 3)"),
-        Fault("drafter_keeps_its_first_hidden", "LiteRtDrafter", "if (step > 0) writeHidden(projected)", ""),
+        Fault("drafter_position_shifted", "DraftStep", "put(0, position - 1)", "put(0, position + 8)"),
+        Fault("drafter_sees_dead_rows", "DraftStep", "mask.show(position)", "mask.show(position + 3)"),
+        Fault("drafter_keeps_its_first_hidden", "LiteRtDrafter", "lastHidden = step.projected", ""),
         Fault(
             "hidden_of_the_first_row",
             "Pass",
             "position(row * size).limit((row + 1) * size)",
             "position(0).limit(size)",
         ),
-        Fault("upper_half_of_the_logits_unseen", "BestToken", "for (i in 0 until size)", "for (i in 0 until size / 2)"),
+        Fault("upper_half_of_the_drafts_logits_unseen", "LiteRtDrafter", "logits.capacity()", "logits.capacity() / 2"),
+        Fault("rows_of_logits_half_as_long", "Pass", "?: 0) / width", "?: 0) / width / 2"),
         Fault(
             "last_prompt_token_one_slot_late",
             "LiteRtTarget",
@@ -72,8 +73,8 @@ private val FAULTS =
 private const val SOURCES = "src/main/kotlin/dev/slipstream/litert"
 private val COPIED =
     listOf(
-        "BestToken",
         "CausalMask",
+        "DraftStep",
         "Embeddings",
         "LiteRtDrafter",
         "LiteRtTarget",

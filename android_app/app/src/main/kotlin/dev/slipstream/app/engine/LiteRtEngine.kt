@@ -17,6 +17,7 @@ import dev.slipstream.draft.FixedDraft
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.Conversation
 import dev.slipstream.litert.draftLengths
+import dev.slipstream.sampling.Sampling
 
 /** [runtime] behind the app's interface; closes it. [benchSeconds] is what a self-check may spend on its bench. */
 internal class LiteRtEngine(
@@ -59,6 +60,7 @@ internal class LiteRtEngine(
                 context(request),
                 manifest.contextLength / REPLY_SHARE,
                 policy,
+                Sampling.GREEDY,
                 cancelled,
                 { done, total -> onProgress(ReplyProgress.Reading(done, total)) },
             ) { round, nanos ->

@@ -1,4 +1,4 @@
-package dev.slipstream.litert
+package dev.slipstream.sampling
 
 import dev.slipstream.errors.RuntimeLibraryException
 import java.nio.FloatBuffer
@@ -9,7 +9,7 @@ import java.nio.FloatBuffer
  *
  * Throws [RuntimeLibraryException] where one is infinite or not a number: no token is ever drawn from such a row.
  */
-internal fun bestToken(
+public fun bestToken(
     logits: FloatBuffer,
     begin: Int,
     size: Int,
@@ -37,7 +37,7 @@ internal fun bestToken(
 }
 
 /** Largest minus second largest of [size] logits from [begin] on; 0 at a tie. */
-internal fun margin(
+public fun margin(
     logits: FloatBuffer,
     begin: Int,
     size: Int,
@@ -56,7 +56,7 @@ internal fun margin(
     return (first - second).toDouble()
 }
 
-private fun notFinite(
+internal fun notFinite(
     logit: Float,
     token: Int,
     size: Int,

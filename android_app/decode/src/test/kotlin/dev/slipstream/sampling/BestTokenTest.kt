@@ -1,4 +1,4 @@
-package dev.slipstream.litert
+package dev.slipstream.sampling
 
 import dev.slipstream.errors.RuntimeLibraryException
 import org.junit.jupiter.api.Assertions.assertEquals

@@ -1,4 +1,4 @@
-package dev.slipstream.scripted
+package dev.slipstream.sampling
 
 internal const val GOLDEN_GAMMA: Long = -0x61c8864680b583ebL
 

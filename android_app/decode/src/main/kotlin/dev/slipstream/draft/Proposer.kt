@@ -1,0 +1,106 @@
+package dev.slipstream.draft
+
+import androidx.collection.IntList
+import androidx.collection.emptyIntList
+import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Hidden
+import dev.slipstream.decode.Round
+import dev.slipstream.decode.StopReason
+import java.util.function.LongSupplier
+
+/**
+ * The loop's Drafter: it asks [policy], which may be another from one round to the next, and hands out the drafts of the
+ * source that it names. For one session over a cache of [capacity] slots, and for one thread.
+ *
+ * [model] makes the model drafter, which is to ask what it is given; null: there is no model. [clock] gives nanoseconds.
+ * Drafting allocates nothing.
+ */
+public class Proposer(
+    public var policy: Policy,
+    capacity: Int,
+    model: ((GoesOn) -> ModelDrafter)? = null,
+    private val clock: LongSupplier = LongSupplier(System::nanoTime),
+) {
+    private val model = model?.invoke(GoesOn(::goesOn))
+    private val index = NgramIndex(capacity)
+    private val told = DoubleArray(MOST_DRAFTS)
+
+    /** Where the drafts of the latest round come from; null where there are none. */
+    public var source: DraftSource? = null
+        private set
+
+    /** How long the latest round's drafts took. */
+    public var draftNanos: Long = 0
+        private set
+
+    /** How many of the latest round's drafts the model was asked about, from the first on. */
+    public var confidences: Int = 0
+        private set
+
+    /** The model's in draft [index] of the latest round, below [confidences]. */
+    public fun confidence(index: Int): Double {
+        require(index in 0 until confidences) { "confidence $index of $confidences" }
+        return told[index]
+    }
+
+    /**
+     * At most [count] tokens (>= 1) to follow [bonusToken]; none where the policy wants none, or has no source. The list
+     * is the source's, until it is asked again.
+     */
+    public fun draft(
+        cached: IntList,
+        bonusToken: Int,
+        hidden: Hidden,
+        position: Int,
+        count: Int,
+    ): IntList {
+        val begin = clock.asLong
+        forget()
+        val match = index.match(cached, bonusToken)
+        val plan = policy.plan(position, count, match)
+        val wanted = minOf(plan.count, count)
+        val draftTokens =
+            when {
+                wanted < 1 -> null
+                plan.source == DraftSource.NGRAM -> index.drafts(wanted)
+                plan.source == DraftSource.DRAFTER -> model?.draft(cached, bonusToken, hidden, position, wanted)
+                else -> null
+            } ?: emptyIntList()
+        source = if (draftTokens.isEmpty()) null else plan.source
+        draftNanos = clock.asLong - begin
+        return draftTokens
+    }
+
+    /**
+     * To be told of every round that the session hands out, and how long it took: the policy learns of those whose verify
+     * pass was completed.
+     */
+    public fun observe(
+        round: Round,
+        nanos: Long,
+    ) {
+        val isPass = round.verifyWidth > 0 && round.stopReason != StopReason.CANCELLED
+        if (isPass) policy.observe(round, draftNanos, nanos)
+        // The loop does not ask where nothing may be drafted: such a round is not to find what another left.
+        forget()
+    }
+
+    private fun goesOn(
+        drafted: Int,
+        confidence: Double,
+    ): Boolean {
+        if (confidences < told.size) told[confidences++] = confidence
+        return policy.goesOn(drafted, confidence)
+    }
+
+    private fun forget() {
+        source = null
+        draftNanos = 0
+        confidences = 0
+    }
+
+    private companion object {
+        /** Of a round, by the manifest's limits. */
+        const val MOST_DRAFTS = 64
+    }
+}

@@ -1,0 +1,293 @@
+package dev.slipstream.draft
+
+import androidx.collection.IntList
+import androidx.collection.MutableIntList
+import androidx.collection.intListOf
+import com.sun.management.ThreadMXBean
+import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Hidden
+import dev.slipstream.decode.NO_TOKEN
+import dev.slipstream.decode.Round
+import dev.slipstream.decode.StopReason
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
+import org.junit.jupiter.params.ParameterizedTest
+import org.junit.jupiter.params.provider.CsvSource
+import org.junit.jupiter.params.provider.EnumSource
+import org.junit.jupiter.params.provider.ValueSource
+import java.lang.management.ManagementFactory
+
+class ProposerTest {
+    private var now = 1_000L
+
+    /** Drafts 100, 101, … with confidences 0.9, 0.8, …; each takes 10 ns. */
+    private inner class ScriptedModel(
+        private val goesOn: GoesOn,
+    ) : ModelDrafter {
+        val calls = ArrayList<String>()
+        private val drafts = MutableIntList()
+
+        override fun draft(
+            cached: IntList,
+            bonusToken: Int,
+            hidden: Hidden,
+            position: Int,
+            count: Int,
+        ): IntList {
+            calls.add("${cached.joinToString(" ")} | $bonusToken $hidden $position $count")
+            drafts.clear()
+            while (drafts.size < count) {
+                now += 10
+                drafts.add(100 + drafts.size)
+                if (drafts.size < count && !goesOn.goesOn(drafts.size, 1 - drafts.size / 10.0)) break
+            }
+            return drafts
+        }
+    }
+
+    /** Plans what it is told to, and goes on for [patience] drafts. */
+    private class ScriptedPolicy(
+        source: DraftSource? = null,
+        count: Int = 0,
+        private val patience: Int = 99,
+    ) : Policy {
+        private val plan = DraftPlan(source, count)
+        val planned = ArrayList<List<Int>>()
+        val asked = ArrayList<Pair<Int, Double>>()
+        val observed = ArrayList<List<Any>>()
+
+        override fun plan(
+            position: Int,
+            most: Int,
+            match: Int,
+        ): DraftPlan {
+            planned.add(listOf(position, most, match))
+            return plan
+        }
+
+        override fun goesOn(
+            drafted: Int,
+            confidence: Double,
+        ): Boolean {
+            asked.add(drafted to confidence)
+            return drafted < patience
+        }
+
+        override fun observe(
+            round: Round,
+            draftNanos: Long,
+            nanos: Long,
+        ) {
+            observed.add(listOf(round, draftNanos, nanos))
+        }
+    }
+
+    private lateinit var model: ScriptedModel
+
+    private fun proposer(policy: Policy) =
+        Proposer(policy, 64, { goesOn -> ScriptedModel(goesOn).also { model = it } }, { now })
+
+    private fun withoutModel(policy: Policy) = Proposer(policy, 64, clock = { now })
+
+    private fun Proposer.draft(
+        text: List<Int>,
+        count: Int,
+    ): List<Int> {
+        val cached = MutableIntList().apply { for (i in 0 until text.size - 1) add(text[i]) }
+        val drafts = draft(cached, text.last(), "hidden", cached.size, count)
+        return List(drafts.size) { drafts[it] }
+    }
+
+    private fun round(
+        drafts: IntList = intListOf(),
+        width: Int = 1,
+        stopReason: StopReason? = null,
+    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, width, intListOf(), 0, intListOf(1), 6, stopReason)
+
+    private fun Proposer.noted() = List(confidences) { confidence(it) }
+
+    @Test
+    fun `the policy is told where, how many and what matches`() {
+        val policy = ScriptedPolicy()
+        val one = proposer(policy)
+        assertEquals(emptyList<Int>(), one.draft(TEXT, 3) + one.draft(PLAIN, 7))
+        assertEquals(listOf(listOf(5, 3, 2), listOf(3, 7, 0)), policy.planned)
+        assertEquals(emptyList<String>(), model.calls)
+        assertNull(one.source)
+    }
+
+    @Test
+    fun `a match gives the tokens that followed it`() {
+        val one = proposer(ScriptedPolicy(DraftSource.NGRAM, 6))
+        assertEquals(listOf(3, 4, 1, 2, 3, 4), one.draft(TEXT, 6))
+        assertEquals(DraftSource.NGRAM, one.source)
+        assertEquals(emptyList<String>(), model.calls)
+    }
+
+    @Test
+    fun `the model is asked for what was planned and told all that the loop says`() {
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 3)
+        val one = proposer(policy)
+        assertEquals(listOf(100, 101, 102), one.draft(TEXT, 5))
+        assertEquals(listOf("1 2 3 4 1 | 2 hidden 5 3"), model.calls)
+        assertEquals(DraftSource.DRAFTER, one.source)
+        assertEquals(listOf(1 to 0.9, 2 to 0.8), policy.asked)
+        assertEquals(listOf(0.9, 0.8), one.noted())
+        assertThrows<IllegalArgumentException> { one.confidence(2) }
+    }
+
+    @Test
+    fun `the policy ends the model's drafts`() {
+        val one = proposer(ScriptedPolicy(DraftSource.DRAFTER, 5, patience = 2))
+        assertEquals(listOf(100, 101), one.draft(TEXT, 5))
+        assertEquals(listOf(0.9, 0.8), one.noted())
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    fun `never more than the loop allows`(source: DraftSource) {
+        assertEquals(2, proposer(ScriptedPolicy(source, 9)).draft(TEXT, 2).size)
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    fun `no drafts where the source has none`(source: DraftSource) {
+        val one = withoutModel(ScriptedPolicy(source, 4))
+        assertEquals(emptyList<Int>(), one.draft(PLAIN, 4))
+        assertNull(one.source)
+        one.policy = ScriptedPolicy(source, 0)
+        assertEquals(emptyList<Int>(), one.draft(TEXT, 4))
+        one.policy = ScriptedPolicy(null, 4)
+        assertEquals(emptyList<Int>(), one.draft(TEXT, 4))
+    }
+
+    @Test
+    fun `a round finds nothing of the one before`() {
+        val one = proposer(ScriptedPolicy(DraftSource.DRAFTER, 3))
+        one.draft(TEXT, 3)
+        one.policy = ScriptedPolicy(DraftSource.NGRAM, 3)
+        assertEquals(emptyList<Int>(), one.draft(PLAIN, 3))
+        assertNull(one.source)
+        assertEquals(emptyList<Double>(), one.noted())
+    }
+
+    @Test
+    fun `the index follows texts of rounds that the model drafted`() {
+        val one = proposer(ScriptedPolicy(DraftSource.DRAFTER, 1))
+        one.draft(listOf(1, 2, 3, 4), 4)
+        one.draft(listOf(1, 2, 3, 4, 9, 1), 4)
+        one.policy = ScriptedPolicy(DraftSource.NGRAM, 2)
+        assertEquals(listOf(3, 4), one.draft(listOf(1, 2, 3, 4, 9, 1, 2), 4))
+        assertEquals(emptyList<Int>(), one.draft(listOf(7, 2, 3, 4, 9, 1, 2), 4))
+    }
+
+    @Test
+    fun `times are the clock's`() {
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 4, patience = 3)
+        val one = proposer(policy)
+        one.draft(TEXT, 4)
+        assertEquals(30L, one.draftNanos)
+        val done = round(intListOf(100, 101, 102), 5)
+        one.observe(done, 530)
+        assertEquals(listOf(listOf(done, 30L, 530L)), policy.observed)
+    }
+
+    @Test
+    fun `passes that were completed are observed and no other round`() {
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 2)
+        val one = proposer(policy)
+        one.observe(round(width = 0), 7)
+        one.observe(round(intListOf(100), 3, StopReason.CANCELLED), 7)
+        one.observe(round(stopReason = StopReason.CANCELLED), 7)
+        assertEquals(emptyList<List<Any>>(), policy.observed)
+        val last = round(stopReason = StopReason.MAX_NEW_TOKENS)
+        one.observe(last, 9)
+        assertEquals(listOf(listOf(last, 0L, 9L)), policy.observed)
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = [false, true])
+    fun `a round that was not drafted for took no time to draft`(isCancelled: Boolean) {
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 2)
+        val one = proposer(policy)
+        one.draft(TEXT, 2)
+        one.observe(round(intListOf(100, 101), 3, StopReason.CANCELLED.takeIf { isCancelled }), 50)
+        val last = round()
+        one.observe(last, 9)
+        assertEquals(listOf(last, 0L, 9L), policy.observed.last())
+        assertNull(one.source)
+        assertEquals(0, one.confidences)
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+        "4, false, 0, DRAFTER",
+        "4, false, 5, DRAFTER",
+        "4, true, 0, DRAFTER",
+        "4, true, 2, NGRAM",
+        "0, false, 5,",
+        "0, true, 5,",
+    )
+    fun `fixed takes its count and the text first where it may`(
+        count: Int,
+        ngrams: Boolean,
+        match: Int,
+        source: DraftSource?,
+    ) {
+        val policy = Fixed(count, ngrams)
+        val plan = policy.plan(17, 9, match)
+        assertEquals(source, plan.source)
+        assertEquals(count, plan.count)
+        assertTrue(policy.goesOn(1, 0.0))
+    }
+
+    @Test
+    fun `fixed without a model decodes texts without a match plainly`() {
+        val one = withoutModel(Fixed(4, ngrams = true))
+        assertEquals(emptyList<Int>(), one.draft(PLAIN, 4))
+        assertEquals(listOf(3, 4, 1, 2), one.draft(TEXT, 4))
+        one.policy = Fixed(4)
+        assertEquals(emptyList<Int>(), one.draft(TEXT, 4))
+    }
+
+    @Test
+    fun `drafting allocates nothing`() {
+        val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+        val drafts = MutableIntList().apply { for (i in 0..3) add(i) }
+        val model = { goesOn: GoesOn ->
+            ModelDrafter { _, _, _, _, count ->
+                for (i in 1 until count) goesOn.goesOn(i, 0.5)
+                drafts
+            }
+        }
+        val one = Proposer(Fixed(4, ngrams = true), 64, model)
+        val cached = MutableIntList(64)
+        val done = round()
+        var found = 0
+
+        fun rounds() {
+            cached.clear()
+            for (i in 0 until 50) {
+                cached.add(i * 7 % 10)
+                found += one.draft(cached, i * 3 % 10, this, cached.size, 4).size
+                one.observe(done, 1)
+            }
+        }
+        repeat(1_000) { rounds() }
+        val begin = threads.currentThreadAllocatedBytes
+        repeat(400) { rounds() }
+        val bytes = threads.currentThreadAllocatedBytes - begin
+        assertTrue(found == 1_400 * 50 * 4, "$found")
+        // Reading the counter may itself allocate some bytes, once.
+        assertTrue(bytes < 2_000, "$bytes bytes in 20,000 rounds")
+    }
+
+    private companion object {
+        /** The match is 1 2, and 3 4 1 2 followed. */
+        val TEXT = listOf(1, 2, 3, 4, 1, 2)
+        val PLAIN = listOf(5, 6, 7, 8)
+    }
+}
