@@ -170,6 +170,11 @@ class AutoDraft:
         if is_over or not is_hopeful:
             self.trials.end(has_won)
 
+    @property
+    def probe_nanos(self) -> int:
+        """What rounds of trials took, whatever they gave."""
+        return self.trials.nanos
+
     def stats(self) -> DraftStats:
         """What has been observed so far."""
         matches = SourceStats(tuple(self.ngram_rounds), *_summed(self.ngrams))

@@ -35,7 +35,7 @@ def kept(bundle: Bundle, models: list[str], threads: int) -> Iterator[Path | Non
     try:
         folder = cache_folder() / "weights"
         folder.mkdir(parents=True, exist_ok=True)
-        entry = Entry(folder, _key(bundle.manifest.manifest_sha256))
+        entry = Entry(folder, entry_key(bundle.manifest.manifest_sha256))
         lock = locked(entry.lock)
         descriptor = lock.__enter__()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a user without a home
@@ -173,7 +173,7 @@ def _sha256(path: Path) -> str:
         return file_sha256(file.fileno(), 0, path.stat().st_size)
 
 
-def _key(manifest_sha256: str) -> str:
+def entry_key(manifest_sha256: str) -> str:
     library = hashlib.sha256(default_path().read_bytes()).hexdigest()
     parts = [manifest_sha256, library, platform.machine(), *sorted(_features())]
     return hashlib.sha256("".join(f"{part}\n" for part in parts).encode()).hexdigest()[:32]

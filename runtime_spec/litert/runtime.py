@@ -15,7 +15,7 @@ from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.drafting.proposer import Policy, Proposer
 from runtime_spec.drafting.unmatched import Unmatched
 from runtime_spec.errors import UsageError
-from runtime_spec.litert import assembly, packed_weights
+from runtime_spec.litert import assembly, known_drafting, packed_weights
 from runtime_spec.litert.chat import Chat, control_tokens, splitter
 from runtime_spec.litert.compiled import CompiledModel
 from runtime_spec.litert.drafter import GoesOn, LiteRtDrafter
@@ -137,6 +137,7 @@ class Runtime:
             self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
         self._auto: AutoDraft | None = None
+        self._known = known_drafting.place(manifest.manifest_sha256, threads)
 
     def encode(self, prompt: str) -> list[int]:
         """The beginning-of-sequence token and the text. Raises as BundleTokenizer.encode does."""
@@ -195,12 +196,16 @@ class Runtime:
 
     def auto_policy(self, n_grams: bool = True) -> Policy:
         """What measures best on this machine (DECODE.md, *The automatic draft length*); the same one for all sessions,
-        whose results are kept until this bundle is opened again."""
+        whose results are kept for the next time that this bundle is opened."""
         if self._auto is None:
             self._auto = AutoDraft(self.target.verify_widths, self.drafter is not None)
+            known_drafting.recall(self._auto, self._known)
         return self._auto if n_grams else Unmatched(self._auto)
 
     def close(self) -> None:
+        if self._auto is not None:
+            known_drafting.keep(self._auto, self._known)
+            self._auto = None
         self.models.close()
         self.bundle.close()
 

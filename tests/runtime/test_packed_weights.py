@@ -264,11 +264,11 @@ def test_clean_removes_all_but_what_is_in_use_and_says_how_much(bundle, tmp_path
 
 
 def test_another_processor_library_or_manifest_has_another_key(monkeypatch):
-    keys = {packed_weights._key("a" * 64), packed_weights._key("b" * 64)}
+    keys = {packed_weights.entry_key("a" * 64), packed_weights.entry_key("b" * 64)}
     monkeypatch.setattr(packed_weights, "_features", lambda: {"avx", "sse"})
-    keys.add(packed_weights._key("a" * 64))
+    keys.add(packed_weights.entry_key("a" * 64))
     monkeypatch.setattr(packed_weights.platform, "machine", lambda: "other")
-    keys.add(packed_weights._key("a" * 64))
+    keys.add(packed_weights.entry_key("a" * 64))
     monkeypatch.setattr(packed_weights, "default_path", lambda: packed_weights.Path(__file__))
-    keys.add(packed_weights._key("a" * 64))
+    keys.add(packed_weights.entry_key("a" * 64))
     assert len(keys) == 5 and all(len(key) == 32 for key in keys)

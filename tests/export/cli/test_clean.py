@@ -19,14 +19,22 @@ def cleaned(tmp_path, monkeypatch):
         return 2_500_000
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "runtime_spec.litert.packed_weights", SimpleNamespace(clean=clean))
+    monkeypatch.setitem(sys.modules, "runtime_spec.litert.packed_weights", SimpleNamespace(clean=clean, entry_key=str))
     return folders
 
 
 def test_as_text(cleaned, tmp_path, capsys):
     assert main(["clean"]) == 0
-    assert capsys.readouterr().out == f"2.5 MB of packed weights removed from {tmp_path}/slipstream\n"
+    assert capsys.readouterr().out == f"2.5 MB removed from {tmp_path}/slipstream\n"
     assert cleaned == [tmp_path / "slipstream"]
+
+
+def test_what_drafting_cost_is_forgotten_too(tmp_path, capsys):
+    known = tmp_path / "slipstream" / "drafting" / "abc-1.json"
+    known.parent.mkdir(parents=True)
+    known.write_text("{}" * 250_000)
+    assert main(["clean"]) == 0
+    assert capsys.readouterr().out.startswith("3.0 MB ") and not known.exists()
 
 
 def test_as_json(tmp_path, capsys):
