@@ -1,4 +1,4 @@
-"""Drawn over a bundle's graphs, Kotlin says what Python says, round by round: on this machine both run the same LiteRT."""
+"""Drawn over a bundle's graphs, Kotlin says what Python says, round by round: here both run the same LiteRT."""
 
 import json
 

@@ -76,7 +76,8 @@ ALLOWED = {
     "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
     "runtime_spec.chat": ["runtime_spec.errors"],
     "runtime_spec.sampling": ["runtime_spec.errors"],
-    "runtime_spec.reference": ["runtime_spec.errors", "runtime_spec.sampling"],
+    "runtime_spec.drafting": ["runtime_spec.errors"],
+    "runtime_spec.reference": ["runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.sampling"],
     "runtime_spec.vectors": [
         "runtime_spec.chat", "runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.reference",
         "runtime_spec.sampling",
