@@ -4,8 +4,8 @@ import androidx.collection.IntList
 
 /** Guesses what the target will say: a small model that reads the target's live cache slots, or the text itself. */
 public fun interface Drafter {
-    /** Where the drafts that were returned last come from. */
-    public val source: DraftSource get() = DraftSource.DRAFTER
+    /** Where the drafts that were returned last come from; of no meaning where there were none. */
+    public val source: DraftSource? get() = DraftSource.DRAFTER
 
     /**
      * Up to [count] tokens (count >= 1) to follow [bonusToken], which will be written at slot [position].

@@ -2,6 +2,7 @@ package dev.slipstream.decode
 
 import androidx.collection.IntList
 import dev.slipstream.sampling.Sampler
+import java.util.function.LongSupplier
 
 /** The `cancelled` of a caller that never cancels. */
 public val never: () -> Boolean = { false }
@@ -14,7 +15,8 @@ public val unwatched: (Int, Int) -> Unit = { _, _ -> }
  *
  * The last token of a turn stays pending and is the first that the next turn prefills, so that n turns leave the
  * cache as one prefill of the same tokens would. After a cancelled turn, or one whose budget ran out, a turn with an
- * empty prompt goes on where it stopped. Not thread-safe, but for `cancelled`, which may read what others write.
+ * empty prompt goes on where it stopped. [observer] is told of each round, by [clock] in nanoseconds. Not thread-safe,
+ * but for `cancelled`, which may read what others write.
  */
 public class Session(
     private val target: Target,
@@ -22,6 +24,8 @@ public class Session(
     private val config: DecodeConfig,
     /** The one that both ports ask, so that a caller can choose anew between turns; the loop does not look at it. */
     public val sampler: Sampler? = null,
+    private val observer: RoundObserver? = null,
+    private val clock: LongSupplier = LongSupplier(System::nanoTime),
 ) {
     public var state: State = State(target.capacity)
         private set
@@ -43,8 +47,23 @@ public class Session(
         cancelled: () -> Boolean = never,
         filled: (Int, Int) -> Unit = unwatched,
         fromStart: Boolean = false,
+    ): Sequence<Round> {
+        val rounds = decode(state, promptTokens, fromStart, maxNewTokens, target, drafter, config, cancelled, filled)
+        return if (observer == null) rounds else observed(rounds, observer)
+    }
+
+    private fun observed(
+        rounds: Sequence<Round>,
+        observer: RoundObserver,
     ): Sequence<Round> =
-        decode(state, promptTokens, fromStart, maxNewTokens, target, drafter, config, cancelled, filled)
+        sequence {
+            var begin = clock.asLong
+            for (round in rounds) {
+                observer.observe(round, clock.asLong - begin)
+                yield(round)
+                begin = clock.asLong
+            }
+        }
 
     /** How long the next turn's prompt may be, in tokens. */
     public val room: Int

@@ -3,8 +3,10 @@ package dev.slipstream.draft
 import androidx.collection.IntList
 import androidx.collection.emptyIntList
 import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.Round
+import dev.slipstream.decode.RoundObserver
 import dev.slipstream.decode.StopReason
 import java.util.function.LongSupplier
 
@@ -18,15 +20,16 @@ import java.util.function.LongSupplier
 public class Proposer(
     public var policy: Policy,
     capacity: Int,
-    model: ((GoesOn) -> ModelDrafter)? = null,
+    model: ((GoesOn) -> Drafter)? = null,
     private val clock: LongSupplier = LongSupplier(System::nanoTime),
-) {
+) : Drafter,
+    RoundObserver {
     private val model = model?.invoke(GoesOn(::goesOn))
     private val index = NgramIndex(capacity)
     private val told = DoubleArray(MOST_DRAFTS)
 
     /** Where the drafts of the latest round come from; null where there are none. */
-    public var source: DraftSource? = null
+    override var source: DraftSource? = null
         private set
 
     /** How long the latest round's drafts took. */
@@ -47,7 +50,7 @@ public class Proposer(
      * At most [count] tokens (>= 1) to follow [bonusToken]; none where the policy wants none, or has no source. The list
      * is the source's, until it is asked again.
      */
-    public fun draft(
+    override fun draft(
         cached: IntList,
         bonusToken: Int,
         hidden: Hidden,
@@ -75,7 +78,7 @@ public class Proposer(
      * To be told of every round that the session hands out, and how long it took: the policy learns of those whose verify
      * pass was completed.
      */
-    public fun observe(
+    override fun observe(
         round: Round,
         nanos: Long,
     ) {

@@ -11,7 +11,7 @@ public class SteeredDrafter(
     private val drafter: Drafter,
     private val policy: () -> DraftPolicy,
 ) : Drafter {
-    override val source: DraftSource get() = drafter.source
+    override val source: DraftSource? get() = drafter.source
 
     override fun draft(
         cached: IntList,

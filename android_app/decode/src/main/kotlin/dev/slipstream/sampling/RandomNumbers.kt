@@ -1,19 +1,23 @@
 package dev.slipstream.sampling
 
-/** What a random number is for; the order is the specification's numbering. */
-internal enum class Purpose {
-    CHOOSE,
-    ACCEPT,
-    DRAFT,
-}
+/** What a random number is for: what the target says. */
+internal const val CHOOSE = 0
+
+/** Whether the target says the draft. */
+internal const val ACCEPT = 1
+
+/** DRAFT + i: the ith draft of a round, from 0 on. A slot is drafted for in several rounds, which must not be alike. */
+internal const val DRAFT = 2
+
+private const val PURPOSES = 128L
 
 /** A number in \[0, 1) for the token that will stand in cache slot [slot]: no earlier draw changes it. */
 internal fun uniform(
     seed: Long,
     slot: Int,
-    purpose: Purpose,
+    purpose: Int,
 ): Double {
-    val h = splitmix(splitmix(splitmix(seed) xor (4L * slot + purpose.ordinal)))
+    val h = splitmix(splitmix(splitmix(seed) xor (PURPOSES * slot + purpose)))
     return (h ushr 11) * TWO_TO_MINUS_53
 }
 

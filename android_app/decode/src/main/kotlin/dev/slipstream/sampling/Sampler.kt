@@ -82,7 +82,7 @@ public class Sampler(
     ): Int {
         val index = slot - firstDrawn
         val isDrawn = index in 0 until drawn.size && drawn[index] == draft
-        return if (isDrawn) judge(p, drawnFrom[index], draft, slot) else draw(p, chance(slot, Purpose.CHOOSE))
+        return if (isDrawn) judge(p, drawnFrom[index], draft, slot) else draw(p, chance(slot, CHOOSE))
     }
 
     /** The same where the [draft] was drawn from [q]: it is kept, or made up for by what [p] has more of. */
@@ -92,8 +92,8 @@ public class Sampler(
         draft: Int,
         slot: Int,
     ): Int {
-        if (chance(slot, Purpose.ACCEPT) * q.weightOf(draft) < p.weightOf(draft)) return draft
-        return draw(residual.of(p, q), chance(slot, Purpose.CHOOSE))
+        if (chance(slot, ACCEPT) * q.weightOf(draft) < p.weightOf(draft)) return draft
+        return draw(residual.of(p, q), chance(slot, CHOOSE))
     }
 
     /** Begins the drafts of a round, which follow [bonusToken] at slot [position]. */
@@ -139,7 +139,7 @@ public class Sampler(
         if (drawn.size == drawnFrom.size) drawnFrom.add(Distribution())
         val q = drawnFrom[drawn.size]
         distribution(logits, 0, size, text.size - 1, q)
-        val token = draw(q, chance(text.size, Purpose.DRAFT))
+        val token = draw(q, chance(text.size, DRAFT + drawn.size))
         if (wantsConfidence) confidence = q.weightOf(token)
         drawn.add(token)
         return token
@@ -164,7 +164,7 @@ public class Sampler(
 
     private fun chance(
         slot: Int,
-        purpose: Purpose,
+        purpose: Int,
     ): Double = uniform(sampling.seed, slot, purpose)
 
     private fun moveTo(position: Int) {

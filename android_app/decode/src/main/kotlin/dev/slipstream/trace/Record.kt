@@ -8,6 +8,9 @@ import dev.slipstream.decode.Round
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.Target
 import dev.slipstream.decode.never
+import dev.slipstream.draft.Fixed
+import dev.slipstream.draft.GoesOn
+import dev.slipstream.draft.Proposer
 
 // Making a trace: a session played as its header says.
 
@@ -18,7 +21,11 @@ internal fun newSession(
 ): Session {
     val stopTokens = MutableIntSet()
     header.stopTokens.forEach { stopTokens.add(it) }
-    return Session(target, drafter, DecodeConfig(header.numDraftTokens, stopTokens))
+    val config = DecodeConfig(header.numDraftTokens, stopTokens)
+    if (!header.ngram) return Session(target, drafter, config)
+    // A match in the text goes before the drafter.
+    val model = drafter?.let { model -> { _: GoesOn -> model } }
+    return Session(target, Proposer(Fixed(header.numDraftTokens, ngrams = true), header.capacity, model), config)
 }
 
 /** The rounds of one turn, cancelled when its cancelAt says so. */

@@ -166,7 +166,7 @@ internal class CheckedDrafter(
     private val drafter: Drafter,
     private val replay: Replay,
 ) : Drafter {
-    override val source: DraftSource get() = drafter.source
+    override val source: DraftSource? get() = drafter.source
 
     override fun draft(
         cached: IntList,

@@ -5,6 +5,7 @@ import androidx.collection.MutableIntList
 import androidx.collection.intListOf
 import com.sun.management.ThreadMXBean
 import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Round
@@ -26,7 +27,7 @@ class ProposerTest {
     /** Drafts 100, 101, … with confidences 0.9, 0.8, …; each takes 10 ns. */
     private inner class ScriptedModel(
         private val goesOn: GoesOn,
-    ) : ModelDrafter {
+    ) : Drafter {
         val calls = ArrayList<String>()
         private val drafts = MutableIntList()
 
@@ -105,7 +106,7 @@ class ProposerTest {
         drafts: IntList = intListOf(),
         width: Int = 1,
         stopReason: StopReason? = null,
-    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, width, intListOf(), 0, intListOf(1), 6, stopReason)
+    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, null, width, intListOf(), 0, intListOf(1), 6, stopReason)
 
     private fun Proposer.noted() = List(confidences) { confidence(it) }
 
@@ -258,7 +259,7 @@ class ProposerTest {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val drafts = MutableIntList().apply { for (i in 0..3) add(i) }
         val model = { goesOn: GoesOn ->
-            ModelDrafter { _, _, _, _, count ->
+            Drafter { _, _, _, _, count ->
                 for (i in 1 until count) goesOn.goesOn(i, 0.5)
                 drafts
             }

@@ -74,15 +74,15 @@ class SamplingMutantsTest {
         @JvmStatic
         fun mutants(): List<Mutant> =
             listOf(
-                Mutant("one_random_number_for_all_purposes", "RandomNumbers", " + purpose.ordinal", ""),
+                Mutant("one_random_number_for_all_purposes", "RandomNumbers", " + purpose", ""),
                 Mutant("random_number_of_the_row_not_the_token", "Sampler", "position + i + 1))", "position + i))"),
                 Mutant(
                     "number_of_acceptance_draws",
                     "Sampler",
-                    "draw(p, chance(slot, Purpose.CHOOSE))",
-                    "draw(p, chance(slot, Purpose.ACCEPT))",
+                    "draw(p, chance(slot, CHOOSE))",
+                    "draw(p, chance(slot, ACCEPT))",
                 ),
-                Mutant("number_of_acceptance_drafts", "Sampler", "Purpose.DRAFT", "Purpose.ACCEPT"),
+                Mutant("number_of_acceptance_drafts", "Sampler", "DRAFT + drawn.size", "ACCEPT"),
                 Mutant("uniform_may_be_one", "RandomNumbers", "h ushr 11", "(h ushr 11) + 1"),
                 Mutant("seed_of_replies_not_hashed", "RandomNumbers", "seed xor splitmix(n)", "seed xor n"),
                 Mutant("exponential_of_lower_degree", "Exponential", "DEGREE = 13", "DEGREE = 12"),

@@ -33,7 +33,7 @@ private val CHECKS: Map<String, (Any) -> String?> =
         },
         "uniform" to { raw ->
             val (seed, slot, purpose, wanted) = raw as List<*>
-            difference(wanted, bits(uniform(long(seed), int(slot), Purpose.entries[int(purpose)])))
+            difference(wanted, bits(uniform(long(seed), int(slot), int(purpose))))
         },
         "reply_seed" to { raw ->
             val (seed, n, wanted) = raw as List<*>

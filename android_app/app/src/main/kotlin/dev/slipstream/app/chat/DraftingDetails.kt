@@ -32,7 +32,15 @@ internal fun DraftingDetails(figures: DraftingFigures) {
 private fun source(
     name: Int,
     figures: SourceFigures,
-): String = stringResource(name, percent(figures.acceptanceRate), figures.drafted, figures.ratesByPosition.joinToString { percent(it) })
+): String =
+    stringResource(
+        name,
+        percent(figures.acceptanceRate),
+        figures.drafted,
+        figures.ratesByPosition.joinToString {
+            percent(it)
+        },
+    )
 
 private fun percent(rate: Double): String = String.format(Locale.getDefault(), "%.0f %%", rate * 100)
 

@@ -38,7 +38,13 @@ internal fun MeterLine(meter: Meter?) {
     var isOpen by rememberSaveable { mutableStateOf(false) }
     val details = stringResource(if (isOpen) R.string.figures_hide else R.string.figures_show)
     val touch =
-        if (meter == null) Modifier else Modifier.clickable(onClickLabel = details, role = Role.Button) { isOpen = !isOpen }
+        if (meter ==
+            null
+        ) {
+            Modifier
+        } else {
+            Modifier.clickable(onClickLabel = details, role = Role.Button) { isOpen = !isOpen }
+        }
     FlowRow(
         touch.fillMaxWidth().testTag("meter").semantics(mergeDescendants = true) {},
         horizontalArrangement = Arrangement.spacedBy(8.dp),
