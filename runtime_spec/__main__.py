@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
+    from runtime_spec.vectors.decisions import record_decisions, verify_decisions
     from runtime_spec.vectors.fuzz import COUNT, digest
     from runtime_spec.vectors.scenario import record_all, verify_all
 
@@ -23,11 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
         if verb == "record":
             record_all()
             record_chat()
+            record_decisions()
         elif verb == "verify":
-            scenarios, cases = verify_all(), verify_chat()
+            scenarios, cases, plays = verify_all(), verify_chat(), verify_decisions()
             print(
-                f"{scenarios} scenarios, the digest of {COUNT} scripted ones and {cases} cases of conversations agree "
-                "with the reference."
+                f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {cases} cases of conversations and the "
+                f"decisions of {plays} plays agree with the reference."
             )
         else:
             print(digest())

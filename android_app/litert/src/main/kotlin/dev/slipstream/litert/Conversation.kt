@@ -6,7 +6,7 @@ import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
-import dev.slipstream.draft.DraftPolicy
+import dev.slipstream.draft.Policy
 import dev.slipstream.draft.SteeredDrafter
 
 /** Turns over [runtime], each from the start, whose draft length may change from round to round. One at a time a runtime. */
@@ -14,11 +14,11 @@ public class Conversation(
     runtime: BundleRuntime,
     stopTokens: IntSet,
 ) {
-    private lateinit var policy: DraftPolicy
+    private lateinit var policy: Policy
+    private val drafter = runtime.drafter?.let { SteeredDrafter(it) { policy } }
     private val session: Session
 
     init {
-        val drafter = runtime.drafter?.let { SteeredDrafter(it) { policy } }
         session = Session(runtime.target, drafter, DecodeConfig(draftLengths(runtime).last(), stopTokens))
     }
 
@@ -37,7 +37,7 @@ public class Conversation(
     public fun turn(
         context: IntList,
         maxNewTokens: Int,
-        policy: DraftPolicy,
+        policy: Policy,
         cancelled: () -> Boolean,
         filled: (Int, Int) -> Unit,
         onRound: (Round, Long) -> Unit,
@@ -48,7 +48,8 @@ public class Conversation(
         for (round in session.turn(context, maxNewTokens, cancelled, filled, fromStart = true)) {
             val nanos = System.nanoTime() - begin
             val isKept = round.stopReason != StopReason.CANCELLED
-            if (isKept && round.verifyWidth > 0) policy.observe(round.draftTokens.size, round.emittedTokens.size, nanos)
+            val draftNanos = drafter?.takeDraftNanos() ?: 0L
+            if (isKept && round.verifyWidth > 0) policy.observe(round, draftNanos, nanos)
             onRound(round, nanos)
             round.stopReason?.let { reason = it }
             begin = System.nanoTime()

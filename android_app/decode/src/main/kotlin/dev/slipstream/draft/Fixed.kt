@@ -1,0 +1,40 @@
+package dev.slipstream.draft
+
+import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Round
+
+/**
+ * Always drafts alike: [count] a round, 0 decodes plainly, of the model or, with [ngrams], from the text where it has a
+ * match. Where there is no model either, a text without a match is decoded plainly.
+ */
+public class Fixed(
+    public val count: Int,
+    private val ngrams: Boolean = false,
+) : Policy {
+    private val byDrafter = DraftPlan(DraftSource.DRAFTER, count)
+    private val byNgram = DraftPlan(DraftSource.NGRAM, count)
+
+    override fun plan(
+        position: Int,
+        most: Int,
+        match: Int,
+    ): DraftPlan =
+        when {
+            count < 1 -> DraftPlan.PLAIN
+            ngrams && match > 0 -> byNgram
+            else -> byDrafter
+        }
+
+    override fun goesOn(
+        drafted: Int,
+        confidence: Double,
+    ): Boolean = true
+
+    override fun observe(
+        round: Round,
+        draftNanos: Long,
+        nanos: Long,
+    ) {
+        // What was measured changes nothing.
+    }
+}

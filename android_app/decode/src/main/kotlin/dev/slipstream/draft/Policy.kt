@@ -1,0 +1,23 @@
+package dev.slipstream.draft
+
+import dev.slipstream.decode.Round
+
+/** Chooses where the drafts of each round come from, by what it is told: it has no clock of its own. For one thread. */
+public interface Policy : GoesOn {
+    /**
+     * For the round at [position], where the loop allows [most] drafts (>= 1) and the text has an n-gram match of [match]
+     * tokens (0: none).
+     */
+    public fun plan(
+        position: Int,
+        most: Int,
+        match: Int,
+    ): DraftPlan
+
+    /** The verify pass of [round] was completed; drafting took [draftNanos] and the whole round [nanos]. */
+    public fun observe(
+        round: Round,
+        draftNanos: Long,
+        nanos: Long,
+    )
+}
