@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
+    from runtime_spec.vectors.decisions import record_decisions, verify_decisions
     from runtime_spec.vectors.fuzz import COUNT, digest
     from runtime_spec.vectors.ngrams import record_ngrams, verify_ngrams
     from runtime_spec.vectors.numbers import record_numbers, verify_numbers
@@ -27,11 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
             record_numbers()
             record_chat()
             record_ngrams()
+            record_decisions()
         elif verb == "verify":
-            scenarios, cases, numbers, texts = verify_all(), verify_chat(), verify_numbers(), verify_ngrams()
+            scenarios, cases, numbers = verify_all(), verify_chat(), verify_numbers()
+            texts, plays = verify_ngrams(), verify_decisions()
             print(
                 f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {cases} cases of conversations, "
-                f"{numbers} of sampling and {texts} of n-gram drafts agree with the reference."
+                f"{numbers} of sampling, {texts} of n-gram drafts and the decisions of {plays} plays agree with the "
+                "reference."
             )
         else:
             print(digest())

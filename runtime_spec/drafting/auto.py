@@ -40,7 +40,7 @@ class ObservedRound(Protocol):
     num_accepted: int
 
 
-class AutoDraft:
+class Auto:
     """A policy for a bundle with passes of `verify_widths` and, if `has_drafter`, a model that drafts.
 
     Keep one as long as the models stay loaded; `known.py` keeps what it learnt for longer. For one thread."""

@@ -4,7 +4,7 @@ Integers only, so that every language writes the same: nanoseconds, and thousand
 """
 
 from runtime_spec.drafting.acceptance import BINS, Acceptance
-from runtime_spec.drafting.auto import NGRAM_PRIORS, SHORTEST_MATCH, AutoDraft
+from runtime_spec.drafting.auto import NGRAM_PRIORS, SHORTEST_MATCH, Auto
 from runtime_spec.errors import UsageError
 
 FORMAT, VERSION = "slipstream-draft-costs", 1
@@ -15,7 +15,7 @@ FIELDS = ("format", "version", "pass_nanos", "draft_nanos", "acceptance", "confi
 SOURCES = ("drafter", *(f"ngram_{n}" for n in range(SHORTEST_MATCH, SHORTEST_MATCH + len(NGRAM_PRIORS))))
 
 
-def to_dict(policy: AutoDraft) -> dict:
+def to_dict(policy: Auto) -> dict:
     """What `policy` knows: costs of the widths and numbers of drafts that it measured, by width and number, and hits
     and tries of each source by position and of each bin of confidence."""
     costs = policy.costs
@@ -38,7 +38,7 @@ def to_dict(policy: AutoDraft) -> dict:
     }
 
 
-def from_dict(policy: AutoDraft, known: object) -> None:
+def from_dict(policy: Auto, known: object) -> None:
     """Makes a new `policy` begin with what another one knew: near the best choice, but checking it.
 
     Widths that the bundle has no more are left out. Raises UsageError, with `policy` as it was, for what to_dict does

@@ -66,7 +66,9 @@ class PlayedRound:
     num_accepted: int = 0
     source: str | None = None
     match: int = 0
+    planned: int = 0
     confidences: list[float] = field(default_factory=list)
+    goes_on: list[bool] = field(default_factory=list)
     draft_nanos: int = 0
     nanos: int = 0
     true_nanos: int = 0
@@ -93,6 +95,7 @@ class Play:
         count = 0
         if most > 0:
             played.source, count = policy.plan(position, most, played.match)
+        played.planned = count
         if count > 0:
             count = self._draft(policy, played, count)
         self._pass(played, count)
@@ -111,7 +114,8 @@ class Play:
             played.num_accepted += is_right
             if is_model and drafted < count:
                 played.confidences.append(chance / 1000)
-                if not policy.goes_on(drafted, chance / 1000):
+                played.goes_on.append(policy.goes_on(drafted, chance / 1000))
+                if not played.goes_on[-1]:
                     break
         if is_model:
             nanos = self.device.first_draft + (drafted - 1) * self.device.next_draft

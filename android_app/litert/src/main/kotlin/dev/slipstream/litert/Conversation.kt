@@ -6,7 +6,7 @@ import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
-import dev.slipstream.draft.DraftPolicy
+import dev.slipstream.draft.Policy
 import dev.slipstream.draft.SteeredDrafter
 import dev.slipstream.sampling.Sampler
 import dev.slipstream.sampling.Sampling
@@ -16,12 +16,12 @@ public class Conversation(
     runtime: BundleRuntime,
     stopTokens: IntSet,
 ) {
-    private lateinit var policy: DraftPolicy
-    private val session: Session
+    private lateinit var policy: Policy
     private val sampler = Sampler(capacity = runtime.target.capacity)
+    private val drafter = runtime.drafter(sampler)?.let { SteeredDrafter(it) { policy } }
+    private val session: Session
 
     init {
-        val drafter = runtime.drafter(sampler)?.let { SteeredDrafter(it) { policy } }
         session = Session(runtime.target(sampler), drafter, DecodeConfig(draftLengths(runtime).last(), stopTokens))
     }
 
@@ -40,7 +40,7 @@ public class Conversation(
     public fun turn(
         context: IntList,
         maxNewTokens: Int,
-        policy: DraftPolicy,
+        policy: Policy,
         sampling: Sampling,
         cancelled: () -> Boolean,
         filled: (Int, Int) -> Unit,
@@ -53,7 +53,8 @@ public class Conversation(
         for (round in session.turn(context, maxNewTokens, cancelled, filled, fromStart = true)) {
             val nanos = System.nanoTime() - begin
             val isKept = round.stopReason != StopReason.CANCELLED
-            if (isKept && round.verifyWidth > 0) policy.observe(round.draftTokens.size, round.emittedTokens.size, nanos)
+            val draftNanos = drafter?.takeDraftNanos() ?: 0L
+            if (isKept && round.verifyWidth > 0) policy.observe(round, draftNanos, nanos)
             onRound(round, nanos)
             round.stopReason?.let { reason = it }
             begin = System.nanoTime()

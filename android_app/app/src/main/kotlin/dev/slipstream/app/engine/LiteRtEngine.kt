@@ -11,9 +11,9 @@ import dev.slipstream.chat.of
 import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
-import dev.slipstream.draft.AutoDraft
-import dev.slipstream.draft.DraftPolicy
-import dev.slipstream.draft.FixedDraft
+import dev.slipstream.draft.Auto
+import dev.slipstream.draft.Fixed
+import dev.slipstream.draft.Policy
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.Conversation
 import dev.slipstream.litert.draftLengths
@@ -25,7 +25,7 @@ internal class LiteRtEngine(
     private val benchSeconds: Double = 20.0,
 ) : Engine {
     private val manifest = runtime.manifest
-    private val auto = AutoDraft(draftLengths(runtime))
+    private val auto = Auto(runtime.target.verifyWidths, runtime.drafter != null)
     private val conversation =
         Conversation(runtime, MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } })
 
@@ -67,7 +67,7 @@ internal class LiteRtEngine(
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
                 tokens.addAll(round.visibleTokens())
-                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, policy)))
+                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, round.draftTokens.size)))
             }
         return ReplyEnd(splitter(request).message(tokens), reason)
     }
@@ -83,11 +83,11 @@ internal class LiteRtEngine(
 
     override fun close() = runtime.close()
 
-    private fun policy(drafting: Drafting): DraftPolicy =
+    private fun policy(drafting: Drafting): Policy =
         when (drafting) {
             Drafting.AUTO -> auto
-            Drafting.ON -> FixedDraft(manifest.draftTokens)
-            Drafting.OFF -> FixedDraft(0)
+            Drafting.ON -> Fixed(manifest.draftTokens)
+            Drafting.OFF -> Fixed(0)
         }
 
     private fun splitter(request: ReplyRequest): Splitter =
@@ -113,14 +113,14 @@ internal class LiteRtEngine(
     private fun meter(
         stats: DecodeStats,
         decodeNanos: Long,
-        policy: DraftPolicy,
+        draftTokens: Int,
     ) = Meter(
         tokens = stats.emitted,
         // The first token is the prefill's.
         tokensPerSecond = if (decodeNanos == 0L) 0.0 else (stats.emitted - 1) * 1e9 / decodeNanos,
         acceptanceRate = if (stats.drafted == 0) null else stats.acceptanceRate,
         meanAcceptedLength = stats.meanAcceptedLength,
-        draftTokens = if (manifest.drafter == null) 0 else policy.count,
+        draftTokens = draftTokens,
     )
 
     private companion object {

@@ -1,0 +1,401 @@
+package dev.slipstream.draft
+
+import androidx.collection.IntList
+import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Round
+
+/**
+ * What pays by measured goodput, plain decoding among it (runtime_spec/DECODE.md, *The automatic draft length*): for a
+ * bundle with passes of [verifyWidths], ascending from 1, and, if [hasDrafter], a model that drafts.
+ *
+ * Keep one as long as the models stay loaded; [exportKnown] and [importKnown] keep what it learnt for longer. Rounds
+ * allocate nothing. For one thread.
+ */
+public class Auto(
+    verifyWidths: IntList,
+    private val hasDrafter: Boolean,
+) : Policy {
+    internal val widths = IntArray(verifyWidths.size) { verifyWidths[it] }
+    internal val mostDrafts = widths.last() - 1
+    internal val costs = Costs(widths, mostDrafts)
+    internal val drafter = Acceptance(mostDrafts, DRAFTER_PRIOR)
+    internal val ngrams = NGRAM_PRIORS.map { Acceptance(mostDrafts, it) }
+    internal val confidence = Confidence()
+    internal var isKnown = false
+    internal var mustCheck = false
+
+    private val trials = Trials(Trials.DRAFTER + widths.size)
+    private val drafterPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.DRAFTER, it) }
+    private val ngramPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.NGRAM, it) }
+    private val drafterRounds = LongArray(mostDrafts + 1)
+    private val ngramRounds = LongArray(mostDrafts + 1)
+    private var plainRounds = 0L
+    private var tokens = 0L
+
+    /** For each number of drafts, the narrowest width that holds them. */
+    private val indexOf = IntArray(mostDrafts + 1) { count -> widths.indexOfFirst { it > count } }
+    private var used = 0
+    private var goal = 0.0
+
+    // The round at hand.
+    private var kind = Trials.PLAIN
+    private var count = 0
+    private var isTrial = false
+    private var reach = 1.0
+    private val bins = IntArray(mostDrafts + 1)
+    private var binCount = 0
+
+    override fun plan(
+        position: Int,
+        most: Int,
+        match: Int,
+    ): DraftPlan {
+        forgetPlan()
+        val allowed = minOf(most, mostDrafts)
+        if (allowed < 1 || !hasPlain()) return DraftPlan.PLAIN
+        fade()
+        used = best(allowed)
+        val tried = trials.kind
+        if (tried == Trials.PLAIN || (tried >= Trials.DRAFTER && trials.count <= allowed)) {
+            return planned(trials.kind, trials.count, true)
+        }
+        if (match >= SHORTEST_MATCH) {
+            val kind = Trials.NGRAM + match - SHORTEST_MATCH
+            val sure = ngramCount(kind, allowed)
+            if (sure > 0) return planned(kind, sure, false)
+            val trial = ngramTrial(kind, allowed, position)
+            if (trial > 0) {
+                trials.begin(kind, trial, 1)
+                return planned(kind, trial, true)
+            }
+        }
+        if (beginsTrial(allowed, position)) return planned(trials.kind, trials.count, true)
+        return planned(if (used > 0) Trials.DRAFTER else Trials.PLAIN, used, false)
+    }
+
+    override fun goesOn(
+        drafted: Int,
+        confidence: Double,
+    ): Boolean {
+        val bin = Confidence.bin(confidence)
+        bins[binCount] = bin
+        binCount += 1
+        reach *= this.confidence.rate(bin)
+        if (isTrial) return true
+        val now = nanos(drafted)
+        var reached = reach
+        var tokens = 0.0
+        for (more in drafted + 1..count) {
+            reached *= drafter.rates[more - 1]
+            tokens += reached
+            if (tokens > goal * (nanos(more) - now)) return true
+        }
+        return false
+    }
+
+    override fun observe(
+        round: Round,
+        draftNanos: Long,
+        nanos: Long,
+    ) {
+        observe(round.position, round.draftTokens.size, round.numAccepted, draftNanos, nanos)
+    }
+
+    /** [observe] of a round at [position] with [drafted] drafts, the first [accepted] of which were right. */
+    internal fun observe(
+        position: Int,
+        drafted: Int,
+        accepted: Int,
+        draftNanos: Long,
+        nanos: Long,
+    ) {
+        val kind = if (drafted > 0 || this.kind == Trials.PLAIN) this.kind else Trials.NONE
+        val index = indexOf[drafted]
+        costs.observe(index, position, if (kind >= Trials.DRAFTER) drafted else 0, draftNanos, nanos)
+        tokens += accepted + 1L
+        if (drafted == 0) plainRounds += 1L
+        val plain = costs.passNanos(0)
+        if (plain == 0.0) return
+        trials.passTime(minOf(nanos.toDouble() / plain, WORST_ROUND))
+        if (kind >= Trials.NGRAM) addAcceptance(kind, index, drafted, accepted, plain)
+        if (isTrial && kind != Trials.NONE) addTrial(accepted, nanos, plain)
+        forgetPlan()
+    }
+
+    /** What has been observed so far. */
+    public fun stats(): DraftStats =
+        DraftStats(
+            plainRounds,
+            SourceStats(drafterRounds.toList(), drafter.drafted.toList(), drafter.accepted.toList()),
+            SourceStats(
+                ngramRounds.toList(),
+                List(mostDrafts) { i -> ngrams.sumOf { it.drafted[i] } },
+                List(mostDrafts) { i -> ngrams.sumOf { it.accepted[i] } },
+            ),
+            trials.rounds,
+            trials.nanos,
+            costs.nanos,
+        )
+
+    private fun addAcceptance(
+        kind: Int,
+        index: Int,
+        drafted: Int,
+        accepted: Int,
+        plain: Double,
+    ) {
+        val source = source(kind)
+        source.fade(tokens)
+        source.add(drafted, accepted)
+        var passed = costs.passNanos(index)
+        val loss: Double
+        if (kind >= Trials.DRAFTER) {
+            drafterRounds[drafted] += 1L
+            passed += costs.draftNanos(drafted)
+            addConfidence(accepted)
+            loss = passed / plain - (accepted + 1).toDouble()
+        } else {
+            ngramRounds[drafted] += 1L
+            loss = passed / plain - (accepted + 1).toDouble() / (goal * plain)
+        }
+        // What a trial loses is on its own account.
+        if (!isTrial && source.balance(loss, DEFICIT, MOST_DEFICIT)) {
+            trials.account -= ALARM
+            trials.pause()
+        }
+        source.estimate()
+    }
+
+    private fun addConfidence(accepted: Int) {
+        if (binCount == 0) return
+        confidence.fade(tokens)
+        for (i in 0 until minOf(accepted + 1, binCount)) confidence.add(bins[i], i < accepted)
+    }
+
+    private fun addTrial(
+        accepted: Int,
+        nanos: Long,
+        plain: Double,
+    ) {
+        val kind = trials.kind
+        val count = trials.count
+        val loss = minOf(nanos.toDouble() / plain, WORST_ROUND) - (accepted + 1).toDouble() / (goal * plain)
+        trials.spend(nanos, loss)
+        if (kind == Trials.PLAIN) mustCheck = false
+        val hasWon = rate(kind, count) > goal
+        var isOver = trials.left <= 0
+        // Not decided: it may go on as long as the account bears it.
+        if (isOver && kind >= Trials.DRAFTER && !hasWon) isOver = trials.left <= -MORE || trials.account < 0.0
+        if (isOver || hope(kind, count) <= goal) trials.end(hasWon)
+    }
+
+    /** Goodput that is expected of [count] drafts, in tokens a nanosecond. */
+    private fun rate(
+        kind: Int,
+        count: Int,
+    ): Double {
+        val passed = if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(indexOf[count])
+        return if (count > 0) tokens(source(kind).rates, count) / passed else 1.0 / passed
+    }
+
+    /** Goodput that may be hoped of [count] drafts. */
+    private fun hope(
+        kind: Int,
+        count: Int,
+    ): Double {
+        val hoped = costs.hopedNanos(indexOf[count])
+        val passed = if (kind >= Trials.DRAFTER) hoped + costs.draftNanos(count) else hoped
+        return if (count > 0) tokens(source(kind).hopes, count) / passed else 1.0 / passed
+    }
+
+    private fun tokens(
+        rates: DoubleArray,
+        count: Int,
+    ): Double {
+        var tokens = 1.0
+        var reach = 1.0
+        for (i in 0 until count) {
+            reach *= rates[i]
+            tokens += reach
+        }
+        return tokens
+    }
+
+    /**
+     * The number of the model's drafts with the best goodput of those that were measured; sets the goal to it. What is
+     * used stays until something is clearly better.
+     */
+    private fun best(most: Int): Int {
+        var best = 0
+        goal = 1.0 / costs.passNanos(0)
+        var highest = if (used == 0) goal * STAY else goal
+        if (!hasDrafter || !drafter.isJudged) return 0
+        var tokens = 1.0
+        var reach = 1.0
+        for (count in 1..most) {
+            reach *= drafter.rates[count - 1]
+            tokens += reach
+            if (!costs.isMeasured(indexOf[count])) continue
+            val rate = tokens / nanos(count)
+            val weighed = if (used == count) rate * STAY else rate
+            if (weighed > highest) {
+                best = count
+                goal = rate
+                highest = weighed
+            }
+        }
+        return best
+    }
+
+    /** How many drafts of a match to take: those that win most over the goal, 0 if none do. */
+    private fun ngramCount(
+        kind: Int,
+        most: Int,
+    ): Int {
+        val source = source(kind)
+        if (!source.isJudged) return 0
+        var best = 0
+        var highest = 0.0
+        var tokens = 1.0
+        var reach = 1.0
+        for (count in 1..most) {
+            reach *= source.rates[count - 1]
+            tokens += reach
+            if (!costs.isMeasured(indexOf[count])) continue
+            val passed = goal * costs.passNanos(indexOf[count])
+            if (tokens - passed > highest && tokens > passed * STAY) {
+                best = count
+                highest = tokens - passed
+            }
+        }
+        return best
+    }
+
+    /** How many drafts of a match to try, 0 if it is not to be tried. */
+    private fun ngramTrial(
+        kind: Int,
+        most: Int,
+        position: Int,
+    ): Int {
+        if (trials.isWaiting(kind) || !mayTry()) return 0
+        val count = narrowestHopeful(kind, most)
+        if (count == 0) return 0
+        return if (trials.isDue(kind, expectedLoss(kind, count, 1.0, position))) count else 0
+    }
+
+    private fun beginsTrial(
+        most: Int,
+        position: Int,
+    ): Boolean {
+        if (!mayTry()) return false
+        val isHoped = used > 0 && (mustCheck || hope(Trials.PLAIN, 0) > goal)
+        if (isHoped && trials.isDue(Trials.PLAIN, expectedLoss(Trials.PLAIN, 0, EXPECTED_ROUNDS, position))) {
+            trials.begin(Trials.PLAIN, 0, CHECK_ROUNDS)
+            return true
+        }
+        if (!hasDrafter) return false
+        val count = narrowestHopeful(Trials.DRAFTER, most)
+        if (count == 0) return false
+        val kind = Trials.DRAFTER + indexOf[count]
+        if (!trials.isDue(kind, expectedLoss(kind, count, EXPECTED_ROUNDS, position))) return false
+        trials.begin(kind, count, TRIAL_ROUNDS)
+        return true
+    }
+
+    /**
+     * The fewest drafts that fill a width and may be hoped to beat the goal; 0 if there are none. What a trial of them
+     * shows of the acceptance holds for more drafts too. Before any width but 1 has run, only the narrowest counts.
+     */
+    private fun narrowestHopeful(
+        kind: Int,
+        most: Int,
+    ): Int {
+        val isTried = costs.isTried()
+        for (index in 1 until widths.size) {
+            val count = widths[index] - 1
+            if (count > most || (index > 1 && !isTried)) return 0
+            val isBarred = kind >= Trials.DRAFTER && (count == used || trials.isWaiting(Trials.DRAFTER + index))
+            if (!isBarred && hope(kind, count) > goal * HOPED_GAIN) return count
+        }
+        return 0
+    }
+
+    /** What [rounds] rounds with [count] drafts will give less than the goal, in rounds of plain decoding. */
+    private fun expectedLoss(
+        kind: Int,
+        count: Int,
+        rounds: Double,
+        position: Int,
+    ): Double {
+        val plain = costs.passNanos(0)
+        val index = indexOf[count]
+        val nanos = if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(index)
+        val tokens = rate(kind, count) * nanos
+        val lost = rounds * (nanos - tokens / goal) + costs.replanNanos(index, position)
+        return lost / plain
+    }
+
+    private fun hasPlain() = isKnown || costs.passCount(0) >= PLAIN_ROUNDS
+
+    private fun mayTry() = tokens >= FIRST_TRIAL_TOKENS
+
+    private fun source(kind: Int): Acceptance = if (kind >= Trials.DRAFTER) drafter else ngrams[kind - Trials.NGRAM]
+
+    /** Of a round with [count] drafts of the model. */
+    private fun nanos(count: Int): Double = costs.passNanos(indexOf[count]) + costs.draftNanos(count)
+
+    private fun fade() {
+        if (tokens - drafter.tokens >= FADING_TOKENS) drafter.fade(tokens)
+        for (i in ngrams.indices) if (tokens - ngrams[i].tokens >= FADING_TOKENS) ngrams[i].fade(tokens)
+    }
+
+    private fun planned(
+        kind: Int,
+        count: Int,
+        isTrial: Boolean,
+    ): DraftPlan {
+        this.kind = kind
+        this.count = count
+        this.isTrial = isTrial
+        if (count == 0) return DraftPlan.PLAIN
+        return if (kind >= Trials.DRAFTER) drafterPlans[count] else ngramPlans[count]
+    }
+
+    /** Before a round, and after it: the loop does not ask where nothing may be drafted. */
+    private fun forgetPlan() {
+        kind = Trials.PLAIN
+        count = 0
+        isTrial = false
+        reach = 1.0
+        binCount = 0
+    }
+
+    internal companion object {
+        const val SHORTEST_MATCH = 2
+
+        /** Acceptance before there is evidence; of matches of 2, 3, 4 and 5 tokens. */
+        val NGRAM_PRIORS = listOf(0.4, 0.5, 0.6, 0.7)
+        private const val DRAFTER_PRIOR = 0.6
+
+        /** Plain decoding is measured before anything is compared with it. */
+        private const val PLAIN_ROUNDS = 3
+
+        /** A reply of a word or two is not made slower to learn something: known results are for such. */
+        private const val FIRST_TRIAL_TOKENS = 24L
+        private const val TRIAL_ROUNDS = 4
+        private const val CHECK_ROUNDS = 3
+        private const val MORE = 8
+        private const val STAY = 1.02
+        private const val HOPED_GAIN = 1.03
+        private const val EXPECTED_ROUNDS = 2.0
+        private const val FADING_TOKENS = 16L
+
+        /** Rounds of plain decoding that a source's drafts may lose before its evidence is doubted, and at most. */
+        private const val DEFICIT = 2.0
+        private const val MOST_DEFICIT = 6.0
+        private const val ALARM = 1.0
+
+        /** A round that is longer counts as this long: it was something else than the width. */
+        private const val WORST_ROUND = 16.0
+    }
+}

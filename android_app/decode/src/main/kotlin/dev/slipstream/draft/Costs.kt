@@ -1,0 +1,253 @@
+package dev.slipstream.draft
+
+import kotlin.math.abs
+
+/**
+ * What a pass of each of [widths], ascending from 1, and up to [most] drafts of the model cost on this device, now.
+ *
+ * A cost is a relative cost times the level. The level is what all costs share, a device that grows hot or is loaded: it
+ * follows every round. Relative costs are medians, and hold while a width is not used; where it comes back they are
+ * measured again, at the level of the time. Times are nanoseconds.
+ */
+internal class Costs(
+    private val widths: IntArray,
+    most: Int,
+) {
+    private val passes = Array(widths.size) { RecentMedian(PASS_ROUNDS) }
+    private val drafts = Array(most + 1) { RecentMedian(DRAFT_ROUNDS) }
+    private val replans = RecentMedian(REPLAN_ROUNDS)
+    private val levels = RecentMedian(KEPT)
+    private val relative = DoubleArray(widths.size)
+    private val draftRelative = DoubleArray(most + 1)
+    private val bounds = DoubleArray(widths.size)
+    private val boundNanos = LongArray(widths.size)
+    private val measuredNanos = LongArray(widths.size)
+    private val measuredLevel = DoubleArray(widths.size) { 1.0 }
+    private val added = LongArray(widths.size)
+    private val skipped = LongArray(widths.size)
+    private val step = IntArray(widths.size + 1) { NEVER }
+    private val round = LongArray(widths.size + 1) { NEVER.toLong() }
+    private var rounds = 0L
+    private var level = 1.0
+    private var isLevelOpen = false
+
+    /** Of all rounds. */
+    var nanos = 0L
+        private set
+
+    /**
+     * A round at [position] with a pass of widths[[index]] and [drafted] drafts of the model (0: none) took
+     * [roundNanos], of which [draftNanos] for drafting.
+     */
+    fun observe(
+        index: Int,
+        position: Int,
+        drafted: Int,
+        draftNanos: Long,
+        roundNanos: Long,
+    ) {
+        rounds += 1
+        nanos += roundNanos
+        val passed = (roundNanos - draftNanos).toDouble()
+        if (isRegular(index, stepOf(index, position))) {
+            addPass(index, passed)
+        } else if (passes[index].count >= MEASURED) {
+            replans.add(maxOf(passed / level - relative[index], 0.0))
+        } else if (passes[index].count == 0 && index > 0) {
+            bounds[index] = minOf(passed - REPLAN_NANOS, WORST * relative[0] * level) / level
+            boundNanos[index] = nanos
+            extend()
+        }
+        if (drafted > 0 && isRegular(widths.size, position / STEP_SLOTS)) {
+            drafts[drafted].add(draftNanos.toDouble() / level)
+            extend()
+        }
+    }
+
+    /** Of a pass of widths[[index]]; estimated from the others until it is measured. */
+    fun passNanos(index: Int): Double = relative[index] * level
+
+    /** Of [count] drafts of the model. */
+    fun draftNanos(count: Int): Double = draftRelative[count] * level
+
+    /** What planning anew will add to a pass at [position], as far as is known. */
+    fun replanNanos(
+        index: Int,
+        position: Int,
+    ): Double = if (step[index] == stepOf(index, position)) 0.0 else replans.value * level
+
+    fun isMeasured(index: Int): Boolean = passes[index].count >= MEASURED
+
+    /** Rounds of a pass of widths[[index]] that its cost was taken from. */
+    fun passCount(index: Int): Int = passes[index].count
+
+    /** Whether the cost of [count] drafts has been measured. */
+    fun isDraftMeasured(count: Int): Boolean = drafts[count].count > 0
+
+    /** Whether any width but 1 has run or is known. */
+    fun isTried(): Boolean {
+        for (index in 1 until widths.size) if (step[index] != NEVER || passes[index].count > 0) return true
+        return false
+    }
+
+    /** What a pass may cost at best: the less, the longer ago it was measured and the more the level has moved. */
+    fun hopedNanos(index: Int): Double {
+        if (passes[index].count == 0) return relative[index] * level
+        val age = (nanos - measuredNanos[index]).toDouble() / FADING_NANOS
+        val shift = level / measuredLevel[index] - 1.0
+        return relative[index] * level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+    }
+
+    /** A cost that was measured another time: true in relation to the others, whatever the level is now. */
+    fun importPass(
+        index: Int,
+        nanos: Double,
+    ) {
+        repeat(KEPT) { passes[index].add(nanos) }
+        isLevelOpen = true
+        measuredNanos[index] = -STALE_NANOS - 1
+        extend()
+    }
+
+    fun importDrafts(
+        count: Int,
+        nanos: Double,
+    ) {
+        drafts[count].add(nanos)
+        extend()
+    }
+
+    private fun stepOf(
+        index: Int,
+        position: Int,
+    ) = (position + widths[index] - 1) / STEP_SLOTS
+
+    private fun isRegular(
+        index: Int,
+        now: Int,
+    ): Boolean {
+        val isRegular = step[index] == now && rounds - round[index] <= WARM_ROUNDS
+        step[index] = now
+        round[index] = rounds
+        return isRegular
+    }
+
+    private fun addPass(
+        index: Int,
+        passed: Double,
+    ) {
+        val ring = passes[index]
+        if (isLevelOpen && ring.count > 0) {
+            // What was imported says nothing of the level.
+            levels.add(passed / ring.value)
+            level = levels.value
+            if (levels.count == KEPT) isLevelOpen = false
+        } else {
+            addRelative(index, ring, passed)
+        }
+        measuredNanos[index] = nanos
+        measuredLevel[index] = level
+    }
+
+    private fun addRelative(
+        index: Int,
+        ring: RecentMedian,
+        passed: Double,
+    ) {
+        if (nanos - measuredNanos[index] > STALE_NANOS) {
+            ring.keep(KEPT)
+            added[index] = 0
+        }
+        val value = passed / level
+        val isLearnt = added[index] >= LEARNT
+        if (isLearnt) {
+            level *= 1.0 + LEVEL_GAIN * maxOf(-LEVEL_CLIP, minOf(LEVEL_CLIP, value / ring.value - 1.0))
+            skipped[index] += 1L
+        }
+        if (!isLearnt || ring.count < PASS_ROUNDS || skipped[index] >= RENEWED) {
+            ring.add(value)
+            added[index] += 1L
+            skipped[index] = 0
+            extend()
+        }
+    }
+
+    /** Costs of all widths and numbers of drafts, from those that were measured. */
+    private fun extend() {
+        var low = 0
+        var slope = ROW_PRIOR * passes[0].value
+        for (index in widths.indices) {
+            // Between a flat and a straight line: kernels compute in tiles of rows.
+            var value = relative[low] + 0.5 * slope * (widths[index] - widths[low]).toDouble()
+            val bound = bounds[index] / (1.0 + (nanos - boundNanos[index]).toDouble() / FADING_NANOS)
+            val isMeasured = passes[index].count > 0
+            val isSeen = isMeasured || bound > value
+            if (isMeasured) {
+                value = passes[index].value
+            } else if (isSeen) {
+                value = bound
+            }
+            relative[index] = value
+            if (isSeen && index > 0) {
+                slope = maxOf(value - relative[low], 0.0) / (widths[index] - widths[low]).toDouble()
+                low = index
+            }
+        }
+        for (index in widths.size - 2 downTo 1) {
+            if (passes[index].count == 0 && passes[index + 1].count > 0) {
+                relative[index] = minOf(relative[index], relative[index + 1])
+            }
+        }
+        extendDrafts()
+    }
+
+    private fun extendDrafts() {
+        var unit = DRAFT_PRIOR * relative[0]
+        for (count in 1 until drafts.size) {
+            if (drafts[count].count > 0) unit = drafts[count].value / count.toDouble()
+        }
+        for (count in drafts.size - 1 downTo 1) {
+            if (drafts[count].count > 0) {
+                draftRelative[count] = drafts[count].value
+                unit = drafts[count].value / count.toDouble()
+            } else {
+                draftRelative[count] = unit * count.toDouble()
+            }
+        }
+    }
+
+    private companion object {
+        /** The graphs read the cache in steps of so many slots; a pass that is the first to read one more is planned anew. */
+        const val STEP_SLOTS = 128
+
+        /** More than planning anew takes. */
+        const val REPLAN_NANOS = 50_000_000.0
+
+        /** A width that has not run for so many rounds is cold: its next round is not representative. */
+        const val WARM_ROUNDS = 32L
+        const val MEASURED = 2
+
+        /** Rounds of a width after which its relative cost is known, and what differs is the level. */
+        const val LEARNT = 4L
+        const val PASS_ROUNDS = 15
+        const val DRAFT_ROUNDS = 7
+        const val REPLAN_ROUNDS = 5
+
+        /** A relative cost that is known is still mended, by one round in so many. */
+        const val RENEWED = 16L
+        const val KEPT = 3
+        const val STALE_NANOS = 20_000_000_000L
+
+        /** A cost that has not been measured for so long may have halved. */
+        const val FADING_NANOS = 60_000_000_000.0
+        const val LEVEL_GAIN = 0.1
+        const val LEVEL_CLIP = 0.25
+        const val LEVEL_SHIFT = 2.0
+
+        /** Until there is better: a row more and a draft cost so many passes of width 1. */
+        const val ROW_PRIOR = 0.1
+        const val DRAFT_PRIOR = 0.08
+        const val WORST = 8.0
+        const val NEVER = -1
+    }
+}

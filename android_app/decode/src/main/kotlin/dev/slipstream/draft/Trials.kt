@@ -1,0 +1,99 @@
+package dev.slipstream.draft
+
+/**
+ * When something is tried that is not known to pay, and what that may cost: the trial at hand ([kind], [count] drafts,
+ * [left] rounds), the [account] of what trials may lose, and when each of [kinds] may be tried next.
+ *
+ * All amounts are rounds of plain decoding.
+ */
+internal class Trials(
+    kinds: Int,
+) {
+    private val next = DoubleArray(kinds)
+    private val waits = DoubleArray(kinds) { FIRST_WAIT }
+    private var clock = 0.0
+
+    var account = ALLOWANCE
+    var kind = NONE
+        private set
+    var count = 0
+        private set
+    var left = 0
+        private set
+    var rounds = 0L
+        private set
+    var nanos = 0L
+        private set
+
+    /** Whether [kind] has waited long enough, and the account can bear what is expected. */
+    fun isDue(
+        kind: Int,
+        expectedLoss: Double,
+    ): Boolean = clock >= next[kind] && account >= expectedLoss
+
+    fun isWaiting(kind: Int): Boolean = clock < next[kind]
+
+    fun begin(
+        kind: Int,
+        count: Int,
+        rounds: Int,
+    ) {
+        this.kind = kind
+        this.count = count
+        left = rounds
+    }
+
+    /** A round of the trial took [nanos] and gave [loss] less than the best known would have. */
+    fun spend(
+        nanos: Long,
+        loss: Double,
+    ) {
+        rounds += 1
+        this.nanos += nanos
+        account -= maxOf(loss, 0.0)
+        left -= 1
+    }
+
+    fun passTime(amount: Double) {
+        clock += amount
+        account = minOf(account + SHARE * amount, MOST_SAVED)
+    }
+
+    /** Ends the trial. One that failed is repeated after a wait, which doubles as long as it keeps failing. */
+    fun end(hasWon: Boolean) {
+        if (hasWon) {
+            waits[kind] = FIRST_WAIT
+            next[kind] = clock
+        } else {
+            fail(kind)
+        }
+        kind = NONE
+        left = 0
+    }
+
+    /** No width is tried with the model's drafts for a while: what speaks against one hardly speaks for another. */
+    fun pause() {
+        for (kind in DRAFTER until next.size) next[kind] = maxOf(next[kind], clock + FIRST_WAIT)
+    }
+
+    private fun fail(kind: Int) {
+        next[kind] = clock + waits[kind]
+        waits[kind] = minOf(2.0 * waits[kind], LONGEST_WAIT)
+        if (kind >= DRAFTER) pause()
+    }
+
+    internal companion object {
+        /** Kinds: plain decoding, drafts of a match of n tokens (NGRAM + n − 2), the model's with the i-th width (DRAFTER + i). */
+        const val PLAIN = 0
+        const val NGRAM = 1
+        const val DRAFTER = 5
+        const val NONE = -1
+
+        /** Of all time, what trials may lose. */
+        private const val SHARE = 0.01
+        private const val ALLOWANCE = 1.5
+        private const val MOST_SAVED = 2.0
+        private const val FIRST_WAIT = 64.0
+        private const val LONGEST_WAIT = 2048.0
+    }
+}
