@@ -24,15 +24,18 @@ def run(options: argparse.Namespace) -> None:
 
 
 def measure(bundle: Path, threads: int, prompts: Path | None) -> dict[str, dict]:
-    """Rows by name, as export/evidence/speed.py makes them: `plain`, then one a draft length that the bundle has."""
+    """Rows by name, as export/evidence/speed.py makes them: `plain`, then one a draft length that the bundle has; of
+    drafts from the text, where it has no drafter."""
     from export.choices.prompts import Prompts
     from export.evidence.speed import measure_speeds
+    from runtime_spec.drafting.fixed import ngram_drafter
     from runtime_spec.litert.runtime import Runtime
 
     with Runtime(bundle, threads) as runtime:
         encoded = [runtime.encode(text)[: runtime.target.capacity // 2] for text in Prompts.load(prompts).plain]
-        widths = [w - 1 for w in runtime.target.verify_widths if w > 1] if runtime.drafter else []
-        found = measure_speeds(runtime.target, runtime.drafter, encoded, [0, *widths], repeats=3)
+        lengths = [width - 1 for width in runtime.target.verify_widths]
+        drafter = runtime.drafter or ngram_drafter(lengths[-1])
+        found = measure_speeds(runtime.target, drafter, encoded, lengths, repeats=3)
     return {name: asdict(row) for name, row in found.items()}
 
 

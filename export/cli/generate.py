@@ -202,8 +202,8 @@ def draft_count(text: str | None, runtime: "Runtime") -> int | None:
         return None
     if text == "off":
         return 0
-    most = runtime.target.verify_widths[-1] - 1 if runtime.drafter else 0
-    choices = f"off or a number from 0 to {most}" if most else "off: the bundle has no drafter"
+    most = runtime.target.verify_widths[-1] - 1
+    choices = f"off or a number from 0 to {most}" if most else "off: the bundle has no pass that verifies drafts"
     # isdigit alone is true of digits that int does not take, as a superscript two is.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
         raise _usage("--draft-tokens", choices, ascii(text[:40]), "Choose a number that the bundle has graphs for.")

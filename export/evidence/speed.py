@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from export.choices.prompts import Prompts
 from export.evidence.encoder import Encoder
+from runtime_spec.drafting.fixed import ngram_drafter
 from runtime_spec.litert.runtime import Models
 from runtime_spec.reference.ports import Drafter, Target
 from runtime_spec.reference.session import Session
@@ -64,8 +65,8 @@ def decode_timed(
 
 def short_bench(models: Models, draft_tokens: int, prompts: Prompts, encoder: Encoder) -> dict[str, Speed]:
     """The export's own bench, over the first plain prompts and within a few seconds; rows as of `measure_speeds`."""
-    target, drafter = models.target, models.drafter
-    lengths = [0, draft_tokens] if drafter else [0]
+    target, drafter = models.target, models.drafter or ngram_drafter(draft_tokens)
+    lengths = [0, draft_tokens]
     encoded = [encoder.prompt(text)[: target.capacity // 2] for text in prompts.plain[:SHORT_PROMPTS]]
     trial = decode_timed(target, drafter, encoded[0], 0, 4).speed
     affordable = int(SHORT_SECONDS * trial / (len(encoded) * len(lengths)))

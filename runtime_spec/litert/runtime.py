@@ -9,6 +9,7 @@ from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, exp
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.chat.reply import Splitter
+from runtime_spec.drafting.fixed import ngram_drafter
 from runtime_spec.errors import UsageError
 from runtime_spec.litert import assembly, packed_weights
 from runtime_spec.litert.chat import Chat, control_tokens, splitter
@@ -152,12 +153,15 @@ class Runtime:
         sampling: Sampling | None = None,
         goes_on: GoesOn | None = None,
     ) -> Session:
-        """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's. `sampling` None is greedy;
+        """A new conversation; draft_tokens 0 decodes plainly, None takes the bundle's. Without a drafter in the bundle,
+        drafts are looked up in the text. `sampling` None is greedy;
         session.sampler.sampling may be set between turns. `goes_on`: as LiteRtDrafter.asking takes it."""
         count = self.manifest.draft_tokens if draft_tokens is None else draft_tokens
         stops = frozenset(self.manifest.tokens.stop) if stop is None else stop
         sampler = Sampler(sampling or GREEDY, ArrayRows())
-        drafter = self.drafter.asking(sampler, goes_on) if count and self.drafter else None
+        drafter = None
+        if count:
+            drafter = self.drafter.asking(sampler, goes_on) if self.drafter else ngram_drafter(count)
         return Session(self.target.asking(sampler), drafter, DecodeConfig(count, stops), sampler)
 
     def close(self) -> None:

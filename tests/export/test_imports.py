@@ -38,7 +38,8 @@ ALLOWED = {
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
-        "export.weights", "runtime_spec.chat", "runtime_spec.litert", "runtime_spec.reference",
+        "export.weights", "runtime_spec.chat", "runtime_spec.drafting", "runtime_spec.litert",
+        "runtime_spec.reference",
     ],
     "export.android": [
         "export.errors", "export.files", "export.outputs", "export.resources", "runtime_spec.bundle",
@@ -63,7 +64,7 @@ ALLOWED = {
         "export", "export.android", "export.choices", "export.errors", "export.evidence", "export.files",
         "export.forecast", "export.outputs", "export.pipeline", "export.plan", "export.report", "export.resources",
         "export.tuning", "export.work", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat",
-        "runtime_spec.errors", "runtime_spec.litert", "runtime_spec.reference",
+        "runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.litert", "runtime_spec.reference",
     ],
     "export.tuning": [
         "export.checkpoint", "export.choices", "export.errors", "export.evidence", "export.files", "export.floats",
@@ -80,8 +81,8 @@ ALLOWED = {
         "runtime_spec.sampling",
     ],
     "runtime_spec.litert": [
-        "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
-        "runtime_spec.reference", "runtime_spec.sampling",
+        "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.drafting",
+        "runtime_spec.errors", "runtime_spec.reference", "runtime_spec.sampling",
     ],
 }  # fmt: skip
 TORCH = (
