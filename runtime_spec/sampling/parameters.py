@@ -58,7 +58,7 @@ class Sampling:
 
 
 def _checked(name: str, value: object) -> float | int | str:
-    allowed, kind, holds = _RULES[name]
+    (allowed, kind, holds), found = _RULES[name], repr(value)[:60]
     is_right = isinstance(value, (float, int) if kind is float else kind) and not isinstance(value, bool)
     if is_right and kind is float:
         try:
@@ -71,7 +71,7 @@ def _checked(name: str, value: object) -> float | int | str:
         raise UsageError(
             f"{name} is not allowed",
             expected=allowed,
-            found=repr(value)[:60],
+            found=found,
             where=f"sampling, {name}",
             action=f"Choose {name} as expected, or leave it out.",
         )

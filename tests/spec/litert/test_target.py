@@ -3,6 +3,9 @@
 import pytest
 
 from runtime_spec.errors import UsageError
+from runtime_spec.litert.rows import ArrayRows
+from runtime_spec.sampling.parameters import Sampling
+from runtime_spec.sampling.sampler import Sampler
 from tests.spec.litert.fakes import VOCAB, target
 from tests.spec.reference.oracle import prefill
 
@@ -79,3 +82,36 @@ def test_rejected_rows_are_hidden_from_later_passes():
     port.verify([2, 9, 9, 9, 9], 2, 5)
     port.rollback(3)
     assert port.verify([3], 3, 1)[0] == [1 + 1 + 2 + 3]
+
+
+def sampled(port, sampling):
+    sampler = Sampler(sampling, ArrayRows())
+    return port.asking(sampler), sampler
+
+
+def test_sessions_of_one_target_do_not_share_what_they_choose():
+    port, _ = target(20)
+    drawing, _ = sampled(port, Sampling(temperature=50.0, seed=1))
+    other, _ = sampled(port, Sampling(temperature=50.0, seed=2))
+    said = {one: prefill(one, [4, 5], 0)[0] for one in (port, drawing, other)}
+    assert said[port] == 9 and said[drawing] != said[other]
+    assert prefill(port, [4, 5], 0)[0] == 9
+
+
+def test_a_sampled_pass_ends_behind_the_first_token_that_is_not_the_draft():
+    port, _ = target(20)
+    # As cold as this, the target says the sum; the second draft is none.
+    view, _ = sampled(port, Sampling(temperature=0.01))
+    prefill(view, [4, 5], 0)
+    tokens, hiddens = view.verify([6, 15, 7, 8], 2, 5)
+    assert tokens == [15, 30] and [hidden[0] for hidden in hiddens] == [15, 30]
+    assert view.logits().shape == (4, VOCAB) and view.margins() == [1.0, 1.0]
+
+
+def test_a_penalty_sees_the_whole_prompt_fills_included():
+    prompt = [33] + [4] * 16 + [0] * 9  # the sum says 33 again
+    port, cache = target(64)
+    for window, is_said in ((25, True), (26, False)):
+        view, _ = sampled(port, Sampling(0.05, repetition_penalty=100, repetition_window=window))
+        assert (prefill(view, prompt, 0)[0] == 33) == is_said
+    assert (0, 16) in cache.passes, "a fill"

@@ -1,6 +1,7 @@
 package dev.slipstream.decode
 
 import androidx.collection.IntList
+import dev.slipstream.sampling.Sampler
 
 /** The `cancelled` of a caller that never cancels. */
 public val never: () -> Boolean = { false }
@@ -19,6 +20,8 @@ public class Session(
     private val target: Target,
     private val drafter: Drafter?,
     private val config: DecodeConfig,
+    /** The one that both ports ask, so that a caller can choose anew between turns; the loop does not look at it. */
+    public val sampler: Sampler? = null,
 ) {
     public var state: State = State(target.capacity)
         private set

@@ -4,8 +4,8 @@ import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.DraftChoice
 import dev.slipstream.sampling.Sampling
 
-/** Sampling from its JSON object, as a header has it. */
-internal fun readSampling(
+/** Sampling from its JSON object, as a header has it. TraceException names [where] and the parameter that is wrong. */
+public fun readSampling(
     raw: Any?,
     where: String,
 ): Sampling {

@@ -111,6 +111,29 @@ class AllocationTest {
     }
 
     @Test
+    fun `rows of a large vocabulary are drawn from without an object`() {
+        val rows =
+            FloatBuffer.allocate(LARGE_VOCAB).apply {
+                for (i in 0 until LARGE_VOCAB) {
+                    put(
+                        i,
+                        i * 7919L % 9973 / 900f,
+                    )
+                }
+            }
+        val tokens = intListOf(1)
+        val said = MutableIntList(1)
+        for (topK in listOf(0, 64)) {
+            val sampler = Sampler(Sampling(1.0, topK, topP = 0.95), 1)
+            repeat(LARGE_ROWS) { sampler.targetTokens(rows, LARGE_VOCAB, tokens, 0, said) }
+            val begin = threads.currentThreadAllocatedBytes
+            repeat(LARGE_ROWS) { sampler.targetTokens(rows, LARGE_VOCAB, tokens, 0, said) }
+            val bytes = threads.currentThreadAllocatedBytes - begin
+            assertTrue(bytes < 16 * LARGE_ROWS, "top_k $topK: $bytes bytes in $LARGE_ROWS rows")
+        }
+    }
+
+    @Test
     fun `the counter sees a round that is kept`() {
         assertTrue(allocated(ROUNDS) { it.copy() } > 100L * ROUNDS)
         assertEquals(true, threads.isThreadAllocatedMemoryEnabled)
@@ -120,5 +143,7 @@ class AllocationTest {
         const val ROUNDS = 20_000
         const val SAMPLED_ROUNDS = 4_000
         const val VOCAB = 3_000
+        const val LARGE_VOCAB = 262_144
+        const val LARGE_ROWS = 100
     }
 }

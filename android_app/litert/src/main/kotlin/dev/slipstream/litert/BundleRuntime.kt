@@ -111,7 +111,10 @@ public class BundleRuntime(
     /** For the tokens that follow a plain prompt: their text, without control tokens. */
     public fun splitter(): Splitter = control.plainSplitter(tokenizer)
 
-    /** A new conversation; [draftTokens] 0 decodes plainly, null takes the bundle's; so for [stopTokens]. */
+    /**
+     * A new conversation; [draftTokens] 0 decodes plainly, null takes the bundle's; so for [stopTokens]. [sampling] may
+     * be changed between turns, by the session's sampler.
+     */
     public fun session(
         draftTokens: Int? = null,
         stopTokens: IntSet? = null,
@@ -120,7 +123,7 @@ public class BundleRuntime(
         val count = draftTokens ?: manifest.draftTokens
         val stops = stopTokens ?: MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } }
         val sampler = Sampler(sampling, target.capacity)
-        return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops))
+        return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops), sampler)
     }
 
     override fun close() {
