@@ -11,6 +11,7 @@ import dev.slipstream.chat.withSystem
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.draftLengths
 import dev.slipstream.litert.reply
 import picocli.CommandLine.ArgGroup
 import picocli.CommandLine.Command
@@ -130,7 +131,8 @@ internal class GenerateCommand : Callable<Int> {
         prompt: Prompt,
     ) {
         if (runtime.drafter == null && draftTokens != "off") {
-            System.err.println("this bundle has no drafter: decoding is plain")
+            val drafts = if (draftLengths(runtime).size > 1) "drafts are looked up in the text" else "decoding is plain"
+            System.err.println("this bundle has no drafter: $drafts")
         }
         val session = runtime.session(draftCount(draftTokens, runtime))
         val shown = Shown(prompt.splitter, isPrinted = !options.json)

@@ -3,6 +3,7 @@ package dev.slipstream.draft
 import androidx.collection.IntList
 import androidx.collection.emptyIntList
 import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
@@ -18,15 +19,15 @@ import java.util.function.LongSupplier
 public class Proposer(
     public var policy: Policy,
     capacity: Int,
-    model: ((GoesOn) -> ModelDrafter)? = null,
+    model: ((GoesOn) -> Drafter)? = null,
     private val clock: LongSupplier = LongSupplier(System::nanoTime),
-) {
+) : Drafter {
     private val model = model?.invoke(GoesOn(::goesOn))
     private val index = NgramIndex(capacity)
     private val told = DoubleArray(MOST_DRAFTS)
 
-    /** Where the drafts of the latest round come from; null where there are none. */
-    public var source: DraftSource? = null
+    /** Where the latest drafts come from; says nothing of a round without drafts. */
+    override var source: DraftSource = DraftSource.DRAFTER
         private set
 
     /** How long the latest round's drafts took. */
@@ -47,7 +48,7 @@ public class Proposer(
      * At most [count] tokens (>= 1) to follow [bonusToken]; none where the policy wants none, or has no source. The list
      * is the source's, until it is asked again.
      */
-    public fun draft(
+    override fun draft(
         cached: IntList,
         bonusToken: Int,
         hidden: Hidden,
@@ -66,7 +67,7 @@ public class Proposer(
                 plan.source == DraftSource.DRAFTER -> model?.draft(cached, bonusToken, hidden, position, wanted)
                 else -> null
             } ?: emptyIntList()
-        source = if (draftTokens.isEmpty()) null else plan.source
+        plan.source?.let { source = it }
         draftNanos = clock.asLong - begin
         return draftTokens
     }
@@ -94,7 +95,6 @@ public class Proposer(
     }
 
     private fun forget() {
-        source = null
         draftNanos = 0
         confidences = 0
     }

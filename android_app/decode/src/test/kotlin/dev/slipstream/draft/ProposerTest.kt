@@ -5,12 +5,12 @@ import androidx.collection.MutableIntList
 import androidx.collection.intListOf
 import com.sun.management.ThreadMXBean
 import dev.slipstream.decode.DraftSource
+import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
@@ -26,7 +26,7 @@ class ProposerTest {
     /** Drafts 100, 101, … with confidences 0.9, 0.8, …; each takes 10 ns. */
     private inner class ScriptedModel(
         private val goesOn: GoesOn,
-    ) : ModelDrafter {
+    ) : Drafter {
         val calls = ArrayList<String>()
         private val drafts = MutableIntList()
 
@@ -105,7 +105,7 @@ class ProposerTest {
         drafts: IntList = intListOf(),
         width: Int = 1,
         stopReason: StopReason? = null,
-    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, width, intListOf(), 0, intListOf(1), 6, stopReason)
+    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, null, width, intListOf(), 0, intListOf(1), 6, stopReason)
 
     private fun Proposer.noted() = List(confidences) { confidence(it) }
 
@@ -116,7 +116,6 @@ class ProposerTest {
         assertEquals(emptyList<Int>(), one.draft(TEXT, 3) + one.draft(PLAIN, 7))
         assertEquals(listOf(listOf(5, 3, 2), listOf(3, 7, 0)), policy.planned)
         assertEquals(emptyList<String>(), model.calls)
-        assertNull(one.source)
     }
 
     @Test
@@ -157,7 +156,6 @@ class ProposerTest {
     fun `no drafts where the source has none`(source: DraftSource) {
         val one = withoutModel(ScriptedPolicy(source, 4))
         assertEquals(emptyList<Int>(), one.draft(PLAIN, 4))
-        assertNull(one.source)
         one.policy = ScriptedPolicy(source, 0)
         assertEquals(emptyList<Int>(), one.draft(TEXT, 4))
         one.policy = ScriptedPolicy(null, 4)
@@ -170,7 +168,6 @@ class ProposerTest {
         one.draft(TEXT, 3)
         one.policy = ScriptedPolicy(DraftSource.NGRAM, 3)
         assertEquals(emptyList<Int>(), one.draft(PLAIN, 3))
-        assertNull(one.source)
         assertEquals(emptyList<Double>(), one.noted())
     }
 
@@ -218,7 +215,6 @@ class ProposerTest {
         val last = round()
         one.observe(last, 9)
         assertEquals(listOf(last, 0L, 9L), policy.observed.last())
-        assertNull(one.source)
         assertEquals(0, one.confidences)
     }
 
@@ -258,7 +254,7 @@ class ProposerTest {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val drafts = MutableIntList().apply { for (i in 0..3) add(i) }
         val model = { goesOn: GoesOn ->
-            ModelDrafter { _, _, _, _, count ->
+            Drafter { _, _, _, _, count ->
                 for (i in 1 until count) goesOn.goesOn(i, 0.5)
                 drafts
             }

@@ -15,6 +15,7 @@ import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.Session
 import dev.slipstream.draft.GoesOn
+import dev.slipstream.draft.ngramDrafter
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.Sampler
@@ -74,7 +75,7 @@ public class BundleRuntime(
     public val manifest: Manifest get() = bundle.manifest
     public val target: MarginTarget get() = models.target
 
-    /** Null where the bundle has none: decoding is plain then. */
+    /** Null where the bundle has none: drafts are looked up in the text then. */
     public val drafter: Drafter? get() = models.drafter
 
     /** The target of a session of its own, whose tokens [sampler] chooses. */
@@ -123,7 +124,8 @@ public class BundleRuntime(
         val count = draftTokens ?: manifest.draftTokens
         val stops = stopTokens ?: MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } }
         val sampler = Sampler(sampling, target.capacity)
-        return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops), sampler)
+        val drafter = if (count > 0) drafter(sampler) ?: ngramDrafter(count, target.capacity) else null
+        return Session(target(sampler), drafter, DecodeConfig(count, stops), sampler)
     }
 
     override fun close() {

@@ -8,6 +8,7 @@ import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
 import dev.slipstream.draft.DraftPolicy
 import dev.slipstream.draft.SteeredDrafter
+import dev.slipstream.draft.ngramDrafter
 import dev.slipstream.sampling.Sampler
 import dev.slipstream.sampling.Sampling
 
@@ -21,8 +22,10 @@ public class Conversation(
     private val sampler = Sampler(capacity = runtime.target.capacity)
 
     init {
-        val drafter = runtime.drafter(sampler)?.let { SteeredDrafter(it) { policy } }
-        session = Session(runtime.target(sampler), drafter, DecodeConfig(draftLengths(runtime).last(), stopTokens))
+        val most = draftLengths(runtime).last()
+        val source = runtime.drafter(sampler) ?: ngramDrafter(most, runtime.target.capacity)
+        val drafter = SteeredDrafter(source) { policy }
+        session = Session(runtime.target(sampler), drafter, DecodeConfig(most, stopTokens))
     }
 
     /** Says that others have used the cache: the next turn prefills its whole context. */

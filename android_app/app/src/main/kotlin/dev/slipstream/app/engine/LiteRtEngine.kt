@@ -120,7 +120,7 @@ internal class LiteRtEngine(
         tokensPerSecond = if (decodeNanos == 0L) 0.0 else (stats.emitted - 1) * 1e9 / decodeNanos,
         acceptanceRate = if (stats.drafted == 0) null else stats.acceptanceRate,
         meanAcceptedLength = stats.meanAcceptedLength,
-        draftTokens = if (manifest.drafter == null) 0 else policy.count,
+        draftTokens = policy.count,
     )
 
     private companion object {
