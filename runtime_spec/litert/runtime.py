@@ -191,8 +191,9 @@ class Runtime:
         return self.target.verify_widths[-1] - 1
 
     def fixed_policy(self, count: int, n_grams: bool = False) -> Fixed:
-        """Always `count` drafts, with `n_grams` of a match in the text where there is one."""
-        return Fixed(count, n_grams)
+        """Always `count` drafts, with `n_grams` of a match in the text where there is one. Without a drafter in the
+        bundle nothing else can be drafted."""
+        return Fixed(count, n_grams or self.drafter is None)
 
     def auto_policy(self, n_grams: bool = True) -> Policy:
         """What measures best on this machine (DECODE.md, *The automatic draft length*); the same one for all sessions,

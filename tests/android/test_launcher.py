@@ -155,17 +155,19 @@ def fails(code, *parts, command, **environment):
     assert "Exception" not in done.stderr.replace("FileNotFoundException", "")
 
 
-def test_a_bundle_without_a_drafter_decodes_plainly_and_says_so(float_out, tmp_path):
+def test_a_bundle_without_a_drafter_drafts_from_the_text_and_says_so(float_out, tmp_path):
     out = tmp_path / "plain"
     shutil.copytree(float_out / "work", out / "work")
     target = ["--target", "export/demo/target"]
     assert main(["--device", "pixel", "--recipe", "float", *target, "--out", str(out)]) == 0
     done = run("generate", out / "model.litertlm", "--prompt", PLAIN[0])
-    assert done.returncode == 0 and "no drafter: decoding is plain" in done.stderr
+    assert done.returncode == 0 and "no drafter: drafts are looked up in the text" in done.stderr
     drafted = run_json("generate", float_out / "model.litertlm", "--prompt", PLAIN[0])
     assert done.stdout == drafted["text"] + "\n"
     assert run_json("verify", out / "model.litertlm")["forks"] == 0
-    assert list(run_json("bench", out / "model.litertlm")) == ["plain"]
+    rows = run_json("bench", out / "model.litertlm")
+    assert list(rows) == ["plain", "drafted_2", "drafted_4", "drafted_6"]
+    assert rows["drafted_4"]["acceptance_rate"] > 0.2
 
 
 def test_a_plain_litert_lm_bundle_is_named(int8, tmp_path):

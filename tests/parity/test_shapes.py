@@ -79,6 +79,33 @@ def test_every_shape_says_what_transformers_says(preset, graphs, tmp_path, capsy
             assert all(engine_replies(bundle, PROMPTS, speculative))
 
 
+def test_a_target_alone_verifies_drafts_from_the_text(graphs, tmp_path, capsys):
+    """A pair's sections and passes but the drafter's own; LiteRT-LM, which drafts by a drafter alone, decodes it
+    plainly."""
+    preset = "tiny_plain"
+    (target, _), (draft_tokens, context) = write_pair(preset, tmp_path), SHAPES[preset]
+    if (graphs / preset).exists():
+        shutil.copytree(graphs / preset, tmp_path / "out/work/graphs")
+    bundle = export((target, "none"), tmp_path / "out", "float", draft_tokens, context)
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["drafter"] is None and report["draft_tokens"] == draft_tokens
+    assert list(report["measured"]) == ["plain", f"drafted_{draft_tokens}"]
+    with Runtime(bundle) as runtime:
+        manifest, sections = runtime.manifest, {section.name for section in runtime.bundle.sections}
+        assert manifest.drafter is None and manifest.draft_tokens == draft_tokens and "drafter" not in sections
+        assert manifest.verify_widths == (3, draft_tokens + 1)
+        assert {"decode", "verify", "verify_3"} <= set(manifest.signatures["main"])
+    plain, drafted = texts(bundle, 0), texts(bundle, None)
+    assert plain == drafted
+    for (_, _, ours), theirs in zip(plain, engine_replies(bundle, PROMPTS, False), strict=True):
+        assert theirs[: len(ours)] == ours
+    capsys.readouterr()
+    assert main(["verify", str(bundle), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verified"] is True
+    bindings = (tmp_path / "out/android/app/src/bindings/kotlin/dev/slipstream/app/ModelBindings.kt").read_text()
+    assert 'DRAFTER_ID: String = ""' in bindings and f"DRAFT_TOKENS: Int = {draft_tokens}" in bindings
+
+
 def stored_weights(bundle):
     """(section, parameter) → (int8 codes and their bits, or float32 values and None; row scales), of the bundle's
     flatbuffers."""

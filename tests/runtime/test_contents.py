@@ -298,9 +298,15 @@ def test_a_number_of_drafts_that_no_graph_is_for_is_refused(made, tmp_path, coun
     assert "from 0 to 3" in capfd.readouterr().err
 
 
-def test_drafts_without_a_drafter_are_refused_and_none_are_not(tmp_path, capfd):
-    first = tiny_manifest(drafter=None)
-    path = seal_bundle(tmp_path / "model.litertlm", tiny_sections(first), first)
-    for count, code in (("3", 2), ("1", 2), ("0", 0), ("off", 0)):
-        assert main(["generate", str(path), "--prompt", "the", "--draft-tokens", count]) == code
-    assert "no drafter" in capfd.readouterr().err
+def test_a_target_alone_takes_the_drafts_that_it_has_passes_for(tmp_path, capfd):
+    alone = tiny_manifest(drafter=None)
+    bare = replace(alone, draft_tokens=0, verify_widths=())
+    bare = replace(bare, signatures=alone.signatures | {"main": expected_signatures(bare, "main")})
+    for first, codes, says in (
+        (alone, {"3": 0, "1": 0, "0": 0, "off": 0, "4": 2}, "from 0 to 3"),
+        (bare, {"0": 0, "off": 0, "1": 2}, "no pass that verifies drafts"),
+    ):
+        path = seal_bundle(tmp_path / "model.litertlm", tiny_sections(first), first)
+        for count, code in codes.items():
+            assert main(["generate", str(path), "--prompt", "the", "--draft-tokens", count]) == code
+        assert says in capfd.readouterr().err

@@ -15,6 +15,7 @@ import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.openAsset
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.KnownDrafting
 import dev.slipstream.litert.PackedWeights
 import java.io.File
 
@@ -40,7 +41,7 @@ public open class SlipstreamApplication : Application() {
     /** Of packed weights, which are as large as the bundle, those of the one that is loaded stay. */
     private fun openEngine(file: File): LiteRtEngine {
         val weights = PackedWeights(cacheDir, limit = 0) { Log.w("slipstream", it) }
-        return LiteRtEngine(BundleRuntime(file, threads(), weights))
+        return LiteRtEngine(BundleRuntime(file, threads(), weights, known = KnownDrafting(cacheDir)))
     }
 
     internal fun freeMemory(): Long {

@@ -3,6 +3,7 @@ package dev.slipstream.cli
 import dev.slipstream.errors.UsageException
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.CallTimer
+import dev.slipstream.litert.KnownDrafting
 import dev.slipstream.litert.PackedWeights
 import dev.slipstream.litert.withHeldLog
 import picocli.CommandLine.Option
@@ -35,7 +36,7 @@ internal class ThreadOptions {
         val warnings = ArrayList<String>()
         val weights = PackedWeights(root, cacheBytes(), ChildPacker(), warnings::add)
         try {
-            return withHeldLog { BundleRuntime(bundle, threads, weights, timer = timer) }
+            return withHeldLog { BundleRuntime(bundle, threads, weights, timer = timer, known = KnownDrafting(root)) }
         } finally {
             // Not while the library's own notes are held back.
             for (warning in warnings) System.err.println("warning: $warning")

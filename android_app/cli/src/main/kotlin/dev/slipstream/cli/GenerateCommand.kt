@@ -8,10 +8,16 @@ import dev.slipstream.chat.USER
 import dev.slipstream.chat.messagesError
 import dev.slipstream.chat.readMessages
 import dev.slipstream.chat.withSystem
+import dev.slipstream.decode.Session
+import dev.slipstream.draft.Policy
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
+import dev.slipstream.litert.draftLengths
+import dev.slipstream.litert.Reply
 import dev.slipstream.litert.reply
+import dev.slipstream.sampling.Sampling
+import dev.slipstream.sampling.replySeed
 import picocli.CommandLine.ArgGroup
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
@@ -73,14 +79,22 @@ internal class GenerateCommand : Callable<Int> {
     @Option(names = ["--show-prompt"], description = ["print what would be decoded from, and stop"])
     var showPrompt: Boolean = false
 
-    @Option(names = ["--draft-tokens"], paramLabel = "N|off", description = ["drafts a round, or off"])
-    var draftTokens: String? = null
+    @Mixin lateinit var drafting: DraftingOptions
+
+    @Mixin lateinit var sampling: SamplingOptions
+
+    @Option(
+        names = ["--samples"],
+        paramLabel = "N",
+        description = ["N replies, each drawn independently of the others"],
+    )
+    var samples: Int? = null
 
     @Option(names = ["--max-new-tokens"], paramLabel = "N", description = ["default: 128"])
     var maxNewTokens: Int = 128
 
     override fun call(): Int {
-        val isThinking = isOn(thinking, "--thinking")
+        val isThinking = isOn(thinking, "--thinking", default = false)
         val text = source.prompt ?: source.promptFile?.let { read(it, PROMPT_FILE) }
         threading.open(options.bundle).use { runtime ->
             if (source.requests) {
@@ -108,7 +122,7 @@ internal class GenerateCommand : Callable<Int> {
         val begin = runtime.tokenizer.decode(intListOf(runtime.manifest.tokens.bos))
         val file = source.messages
         if (text != null && !chat && system == null && !isThinking) {
-            return Prompt(begin + text, runtime.encode(text), runtime.splitter())
+            return Prompt(begin + text, runtime.encode(text), runtime::splitter)
         }
         val given =
             if (file == null) {
@@ -121,7 +135,7 @@ internal class GenerateCommand : Callable<Int> {
         return Prompt(
             begin + runtime.chat.text(messages, isThinking).removePrefix(begin),
             tokens,
-            runtime.chat.splitter(isThinking),
+            { runtime.chat.splitter(isThinking) },
         )
     }
 
@@ -129,21 +143,68 @@ internal class GenerateCommand : Callable<Int> {
         runtime: BundleRuntime,
         prompt: Prompt,
     ) {
-        if (runtime.drafter == null && draftTokens != "off") {
-            System.err.println("this bundle has no drafter: decoding is plain")
+        val policy = drafting.policy(runtime)
+        val sampling = sampling.sampling(runtime.sampling)
+        val session = runtime.session(policy = policy)
+        val count = samples
+        if (count == null) {
+            val fields = reply(session, policy, prompt, sampling)
+            if (options.json) println(json(fields))
+            return
         }
-        val session = runtime.session(draftCount(draftTokens, runtime))
-        val shown = Shown(prompt.splitter, isPrinted = !options.json)
-        val reply = reply(session, prompt.tokens, maxNewTokens, onTokens = shown::add)
+        checkSamples(count, sampling)
+        val replies =
+            List(count) { number ->
+                if (!options.json) println("[${number + 1}]")
+                reply(session, policy, prompt, sampling.copy(seed = replySeed(sampling.seed, number.toLong())))
+            }
+        if (options.json) println(json(mapOf("samples" to replies)))
+    }
+
+    /** One reply, shown as it comes unless --json asks for an object; the object. */
+    private fun reply(
+        session: Session,
+        policy: Policy,
+        prompt: Prompt,
+        sampling: Sampling,
+    ): Map<String, Any?> {
+        session.sampler!!.sampling = sampling
+        val shown = Shown(prompt.splitter(), isPrinted = !options.json)
+        val probed = policy.probeNanos
+        val reply = reply(session, prompt.tokens, maxNewTokens, fromStart = true, onTokens = shown::add)
         shown.finish()
-        if (options.json) {
-            println(json(reply.fields(shown.thought, shown.answer)))
-        } else {
+        if (!options.json) {
             println()
-            val speed = String.format(Locale.ROOT, "%.0f tokens/s", reply.tokensPerSecond)
-            val rate = String.format(Locale.ROOT, "acceptance %.2f", reply.stats.acceptanceRate)
-            System.err.println("[${reply.stopReason?.traceName}: ${reply.tokens.size} tokens, $speed, $rate]")
+            System.err.println("[${summary(reply, sampling)}]")
         }
+        val seconds = (policy.probeNanos - probed) * 1e-9
+        return reply.fields(shown.thought, shown.answer, sampling, seconds)
+    }
+
+    private fun summary(
+        reply: Reply,
+        sampling: Sampling,
+    ): String {
+        val parts =
+            mutableListOf(
+                "${reply.stopReason?.traceName}: ${reply.tokens.size} tokens",
+                String.format(Locale.ROOT, "%.0f tokens/s", reply.tokensPerSecond),
+                String.format(Locale.ROOT, "acceptance %.2f", reply.stats.acceptanceRate),
+            )
+        val lookedUp = reply.stats.ngram.accepted
+        if (reply.stats.ngram.rounds > 0) parts.add("$lookedUp of the tokens looked up")
+        if (!sampling.isGreedy) parts.add("seed ${sampling.seed}")
+        return parts.joinToString()
+    }
+
+    private fun checkSamples(
+        count: Int,
+        sampling: Sampling,
+    ) {
+        if (count < 1) throw usage("--samples", "at least 1", "$count", "Say how many replies you want.")
+        if (count == 1 || sampling.temperature > 0) return
+        val expected = "a temperature above 0: greedy replies are all the same"
+        throw usage("--samples", expected, "temperature 0", "Name a --temperature above 0, or leave --samples out.")
     }
 
     private fun read(
@@ -185,31 +246,9 @@ internal class GenerateCommand : Callable<Int> {
     }
 }
 
-/** [text] as it is encoded, with the beginning-of-sequence token; [splitter] is for what follows it. */
+/** [text] as it is encoded, with the beginning-of-sequence token; [splitter] makes one for what follows it. */
 private class Prompt(
     val text: String,
     val tokens: IntList,
-    val splitter: Splitter,
+    val splitter: () -> Splitter,
 )
-
-private fun isOn(
-    text: String?,
-    where: String,
-): Boolean =
-    when (text) {
-        "on" -> true
-        "off", null -> false
-        else -> throw usage(where, "on or off", text, "Choose one of them.")
-    }
-
-/** Drafts a round from an option's text; null is the bundle's own. UsageException for what no exported width allows. */
-internal fun draftCount(
-    text: String?,
-    runtime: BundleRuntime,
-): Int? {
-    if (text == null) return null
-    if (text == "off") return 0
-    val most = runtime.target.verifyWidths.last() - 1
-    return text.toIntOrNull()?.takeIf { it in 0..most }
-        ?: throw usage("--draft-tokens", "off or a number from 0 to $most", text, "Choose a width the bundle has.")
-}

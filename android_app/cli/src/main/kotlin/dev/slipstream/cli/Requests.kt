@@ -10,6 +10,7 @@ import dev.slipstream.json.json
 import dev.slipstream.json.parseStrictJson
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.reply
+import dev.slipstream.sampling.Sampling
 import java.io.BufferedReader
 import java.io.PrintStream
 
@@ -32,7 +33,7 @@ internal fun serve(
         val session = runtime.session(request.draftTokens, stops)
         val reply = reply(session, request.promptTokens, request.maxNewTokens, onTokens = shown::add)
         shown.finish()
-        output.println(json(reply.fields(shown.thought, shown.answer)))
+        output.println(json(reply.fields(shown.thought, shown.answer, Sampling.GREEDY, 0.0)))
         output.flush()
     }
 }

@@ -122,6 +122,8 @@ public class Auto(
         forgetPlan()
     }
 
+    override val probeNanos: Long get() = trials.nanos
+
     /** What has been observed so far. */
     public fun stats(): DraftStats =
         DraftStats(

@@ -11,6 +11,8 @@ public class Fixed(
     public val count: Int,
     private val ngrams: Boolean = false,
 ) : Policy {
+    override val isAsked: Boolean get() = false
+
     private val byDrafter = DraftPlan(DraftSource.DRAFTER, count)
     private val byNgram = DraftPlan(DraftSource.NGRAM, count)
 

@@ -4,6 +4,9 @@ import dev.slipstream.decode.Round
 
 /** Chooses where the drafts of each round come from, by what it is told: it has no clock of its own. For one thread. */
 public interface Policy : GoesOn {
+    /** The time that trials of this policy took, in nanoseconds. */
+    public val probeNanos: Long get() = 0
+
     /**
      * For the round at [position], where the loop allows [most] drafts (>= 1) and the text has an n-gram match of [match]
      * tokens (0: none).

@@ -24,7 +24,7 @@ public class Proposer(
     private val clock: LongSupplier = LongSupplier(System::nanoTime),
 ) : Drafter,
     RoundObserver {
-    private val model = model?.invoke(GoesOn(::goesOn))
+    private val model = model?.invoke(Asked())
     private val index = NgramIndex(capacity)
     private val told = DoubleArray(MOST_DRAFTS)
 
@@ -88,12 +88,16 @@ public class Proposer(
         forget()
     }
 
-    private fun goesOn(
-        drafted: Int,
-        confidence: Double,
-    ): Boolean {
-        if (confidences < told.size) told[confidences++] = confidence
-        return policy.goesOn(drafted, confidence)
+    private inner class Asked : GoesOn {
+        override val isAsked: Boolean get() = policy.isAsked
+
+        override fun goesOn(
+            drafted: Int,
+            confidence: Double,
+        ): Boolean {
+            if (confidences < told.size) told[confidences++] = confidence
+            return policy.goesOn(drafted, confidence)
+        }
     }
 
     private fun forget() {

@@ -42,6 +42,19 @@ public data class Sampling(
     /** Whether the drafter draws. */
     internal val drawsDrafts: Boolean get() = drafts == DraftChoice.DRAWN && temperature > 0
 
+    /** By the parameters' names, as `--json` prints them. */
+    public fun fields(): Map<String, Any> =
+        mapOf(
+            "temperature" to temperature,
+            "top_k" to topK,
+            "top_p" to topP,
+            "min_p" to minP,
+            "repetition_penalty" to repetitionPenalty,
+            "repetition_window" to repetitionWindow,
+            "seed" to seed,
+            "drafts" to drafts.traceName,
+        )
+
     private fun check(
         name: String,
         isAllowed: Boolean,

@@ -11,7 +11,6 @@ import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
@@ -117,7 +116,6 @@ class ProposerTest {
         assertEquals(emptyList<Int>(), one.draft(TEXT, 3) + one.draft(PLAIN, 7))
         assertEquals(listOf(listOf(5, 3, 2), listOf(3, 7, 0)), policy.planned)
         assertEquals(emptyList<String>(), model.calls)
-        assertNull(one.source)
     }
 
     @Test
@@ -158,7 +156,6 @@ class ProposerTest {
     fun `no drafts where the source has none`(source: DraftSource) {
         val one = withoutModel(ScriptedPolicy(source, 4))
         assertEquals(emptyList<Int>(), one.draft(PLAIN, 4))
-        assertNull(one.source)
         one.policy = ScriptedPolicy(source, 0)
         assertEquals(emptyList<Int>(), one.draft(TEXT, 4))
         one.policy = ScriptedPolicy(null, 4)
@@ -171,7 +168,6 @@ class ProposerTest {
         one.draft(TEXT, 3)
         one.policy = ScriptedPolicy(DraftSource.NGRAM, 3)
         assertEquals(emptyList<Int>(), one.draft(PLAIN, 3))
-        assertNull(one.source)
         assertEquals(emptyList<Double>(), one.noted())
     }
 
@@ -219,7 +215,6 @@ class ProposerTest {
         val last = round()
         one.observe(last, 9)
         assertEquals(listOf(last, 0L, 9L), policy.observed.last())
-        assertNull(one.source)
         assertEquals(0, one.confidences)
     }
 

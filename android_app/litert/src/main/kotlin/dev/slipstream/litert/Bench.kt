@@ -60,7 +60,7 @@ private fun measure(
 /** Draft lengths that fill an exported width, 0 first, which is plain decoding. */
 public fun draftLengths(runtime: BundleRuntime): List<Int> {
     val lengths = ArrayList(listOf(0))
-    if (runtime.drafter != null) runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
+    runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
     return lengths
 }
 

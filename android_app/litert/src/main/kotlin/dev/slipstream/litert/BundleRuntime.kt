@@ -15,6 +15,11 @@ import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.Session
 import dev.slipstream.draft.GoesOn
+import dev.slipstream.draft.Auto
+import dev.slipstream.draft.Fixed
+import dev.slipstream.draft.Policy
+import dev.slipstream.draft.Proposer
+import dev.slipstream.draft.Unmatched
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.Sampler
@@ -31,7 +36,7 @@ import java.nio.file.InvalidPathException
  * Its file is proven before anything runs: BundleException names the first wrong byte. [weights] remembers that, and
  * keeps packed weights between runs; null proves and packs anew each time. [library] null is the one that
  * [LiteRtLibrary.load] finds. [timer] is for benchmarks. Used by one thread at a time. Throws BundleException,
- * RuntimeLibraryException.
+ * [known] keeps what the automatic draft length learnt. RuntimeLibraryException.
  */
 public class BundleRuntime(
     path: File,
@@ -39,6 +44,7 @@ public class BundleRuntime(
     weights: PackedWeights? = null,
     library: LiteRtLibrary = LiteRtLibrary.load(),
     timer: CallTimer? = null,
+    private val known: KnownDrafting? = null,
 ) : AutoCloseable {
     private val closing = Closing()
     public val bundle: Bundle
@@ -64,6 +70,9 @@ public class BundleRuntime(
         tokenizer = opened.third
     }
 
+    private var auto: Auto? = null
+    private val knownKey = "${entryKey(bundle.manifest.manifestSha256, library)}-$threads"
+
     private val bundleTokenizer =
         with(bundle.manifest) {
             BundleTokenizer(tokenizer, config.vocabSize, contextLength, "$path, section tokenizer")
@@ -74,7 +83,7 @@ public class BundleRuntime(
     public val manifest: Manifest get() = bundle.manifest
     public val target: MarginTarget get() = models.target
 
-    /** Null where the bundle has none: decoding is plain then. */
+    /** Null where the bundle has none: drafts are looked up in the text then. */
     public val drafter: Drafter? get() = models.drafter
 
     /** The target of a session of its own, whose tokens [sampler] chooses. */
@@ -112,21 +121,67 @@ public class BundleRuntime(
     public fun splitter(): Splitter = control.plainSplitter(tokenizer)
 
     /**
-     * A new conversation; [draftTokens] 0 decodes plainly, null takes the bundle's; so for [stopTokens]. [sampling] may
-     * be changed between turns, by the session's sampler.
+     * A new conversation. [policy] says what is drafted; without one it is always [draftTokens] drafts, 0 for plain
+     * decoding, null for the bundle's own number. [stopTokens] null are the bundle's. [sampling] may be changed between
+     * turns, by the session's sampler.
      */
     public fun session(
         draftTokens: Int? = null,
         stopTokens: IntSet? = null,
         sampling: Sampling = Sampling.GREEDY,
+        policy: Policy = fixedPolicy(draftTokens ?: manifest.draftTokens),
     ): Session {
-        val count = draftTokens ?: manifest.draftTokens
         val stops = stopTokens ?: MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } }
         val sampler = Sampler(sampling, target.capacity)
-        return Session(target(sampler), if (count > 0) drafter(sampler) else null, DecodeConfig(count, stops), sampler)
+        val proposer = proposer(policy, sampler)
+        return Session(target(sampler), proposer, DecodeConfig(mostDrafts, stops), sampler, proposer)
+    }
+
+    /** What drafts for a session whose tokens [sampler] chooses. */
+    internal fun proposer(
+        policy: Policy,
+        sampler: Sampler,
+    ): Proposer {
+        val model = if (drafter == null) null else { goesOn: GoesOn -> drafter(sampler, goesOn)!! }
+        return Proposer(policy, target.capacity, model)
+    }
+
+    /** As the checkpoint's makers sample; greedy where they don't say. */
+    public val sampling: Sampling
+        get() =
+            manifest.sampling?.let {
+                Sampling(it.temperature, it.topK, it.topP, it.minP, it.repetitionPenalty, it.repetitionWindow)
+            } ?: Sampling.GREEDY
+
+    /** Of a round: what the widest verify pass takes. */
+    public val mostDrafts: Int get() = target.verifyWidths.last() - 1
+
+    /**
+     * Always [count] drafts, with [ngrams] of a match in the text where there is one. Without a drafter in the bundle
+     * nothing else can be drafted.
+     */
+    public fun fixedPolicy(
+        count: Int,
+        ngrams: Boolean = false,
+    ): Policy = Fixed(count, ngrams || drafter == null)
+
+    /**
+     * What measures best on this device (DECODE.md, *The automatic draft length*): the same one for all sessions. Without
+     * [ngrams] nothing is drafted from the text.
+     */
+    public fun autoPolicy(ngrams: Boolean = true): Policy {
+        val policy = auto ?: Auto(target.verifyWidths, drafter != null).also { known?.recall(it, knownKey) }
+        auto = policy
+        return if (ngrams) policy else Unmatched(policy)
+    }
+
+    /** Keeps what the automatic draft length learnt for the next time; closing does, too, where it is reached. */
+    public fun keepLearnt() {
+        auto?.let { known?.keep(it, knownKey) }
     }
 
     override fun close() {
+        keepLearnt()
         closing.close()
     }
 

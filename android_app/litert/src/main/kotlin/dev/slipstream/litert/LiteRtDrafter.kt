@@ -31,7 +31,7 @@ internal class LiteRtDrafter(
         while (draftTokens.size < count) {
             step.run(token, lastHidden)
             lastHidden = step.projected
-            val asksOn = goesOn != null && draftTokens.size + 1 < count
+            val asksOn = goesOn != null && goesOn.isAsked && draftTokens.size + 1 < count
             token = sampler.draftToken(step.logits, step.logits.capacity(), asksOn)
             draftTokens.add(token)
             if (asksOn && !goesOn.goesOn(draftTokens.size, sampler.confidence)) break

@@ -5,6 +5,7 @@ import androidx.collection.MutableIntList
 import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
+import dev.slipstream.sampling.Sampling
 
 /**
  * One prompt decoded, and how: what `generate` reports. The cache had [kept] of its tokens before. Seconds are of wall
@@ -23,10 +24,15 @@ public class Reply(
     public val tokensPerSecond: Double
         get() = if (tokens.size > 1) (tokens.size - 1) / decodeSeconds else 0.0
 
-    /** As `generate --json` prints it. [tokens] are all that were decoded, those of the thought too. */
+    /**
+     * As `generate --json` prints it. [tokens] are all that were decoded, those of the thought too; [sampling] is how,
+     * [probeSeconds] what went into trials of other draft lengths.
+     */
     public fun fields(
         thought: String,
         text: String,
+        sampling: Sampling,
+        probeSeconds: Double,
     ): Map<String, Any?> =
         mapOf(
             "prompt_tokens" to promptTokens,
@@ -42,6 +48,8 @@ public class Reply(
             "prefill_seconds" to prefillSeconds,
             "decode_seconds" to decodeSeconds,
             "tokens_per_second" to tokensPerSecond,
+            "sampling" to if (sampling.isGreedy) null else sampling.fields(),
+            "drafting" to stats.drafting() + ("probe_seconds" to probeSeconds),
         )
 }
 

@@ -1,6 +1,6 @@
 package dev.slipstream.app.engine
 
-/** What is loaded. [draftLengths] is empty without a drafter. */
+/** What is loaded. [draftLengths] is empty where no pass verifies drafts. */
 internal data class EngineInfo(
     val bundleSha256: String,
     val targetId: String,

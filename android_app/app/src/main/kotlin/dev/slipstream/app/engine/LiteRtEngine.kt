@@ -11,13 +11,12 @@ import dev.slipstream.chat.of
 import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Round
 import dev.slipstream.decode.StopReason
-import dev.slipstream.draft.Auto
-import dev.slipstream.draft.Fixed
 import dev.slipstream.draft.Policy
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.Conversation
 import dev.slipstream.litert.draftLengths
-import dev.slipstream.sampling.Sampling
+import dev.slipstream.sampling.DraftChoice
+import java.security.SecureRandom
 
 /** [runtime] behind the app's interface; closes it. [benchSeconds] is what a self-check may spend on its bench. */
 internal class LiteRtEngine(
@@ -25,7 +24,7 @@ internal class LiteRtEngine(
     private val benchSeconds: Double = 20.0,
 ) : Engine {
     private val manifest = runtime.manifest
-    private val auto = Auto(runtime.target.verifyWidths, runtime.drafter != null)
+    private val random = SecureRandom()
     private val conversation =
         Conversation(runtime, MutableIntSet().apply { manifest.tokens.stop.forEach { add(it) } })
 
@@ -54,21 +53,24 @@ internal class LiteRtEngine(
         }
         val pieces = Pieces(splitter)
         val stats = DecodeStats()
+        val probed = policy.probeNanos
         var decodeNanos = 0L
         val reason =
             conversation.turn(
                 context(request),
                 manifest.contextLength / REPLY_SHARE,
                 policy,
-                Sampling.GREEDY,
+                sampling(),
                 cancelled,
                 { done, total -> onProgress(ReplyProgress.Reading(done, total)) },
             ) { round, nanos ->
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
                 tokens.addAll(round.visibleTokens())
-                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, round.draftTokens.size)))
+                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, round, policy.probeNanos - probed)))
             }
+        // A process that is killed closes nothing.
+        runtime.keepLearnt()
         return ReplyEnd(splitter(request).message(tokens), reason)
     }
 
@@ -85,10 +87,13 @@ internal class LiteRtEngine(
 
     private fun policy(drafting: Drafting): Policy =
         when (drafting) {
-            Drafting.AUTO -> auto
-            Drafting.ON -> Fixed(manifest.draftTokens)
-            Drafting.OFF -> Fixed(0)
+            Drafting.AUTO -> runtime.autoPolicy()
+            Drafting.ON -> runtime.fixedPolicy(manifest.draftTokens)
+            Drafting.OFF -> runtime.fixedPolicy(0)
         }
+
+    /** As the checkpoint's makers sample, each reply with random numbers of its own. */
+    private fun sampling() = runtime.sampling.copy(seed = random.nextLong() ushr 1, drafts = DraftChoice.DRAWN)
 
     private fun splitter(request: ReplyRequest): Splitter =
         if (request.isChat) runtime.chat.splitter(request.thinking) else runtime.splitter()
@@ -113,14 +118,16 @@ internal class LiteRtEngine(
     private fun meter(
         stats: DecodeStats,
         decodeNanos: Long,
-        draftTokens: Int,
+        round: Round,
+        probeNanos: Long,
     ) = Meter(
         tokens = stats.emitted,
         // The first token is the prefill's.
         tokensPerSecond = if (decodeNanos == 0L) 0.0 else (stats.emitted - 1) * 1e9 / decodeNanos,
         acceptanceRate = if (stats.drafted == 0) null else stats.acceptanceRate,
         meanAcceptedLength = stats.meanAcceptedLength,
-        draftTokens = draftTokens,
+        draftTokens = round.draftTokens.size,
+        drafting = draftingFigures(stats, probeNanos * 1e-9),
     )
 
     private companion object {
