@@ -1,6 +1,7 @@
 package dev.slipstream.cli
 
 import dev.slipstream.json.json
+import dev.slipstream.litert.KnownDrafting
 import dev.slipstream.litert.PackedWeights
 import picocli.CommandLine.Command
 import picocli.CommandLine.Option
@@ -8,7 +9,7 @@ import java.util.concurrent.Callable
 
 @Command(
     name = "clean",
-    description = ["removes the packed weights that are kept between runs, and says how many bytes that freed"],
+    description = ["removes what is kept between runs, and says how many bytes that freed"],
     mixinStandardHelpOptions = true,
 )
 internal class CleanCommand : Callable<Int> {
@@ -17,7 +18,7 @@ internal class CleanCommand : Callable<Int> {
 
     override fun call(): Int {
         val folder = cacheFolder()
-        val freed = PackedWeights(folder).clean()
+        val freed = PackedWeights(folder).clean() + KnownDrafting(folder).clean()
         println(if (json) json(mapOf("freed_bytes" to freed)) else "$freed bytes freed in $folder")
         return 0
     }

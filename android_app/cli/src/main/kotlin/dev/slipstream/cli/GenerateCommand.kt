@@ -13,8 +13,8 @@ import dev.slipstream.draft.Policy
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.json
 import dev.slipstream.litert.BundleRuntime
-import dev.slipstream.litert.draftLengths
 import dev.slipstream.litert.Reply
+import dev.slipstream.litert.draftLengths
 import dev.slipstream.litert.reply
 import dev.slipstream.sampling.Sampling
 import dev.slipstream.sampling.replySeed

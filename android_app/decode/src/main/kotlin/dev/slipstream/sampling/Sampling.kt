@@ -52,7 +52,7 @@ public data class Sampling(
             "repetition_penalty" to repetitionPenalty,
             "repetition_window" to repetitionWindow,
             "seed" to seed,
-            "drafts" to drafts.traceName,
+            "drafts" to drafts.specName,
         )
 
     private fun check(

@@ -14,9 +14,9 @@ import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.Session
-import dev.slipstream.draft.GoesOn
 import dev.slipstream.draft.Auto
 import dev.slipstream.draft.Fixed
+import dev.slipstream.draft.GoesOn
 import dev.slipstream.draft.Policy
 import dev.slipstream.draft.Proposer
 import dev.slipstream.draft.Unmatched

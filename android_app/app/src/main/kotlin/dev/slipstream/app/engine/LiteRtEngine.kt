@@ -67,7 +67,17 @@ internal class LiteRtEngine(
                 stats.add(round)
                 if (round.verifyWidth > 0) decodeNanos += nanos
                 tokens.addAll(round.visibleTokens())
-                onProgress(ReplyProgress.Said(pieces.of(round), meter(stats, decodeNanos, round, policy.probeNanos - probed)))
+                onProgress(
+                    ReplyProgress.Said(
+                        pieces.of(round),
+                        meter(
+                            stats,
+                            decodeNanos,
+                            round,
+                            policy.probeNanos - probed,
+                        ),
+                    ),
+                )
             }
         // A process that is killed closes nothing.
         runtime.keepLearnt()
