@@ -1,7 +1,7 @@
 """Graphs that remember what they answered, so that many texts with few beginnings are cheap.
 
-Loop, sampler and ports are the real ones, and so is every answer: a graph that is asked the same behind the same text is
-not run again. What a pass that was not run would have written to the cache is written before the next one that is."""
+Loop, sampler and ports are the real ones, and so is every answer: a graph that is asked the same behind the same text
+is not run again. What a pass that was not run would have written to the cache is written before the next that runs."""
 
 import numpy as np
 
