@@ -32,7 +32,7 @@ DRAFTS = 4
 CHOICES = {"temperature 1": Sampling(1.0, 64, 0.95), "temperature 0.7": Sampling(0.7, 64, 0.95)}
 SPANS = {"behind prompts": range(0, 48), "in longer texts": range(48, 240)}
 """Tokens of the sampled text at which drafting begins."""
-COLUMNS = ("first drawn", "first greedy", "drawn", "greedy", "block")
+COLUMNS = ("first drawn", "first greedy", "drawn", "greedy", "block", "block - drawn")
 
 
 def main() -> None:
@@ -78,7 +78,8 @@ def figures(session: Session, text: list[int]) -> np.ndarray:
     kept = np.cumprod([1.0, *(min(1.0, p[i].of(x[i]) / q[i].of(x[i])) for i in range(DRAFTS - 1))])
     greedy, own, _ = drafted(session, "greedy", text, hidden)
     is_said = np.cumprod([own[i].of(greedy[i]) for i in range(DRAFTS)])
-    return np.array([shared[0], is_said[0], kept @ shared, is_said.sum(), block(p, q, x)])
+    drawn, as_block = kept @ shared, block(p, q, x)
+    return np.array([shared[0], is_said[0], drawn, is_said.sum(), as_block, as_block - drawn])
 
 
 def drafted(

@@ -15,6 +15,7 @@ from runtime_spec.reference.state import DecodeConfig
 from runtime_spec.sampling.parameters import Sampling
 from runtime_spec.sampling.random import CHOOSE, uniform
 from runtime_spec.vectors import scripted
+from tests.parity.remembered import remember
 from tests.spec.sampling.cases import fault
 
 PROMPT = "The garden behind the house"
@@ -29,6 +30,14 @@ NEAR = 1e-4
 @pytest.fixture(scope="module")
 def runtime(float_out):
     with Runtime(float_out / "model.litertlm") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def remembering(float_out):
+    """Another, whose graphs are not run twice for the same text: all else is what it is."""
+    with Runtime(float_out / "model.litertlm") as opened:
+        remember(opened)
         yield opened
 
 
@@ -69,23 +78,34 @@ def deviation(one: dict[tuple[int, ...], int], other: dict[tuple[int, ...], int]
     return ((square / degrees) ** (1 / 3) - 1 + 2 / (9 * degrees)) / sqrt(2 / (9 * degrees))
 
 
+def test_graphs_that_remember_answer_as_those_that_do_not(runtime, remembering):
+    for drafts in (0, 4):
+        assert counted(remembering, drafts, range(250)) == counted(runtime, drafts, range(250))
+
+
 @pytest.fixture(scope="module")
-def plain(runtime):
-    return counted(runtime, 0, range(10**6, 10**6 + TEXTS))
+def plain(remembering):
+    return counted(remembering, 0, range(10**6, 10**6 + TEXTS))
 
 
 @pytest.mark.parametrize(("drafts", "texts"), [("drawn", TEXTS), ("greedy", FEWER_TEXTS)])
-def test_beginnings_are_as_frequent_drafted_as_plain(runtime, plain, drafts, texts):
-    found = counted(runtime, 4, range(texts), replace(CHOSEN, drafts=drafts))
+def test_beginnings_are_as_frequent_drafted_as_plain(remembering, plain, drafts, texts):
+    found = counted(remembering, 4, range(texts), replace(CHOSEN, drafts=drafts))
     assert len(found) > 50 and deviation(found, plain) < FAR
 
 
 @pytest.mark.parametrize(
-    "mutant", ["drafter_left_out_of_acceptance", "target_drawn_in_place_of_residual", "filtered_after_acceptance"]
+    "mutant",
+    [
+        "drafter_left_out_of_acceptance",
+        "target_drawn_in_place_of_residual",
+        "residual_not_renormalised",
+        "filtered_after_acceptance",
+    ],
 )
-def test_a_planted_fault_is_seen(runtime, plain, mutant):
+def test_a_planted_fault_is_seen(remembering, plain, mutant):
     with fault(mutant):
-        assert deviation(counted(runtime, 4, range(FEWER_TEXTS)), plain) > 2 * FAR
+        assert deviation(counted(remembering, 4, range(FEWER_TEXTS)), plain) > 2 * FAR
 
 
 def test_one_seed_is_one_text_however_it_is_drafted(runtime):
