@@ -16,6 +16,8 @@ PLAIN_ROUNDS = 3
 """Plain decoding is measured before anything is compared with it."""
 FIRST_TRIAL_TOKENS = 24
 """A reply of a word or two is not made slower to learn something: known results are for such."""
+CHECK_TOKENS = 12
+"""What was known is relied upon for so long before plain decoding is compared."""
 STAY = 1.02
 HOPED_GAIN = 1.03
 EXPECTED_ROUNDS = 2.0
@@ -56,7 +58,7 @@ class Auto:
         # Rounds by number of drafts, of the model and of matches.
         self.drafter_rounds, self.ngram_rounds = [0] * (most + 1), [0] * (most + 1)
         self.plain_rounds = 0
-        self.tokens = 0
+        self.tokens = self.known_tokens = 0
         self.is_known = self.must_check = False
         # For each number of drafts, the narrowest width that holds them.
         self._index = [0] + [
@@ -158,11 +160,13 @@ class Auto:
     def _add_trial(self, accepted: int, nanos: int, plain: float) -> None:
         kind, count = self.trials.kind, self.trials.count
         loss = min(float(nanos) / plain, WORST_ROUND) - float(accepted + 1) / (self._goal * plain)
-        self.trials.spend(nanos, loss)
+        # Plain decoding loses nothing against itself.
+        self.trials.spend(nanos, 0.0 if kind == PLAIN else loss)
         if kind == PLAIN:
             self.must_check = False
         has_won = self._rate(kind, count) > self._goal
-        is_hopeful = self._hope(kind, count) > self._goal
+        # The first round of plain decoding may have shown nothing of its cost.
+        is_hopeful = self._hope(kind, count) > self._goal or (kind == PLAIN and not self.costs.is_fresh(0))
         is_over = self.trials.left <= 0
         if is_over and kind >= DRAFTER and not has_won:
             # Not decided: it may go on as long as the account bears it.
@@ -253,8 +257,7 @@ class Auto:
     def _begins_trial(self, most: int, position: int) -> bool:
         if not self._may_try():
             return False
-        is_hoped = self._used > 0 and (self.must_check or self._hope(PLAIN, 0) > self._goal)
-        if is_hoped and self.trials.is_due(PLAIN, self._expected_loss(PLAIN, 0, EXPECTED_ROUNDS, position)):
+        if self._used > 0 and self._checks_plain():
             self.trials.begin(PLAIN, 0, CHECK_ROUNDS)
             return True
         if not self.has_drafter:
@@ -267,6 +270,13 @@ class Auto:
             return False
         self.trials.begin(kind, best, TRIAL_ROUNDS)
         return True
+
+    def _checks_plain(self) -> bool:
+        """Whether plain decoding is to be measured again. No account must bear it: it makes nobody slower than plain
+        decoding is, and waits keep it rare."""
+        if self.trials.is_waiting(PLAIN):
+            return False
+        return self.tokens >= CHECK_TOKENS if self.must_check else self._hope(PLAIN, 0) > self._goal
 
     def _narrowest_hopeful(self, kind: int, most: int) -> int:
         """The fewest drafts that fill a width and may be hoped to beat the goal; 0 if there are none. What a trial of
@@ -298,7 +308,7 @@ class Auto:
         return self.is_known or self.costs.passes[0].count >= PLAIN_ROUNDS
 
     def _may_try(self) -> bool:
-        return self.tokens >= FIRST_TRIAL_TOKENS
+        return self.known_tokens + self.tokens >= FIRST_TRIAL_TOKENS
 
     def _source(self, kind: int) -> Acceptance:
         return self.drafter if kind >= DRAFTER else self.ngrams[kind - NGRAM]

@@ -23,9 +23,11 @@ RENEWED = 16
 """A relative cost that is known is still mended, by one round in so many."""
 KEPT = 3
 STALE_NANOS = 20_000_000_000
+SHIFTED = 0.15
+"""A relative cost is measured again where it is older, or the level has moved by more since."""
 FADING_NANOS = 60_000_000_000.0
 """A cost that has not been measured for so long may have halved."""
-LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.25
+LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.5
 LEVEL_SHIFT = 2.0
 ROW_PRIOR = 0.1
 DRAFT_PRIOR = 0.08
@@ -89,6 +91,10 @@ class Costs:
     def is_measured(self, index: int) -> bool:
         return self.passes[index].count >= MEASURED
 
+    def is_fresh(self, index: int) -> bool:
+        """Whether the latest round has shown what a pass of widths[index] costs."""
+        return self.measured_nanos[index] == self.nanos
+
     def is_tried(self) -> bool:
         """Whether any width but 1 has run or is known."""
         return any(self.step[index] != NEVER or self.passes[index].count for index in range(1, len(self.widths)))
@@ -107,6 +113,15 @@ class Costs:
             self.passes[index].add(nanos)
         self._levels = RecentMedian(KEPT)
         self.measured_nanos[index] = -STALE_NANOS - 1
+        self._extend()
+
+    def bound_nanos(self, index: int) -> float:
+        """What a pass of widths[index] takes at least, by its first round; 0.0 if there is none, or better."""
+        return self._bounds[index] * self.level if self.passes[index].count == 0 else 0.0
+
+    def import_bound(self, index: int, nanos: float) -> None:
+        """A bound_nanos of another time, of a width that has no cost."""
+        self._bounds[index] = nanos
         self._extend()
 
     def import_drafts(self, count: int, nanos: float) -> None:
@@ -129,8 +144,10 @@ class Costs:
             self._measured_level[index] = self.level
             self.measured_nanos[index] = self.nanos
             return
-        if self.nanos - self.measured_nanos[index] > STALE_NANOS:
-            ring.keep(KEPT)
+        shift = self.level / self._measured_level[index] - 1.0
+        if self.nanos - self.measured_nanos[index] > STALE_NANOS or abs(shift) > SHIFTED:
+            # It comes back: the level may have been that of other widths alone.
+            ring.keep(1)
             self._new[index] = 0
         value = nanos / self.level
         is_learnt = self._new[index] >= LEARNT

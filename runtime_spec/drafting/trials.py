@@ -5,7 +5,7 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 
 SHARE = 0.01
 """Of all time, what trials may lose."""
-ALLOWANCE, MOST_SAVED = 1.5, 2.0
+ALLOWANCE, MOST_SAVED, MOST_OWED = 1.5, 1.5, 4.0
 TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
 FIRST_WAIT, LONGEST_WAIT = 64.0, 2048.0
 WORST_ROUND = 16.0
@@ -41,7 +41,7 @@ class Trials:
         """A round of the trial took `nanos` and gave `loss` less than the best known would have."""
         self.rounds += 1
         self.nanos += nanos
-        self.account -= max(loss, 0.0)
+        self.account = max(self.account - max(loss, 0.0), -MOST_OWED)
         self.left -= 1
 
     def pass_time(self, amount: float) -> None:
@@ -62,6 +62,15 @@ class Trials:
         self._waits[kind] = min(2.0 * self._waits[kind], LONGEST_WAIT)
         if kind >= DRAFTER:
             self.pause()
+
+    def wait_of(self, kind: int) -> tuple[float, float]:
+        """How long `kind` still waits, and how long it will after its next failure."""
+        return max(self._next[kind] - self.clock, 0.0), self._waits[kind]
+
+    def take_wait(self, kind: int, left: float, wait: float) -> None:
+        """Goes on with a wait_of of another time."""
+        self._next[kind] = self.clock + left
+        self._waits[kind] = max(FIRST_WAIT, min(wait, LONGEST_WAIT))
 
     def pause(self) -> None:
         """No width is tried with the model's drafts for a while: what speaks against one hardly speaks for another."""

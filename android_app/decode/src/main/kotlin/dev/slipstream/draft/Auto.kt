@@ -24,13 +24,15 @@ public class Auto(
     internal var isKnown = false
     internal var mustCheck = false
 
-    private val trials = Trials(Trials.DRAFTER + widths.size)
+    internal val trials = Trials(Trials.DRAFTER + widths.size)
     private val drafterPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.DRAFTER, it) }
     private val ngramPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.NGRAM, it) }
     private val drafterRounds = LongArray(mostDrafts + 1)
     private val ngramRounds = LongArray(mostDrafts + 1)
     private var plainRounds = 0L
-    private var tokens = 0L
+    internal var tokens = 0L
+        private set
+    internal var knownTokens = 0L
 
     /** For each number of drafts, the narrowest width that holds them. */
     private val indexOf = IntArray(mostDrafts + 1) { count -> widths.indexOfFirst { it > count } }
@@ -182,13 +184,16 @@ public class Auto(
         val kind = trials.kind
         val count = trials.count
         val loss = minOf(nanos.toDouble() / plain, WORST_ROUND) - (accepted + 1).toDouble() / (goal * plain)
-        trials.spend(nanos, loss)
+        // Plain decoding loses nothing against itself.
+        trials.spend(nanos, if (kind == Trials.PLAIN) 0.0 else loss)
         if (kind == Trials.PLAIN) mustCheck = false
         val hasWon = rate(kind, count) > goal
         var isOver = trials.left <= 0
         // Not decided: it may go on as long as the account bears it.
         if (isOver && kind >= Trials.DRAFTER && !hasWon) isOver = trials.left <= -MORE || trials.account < 0.0
-        if (isOver || hope(kind, count) <= goal) trials.end(hasWon)
+        // The first round of plain decoding may have shown nothing of its cost.
+        val isHopeful = hope(kind, count) > goal || (kind == Trials.PLAIN && !costs.isFresh(0))
+        if (isOver || !isHopeful) trials.end(hasWon)
     }
 
     /** Goodput that is expected of [count] drafts, in tokens a nanosecond. */
@@ -290,8 +295,7 @@ public class Auto(
         position: Int,
     ): Boolean {
         if (!mayTry()) return false
-        val isHoped = used > 0 && (mustCheck || hope(Trials.PLAIN, 0) > goal)
-        if (isHoped && trials.isDue(Trials.PLAIN, expectedLoss(Trials.PLAIN, 0, EXPECTED_ROUNDS, position))) {
+        if (used > 0 && checksPlain()) {
             trials.begin(Trials.PLAIN, 0, CHECK_ROUNDS)
             return true
         }
@@ -302,6 +306,15 @@ public class Auto(
         if (!trials.isDue(kind, expectedLoss(kind, count, EXPECTED_ROUNDS, position))) return false
         trials.begin(kind, count, TRIAL_ROUNDS)
         return true
+    }
+
+    /**
+     * Whether plain decoding is to be measured again. No account must bear it: it makes nobody slower than plain decoding
+     * is, and waits keep it rare.
+     */
+    private fun checksPlain(): Boolean {
+        if (trials.isWaiting(Trials.PLAIN)) return false
+        return if (mustCheck) tokens >= CHECK_TOKENS else hope(Trials.PLAIN, 0) > goal
     }
 
     /**
@@ -339,7 +352,7 @@ public class Auto(
 
     private fun hasPlain() = isKnown || costs.passCount(0) >= PLAIN_ROUNDS
 
-    private fun mayTry() = tokens >= FIRST_TRIAL_TOKENS
+    private fun mayTry() = knownTokens + tokens >= FIRST_TRIAL_TOKENS
 
     private fun source(kind: Int): Acceptance = if (kind >= Trials.DRAFTER) drafter else ngrams[kind - Trials.NGRAM]
 
@@ -384,6 +397,9 @@ public class Auto(
 
         /** A reply of a word or two is not made slower to learn something: known results are for such. */
         private const val FIRST_TRIAL_TOKENS = 24L
+
+        /** What was known is relied upon for so long before plain decoding is compared. */
+        private const val CHECK_TOKENS = 12L
         private const val TRIAL_ROUNDS = 4
         private const val CHECK_ROUNDS = 3
         private const val MORE = 8

@@ -84,6 +84,9 @@ internal class Costs(
     /** Whether the cost of [count] drafts has been measured. */
     fun isDraftMeasured(count: Int): Boolean = drafts[count].count > 0
 
+    /** Whether the latest round has shown what a pass of widths[[index]] costs. */
+    fun isFresh(index: Int): Boolean = measuredNanos[index] == nanos
+
     /** Whether any width but 1 has run or is known. */
     fun isTried(): Boolean {
         for (index in 1 until widths.size) if (step[index] != NEVER || passes[index].count > 0) return true
@@ -106,6 +109,18 @@ internal class Costs(
         repeat(KEPT) { passes[index].add(nanos) }
         isLevelOpen = true
         measuredNanos[index] = -STALE_NANOS - 1
+        extend()
+    }
+
+    /** What a pass of widths[[index]], not measured yet, takes at least, by its first round; 0.0 if it has had none. */
+    fun boundNanos(index: Int): Double = if (passes[index].count == 0) bounds[index] * level else 0.0
+
+    /** A [boundNanos] of another time, of a width that has no cost. */
+    fun importBound(
+        index: Int,
+        nanos: Double,
+    ) {
+        bounds[index] = nanos
         extend()
     }
 
@@ -154,8 +169,10 @@ internal class Costs(
         ring: RecentMedian,
         passed: Double,
     ) {
-        if (nanos - measuredNanos[index] > STALE_NANOS) {
-            ring.keep(KEPT)
+        val shift = level / measuredLevel[index] - 1.0
+        if (nanos - measuredNanos[index] > STALE_NANOS || abs(shift) > SHIFTED) {
+            // It comes back: the level may have been that of other widths alone.
+            ring.keep(1)
             added[index] = 0
         }
         val value = passed / level
@@ -236,12 +253,15 @@ internal class Costs(
         /** A relative cost that is known is still mended, by one round in so many. */
         const val RENEWED = 16L
         const val KEPT = 3
+
+        /** A relative cost is measured again where it is older, or the level has moved by more since. */
         const val STALE_NANOS = 20_000_000_000L
+        const val SHIFTED = 0.15
 
         /** A cost that has not been measured for so long may have halved. */
         const val FADING_NANOS = 60_000_000_000.0
         const val LEVEL_GAIN = 0.1
-        const val LEVEL_CLIP = 0.25
+        const val LEVEL_CLIP = 0.5
         const val LEVEL_SHIFT = 2.0
 
         /** Until there is better: a row more and a draft cost so many passes of width 1. */

@@ -50,7 +50,7 @@ internal class Trials(
     ) {
         rounds += 1
         this.nanos += nanos
-        account -= maxOf(loss, 0.0)
+        account = maxOf(account - maxOf(loss, 0.0), -MOST_OWED)
         left -= 1
     }
 
@@ -69,6 +69,22 @@ internal class Trials(
         }
         kind = NONE
         left = 0
+    }
+
+    /** How long [kind] still waits. */
+    fun waitLeft(kind: Int): Double = maxOf(next[kind] - clock, 0.0)
+
+    /** How long [kind] will wait after its next failure. */
+    fun nextWait(kind: Int): Double = waits[kind]
+
+    /** Goes on with a [waitLeft] and a [nextWait] of another time. */
+    fun takeWait(
+        kind: Int,
+        left: Double,
+        wait: Double,
+    ) {
+        next[kind] = clock + left
+        waits[kind] = maxOf(FIRST_WAIT, minOf(wait, LONGEST_WAIT))
     }
 
     /** No width is tried with the model's drafts for a while: what speaks against one hardly speaks for another. */
@@ -92,7 +108,8 @@ internal class Trials(
         /** Of all time, what trials may lose. */
         private const val SHARE = 0.01
         private const val ALLOWANCE = 1.5
-        private const val MOST_SAVED = 2.0
+        const val MOST_SAVED = 1.5
+        private const val MOST_OWED = 4.0
         private const val FIRST_WAIT = 64.0
         private const val LONGEST_WAIT = 2048.0
     }

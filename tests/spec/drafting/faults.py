@@ -1,0 +1,82 @@
+"""Faults planted in the automatic draft length. Each is a replacement in one of its source files, in memory alone."""
+
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_spec.drafting import acceptance, auto, costs, recent, trials
+
+MODULES = {"acceptance": acceptance, "auto": auto, "costs": costs, "recent": recent, "trials": trials}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    name: str
+    module: str
+    right: str
+    wrong: str
+
+
+FAULTS = (
+    Fault(
+        "mean_for_median",
+        "recent",
+        "self.value = self._sorted[(len(self._sorted) - 1) // 2]",
+        "self.value = sum(self._recent) / len(self._recent)",
+    ),
+    Fault("first_round_after_a_switch_counted", "costs", "        if is_regular:\n", "        if True:\n"),
+    Fault("no_budget", "trials", " and self.account >= expected_loss", ""),
+    Fault(
+        "fading_by_rounds",
+        "auto",
+        "if self.tokens - source.tokens >= FADING_TOKENS:",
+        "if False:",
+    ),
+    Fault("hopeless_trial_not_stopped", "auto", "if is_over or not is_hopeful:", "if is_over:"),
+    Fault("no_wait_after_a_failure", "trials", "+ self._waits[kind]", "+ 0.0"),
+    Fault("waits_do_not_grow", "trials", "min(2.0 * self._waits[kind], LONGEST_WAIT)", "FIRST_WAIT"),
+    Fault("plain_not_measured_again", "auto", "if self._used > 0 and self._checks_plain():", "if False:"),
+    Fault("changed_text_not_noticed", "acceptance", "alarm = is_other or self.deficit > most", "alarm = False"),
+    Fault("confidence_ignored", "auto", "reach, tokens = self._reach, 0.0", "reach, tokens = 1.0, 0.0"),
+    Fault("matches_without_measure", "auto", "and tokens > passed * STAY", "or True"),
+    Fault("widest_first", "auto", "(index > 1 and not is_tried)", "(index < 2 and not is_tried)"),
+)
+
+
+@contextmanager
+def planted(fault: Fault) -> Iterator[dict[str, types.ModuleType]]:
+    """The modules with the fault in one of them; the rest of the process keeps the right ones."""
+    sources = {name: Path(module.__file__).read_text(encoding="utf-8") for name, module in MODULES.items()}
+    if sources[fault.module].count(fault.right) < 1:
+        raise AssertionError(f"{fault.name}: {fault.right!r} is not in {fault.module}.py")
+    sources[fault.module] = sources[fault.module].replace(fault.right, fault.wrong)
+    changed = {}
+    for name in ("recent", "acceptance", "costs", "trials", "auto"):
+        module = types.ModuleType(f"faulty.{name}")
+        source = sources[name]
+        for other in changed:
+            source = source.replace(f"from runtime_spec.drafting.{other} import", f"from faulty.{other} import")
+        source = source.replace(
+            "from runtime_spec.drafting import trials as kinds", "from faulty import trials as kinds"
+        )
+        changed[name] = module
+        with _importable(changed):
+            exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    yield changed
+
+
+@contextmanager
+def _importable(modules: dict[str, types.ModuleType]) -> Iterator[None]:
+    package = types.ModuleType("faulty")
+    names = {"faulty": package} | {f"faulty.{name}": module for name, module in modules.items()}
+    for name, module in modules.items():
+        setattr(package, name, module)
+    sys.modules.update(names)
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]

@@ -1,0 +1,246 @@
+"""The thresholds of the automatic draft length, over the scripted devices and texts of scenarios.py."""
+
+import pytest
+
+from runtime_spec.drafting.auto import Auto
+from runtime_spec.vectors.device import Play, PlayedRound
+from tests.spec.drafting.scenarios import FAST, MS, SCENARIOS, SLOW, VNNI, device, steady
+from tests.spec.drafting.simulate import added, chats, score, slowest
+
+SEEDS, TOKENS = 200, 400
+LONG_SEEDS, LONG_TOKENS = 10, 4000
+LONG = [scenario for scenario in SCENARIOS if scenario.long is not None][::2]
+CHANGES = [scenario for scenario in SCENARIOS if scenario.long is None]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_it_is_hardly_ever_slower_than_plain_decoding(scenario):
+    found = score(scenario, SEEDS, TOKENS)
+    assert found.first >= scenario.first
+    assert found.window >= scenario.window
+
+
+@pytest.mark.parametrize("scenario", LONG, ids=lambda scenario: scenario.name)
+def test_it_comes_near_the_best_fixed_length(scenario):
+    found = score(scenario, LONG_SEEDS, LONG_TOKENS)
+    assert found.long >= scenario.long * found.best
+
+
+@pytest.mark.parametrize("scenario", CHANGES, ids=lambda scenario: scenario.name)
+def test_it_notices_when_drafting_begins_to_pay_and_when_it_stops(scenario):
+    found = score(scenario, 40, 1800)
+    assert found.window >= scenario.window
+    spans = []
+    for seed in range(20):
+        policy = Auto(scenario.device.widths, True)
+        play = Play(scenario.device, scenario.text, seed)
+        drafted = []
+        while play.token < 2000:
+            round = play.round(policy, 99)
+            drafted += [round.source is not None] * (round.num_accepted + 1)
+        spans.append((sum(drafted[:600]), sum(drafted[1000:1400]), sum(drafted[1500:2000])))
+    before, meanwhile, after = (sorted(span) for span in zip(*spans, strict=True))
+    assert before[-1] < 60
+    assert meanwhile[10] > 300
+    assert after[-1] < 60
+
+
+@pytest.mark.parametrize("passes", [SLOW, VNNI], ids=["slow", "vnni"])
+def test_short_replies_with_new_policies_lose_nothing(passes):
+    acceptance = 400 if passes is SLOW else 800
+    runs = [chats(device(passes, 20), steady(acceptance), seed, is_kept=False) for seed in range(20)]
+    assert slowest(*map(added, zip(*runs, strict=True)))[0] >= 0.98
+
+
+def test_short_replies_learn_from_each_other_by_what_is_kept():
+    runs = [chats(device(FAST), steady(600), seed, is_kept=True) for seed in range(40)]
+    plain, auto = map(added, zip(*runs, strict=True))
+    assert plain[-1] / auto[-1] > 1.5
+    runs = [chats(device(SLOW, 30), steady(400), seed, is_kept=True) for seed in range(100)]
+    assert slowest(*map(added, zip(*runs, strict=True)))[0] >= 0.98
+
+
+class Told:
+    """A policy's rounds, made up one by one."""
+
+    def __init__(self, widths=(1, 3, 5), has_drafter=True):
+        self.policy = Auto(widths, has_drafter)
+        self.position = 0
+
+    def round(self, nanos, accepted=None, draft_nanos=8 * MS, match=0, most=99):
+        """`nanos` of a pass by number of drafts; all are accepted unless `accepted` says how many."""
+        source, count = self.policy.plan(self.position, most, match)
+        drafted = count
+        if source == "drafter":
+            drafted = next((n for n in range(1, count) if not self.policy.goes_on(n, 0.9)), count)
+        right = drafted if accepted is None else min(accepted, drafted)
+        played = PlayedRound(self.position, range(drafted), 0, right)
+        took = draft_nanos * drafted if source == "drafter" else 0
+        self.policy.observe(played, took, nanos[drafted] + took)
+        self.position = (self.position + right + 1) % 100
+        return source, count
+
+
+FLAT = [100 * MS, 110 * MS, 110 * MS, 120 * MS, 120 * MS]
+STEEP = [100 * MS, 300 * MS, 300 * MS, 500 * MS, 500 * MS]
+
+
+def rounds_until(told, source, nanos, accepted=None, most=4000):
+    """How many rounds go by before drafts of `source` (None: plain decoding) have been the rule for ten rounds."""
+    latest = []
+    for i in range(most):
+        latest.append(told.round(nanos, accepted)[0])
+        if latest[-10:] == [source] * 10:
+            return i - 9
+    raise AssertionError(f"never {source}")
+
+
+def test_plain_decoding_is_measured_first_and_a_trial_begins_at_the_narrowest_width():
+    told = Told()
+    plans = [told.round(FLAT) for _ in range(30)]
+    assert plans[:24] == [(None, 0)] * 24
+    assert plans[24] == ("drafter", 2)
+    assert plans[29] == ("drafter", 4)
+
+
+def test_a_hopeless_trial_is_one_round_and_is_repeated_rarely():
+    told = Told()
+    tried = [i for i in range(3000) if told.round(STEEP, accepted=0) != (None, 0)]
+    gaps = [b - a for a, b in zip(tried, tried[1:], strict=False)]
+    assert 4 <= len(tried) <= 20
+    assert min(gaps) >= 60
+    stats = told.policy.stats()
+    assert (stats.plain_rounds, stats.trial_rounds) == (3000 - len(tried), len(tried))
+    assert stats.trial_nanos == (stats.drafter.rounds[2] * 316 + stats.drafter.rounds[4] * 532) * MS
+
+
+@pytest.mark.parametrize("slow", [300 * MS, 1000 * MS])
+def test_one_slow_round_moves_no_decision_for_long(slow):
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(60):
+        told.round(FLAT)
+    told.round([nanos + slow for nanos in FLAT])
+    assert sum(told.round(FLAT)[0] != "drafter" for _ in range(200)) < 10
+    plain = Told()
+    for _ in range(200):
+        plain.round(STEEP, accepted=0)
+    plain.round([nanos + slow for nanos in STEEP], accepted=0)
+    assert sum(plain.round(STEEP, accepted=0)[0] is not None for _ in range(200)) < 4
+
+
+def test_a_slow_plain_round_at_the_very_beginning_does_not_make_drafting_look_good():
+    told = Told()
+    told.round([1000 * MS] * 5)
+    told.round([1000 * MS] * 5)
+    assert sum(told.round(STEEP, accepted=1)[0] is not None for _ in range(300)) < 8
+
+
+def test_the_first_round_after_a_switch_is_left_out():
+    """Planning a graph anew, at each width's first use and each 128 slots, says nothing of what it costs."""
+    told = Told()
+    for _ in range(24):
+        told.round(FLAT)
+    told.round([nanos + 200 * MS for nanos in FLAT])
+    for _ in range(5):
+        told.round(FLAT)
+    assert told.policy.costs.pass_nanos(1) == 110 * MS
+    assert told.policy.costs.passes[1].count == 3
+
+
+def test_trials_keep_to_their_account():
+    """No more is lost than the first allowance and a hundredth of the time, though each trial seems worth while."""
+    told = Told(widths=(1, 2))
+    tried = sum(told.round([100 * MS, 130 * MS], accepted=0, draft_nanos=0)[0] is not None for _ in range(1000))
+    assert tried >= 2
+    assert 0.3 * tried <= 1.5 + 0.01 * 1000
+
+
+def test_what_failed_long_ago_is_tried_again():
+    told, quick = Told(), [nanos // 1000 for nanos in FLAT]
+    for _ in range(400):
+        told.round(quick, accepted=0, draft_nanos=8000)
+    assert any(told.round(quick, accepted=0, draft_nanos=8000)[0] for _ in range(1000))
+
+
+def test_costs_that_rise_together_change_nothing_and_plain_is_measured_again():
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    plans = [told.round([nanos * (1000 + i) // 1000 for nanos in FLAT], accepted=1) for i in range(1000)]
+    kinds = [source for source, _ in plans[100:]]
+    assert kinds.count("drafter") > 850
+    assert 3 <= kinds.count(None) < 50
+
+
+def test_drafting_that_alone_becomes_dear_is_noticed():
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(100):
+        told.round(FLAT)
+    slower = [FLAT[0], *(nanos * 6 for nanos in FLAT[1:])]
+    assert rounds_until(told, None, slower) < 60
+
+
+def test_drafts_that_are_no_longer_accepted_are_noticed():
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(300):
+        told.round(FLAT)
+    assert rounds_until(told, None, FLAT, accepted=0) < 16
+
+
+def test_a_draft_ends_where_the_drafter_is_not_confident():
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(100):
+        told.round(FLAT)
+    while told.policy.plan(50, 4, 0) != ("drafter", 4):
+        told.round(FLAT)
+    assert told.policy.goes_on(1, 0.95)
+    assert not told.policy.goes_on(2, 0.01)
+
+
+def test_matches_come_first_but_by_the_same_measure():
+    told = Told(has_drafter=False)
+    assert {told.round(FLAT, match=5)[0] for _ in range(24)} == {None}
+    sources = [told.round(FLAT, match=5)[0] for _ in range(60)]
+    assert sources.count("ngram") > 50
+    for _ in range(60):
+        told.round(FLAT, accepted=0, match=2)
+    assert [told.round(FLAT, accepted=0, match=2)[0] for _ in range(40)].count("ngram") < 5
+    # Another class of matches has its own evidence.
+    assert told.round(FLAT, match=5)[0] == "ngram"
+
+
+def test_no_more_is_planned_than_the_loop_allows():
+    told = Told(widths=(1, 2, 3, 5))
+    for i in range(600):
+        most = i % 5
+        if most > 0:
+            assert told.round(FLAT, most=most)[1] <= most
+        else:
+            told.policy.observe(PlayedRound(told.position, range(0), 1, 0), 0, 100 * MS)
+    assert told.policy.stats().drafter.rounds[3] > 0
+
+
+def test_statistics_add_up():
+    told = Told()
+    for i in range(500):
+        told.round(FLAT, accepted=i % 3)
+    stats = told.policy.stats()
+    assert stats.plain_rounds + sum(stats.drafter.rounds) + sum(stats.ngram.rounds) == 500
+    assert sum(n * count for n, count in enumerate(stats.drafter.rounds)) == sum(stats.drafter.drafted)
+    assert all(a <= b for a, b in zip(stats.drafter.accepted, stats.drafter.drafted, strict=True))
+    assert 0 < stats.trial_nanos < stats.nanos
+
+
+def test_a_bundle_without_drafter_and_matches_is_plain():
+    told = Told(has_drafter=False)
+    assert {told.round(FLAT) for _ in range(500)} == {(None, 0)}
+
+
+def test_a_looser_threshold_says_why():
+    usual = (0.95, 0.98)
+    for scenario in SCENARIOS:
+        looser = (scenario.first, scenario.window) != usual or (scenario.long or 0.97) < 0.97
+        assert looser == bool(scenario.why), scenario.name
