@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime_spec.drafting.auto import AutoDraft
-
 from export.choices.prompts import Prompts
 from export.evidence.encoder import Encoder
+from runtime_spec.drafting.auto import AutoDraft
 from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.drafting.proposer import Policy
 from runtime_spec.litert.runtime import Models

@@ -7,7 +7,7 @@ language has the same rounds: nanoseconds, and parts of a thousand.
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from runtime_spec.vectors.scripted import splitmix
+from runtime_spec.sampling.random import splitmix
 
 STEP_SLOTS = 128
 NOISE, OUTLIER, DRAFT, EASE, MATCH, MATCH_LENGTH, LOOKUP, BURST = range(8)

@@ -1,7 +1,7 @@
 package dev.slipstream.draft
 
 import dev.slipstream.decode.DraftSource
-import dev.slipstream.scripted.splitmix
+import dev.slipstream.sampling.splitmix
 
 /** As runtime_spec/vectors/device.py: what rounds cost. */
 internal class Device(

@@ -1,6 +1,6 @@
 package dev.slipstream.draft
 
-import dev.slipstream.scripted.splitmix
+import dev.slipstream.sampling.splitmix
 
 /** As runtime_spec/vectors/decisions.py: play [number], drawn from its number. */
 internal class DrawnPlay(
