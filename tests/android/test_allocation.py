@@ -8,8 +8,8 @@ from tests.android.launcher import ANDROID_APP
 
 def test_a_round_allocates_nothing(int8_out, tmp_path):
     """Less than the smallest object a round: what is left is JMH's own and a new conversation every some hundred
-    rounds. Measured: 6 bytes plain, 22 drafted, 6 and 13 where they are sampled with every parameter; one list a round would
-    be 40 or more."""
+    rounds. Measured: 6 bytes plain, 22 drafted, 6 and 13 where they are sampled with every parameter; one list a round
+    would be 40 or more."""
     command = [ANDROID_APP / "bin/jmh", int8_out / "model.litertlm", "RoundBenchmark"]
     quick = ["-wi", "2", "-w", "1", "-i", "1", "-r", "2", "-rf", "json", "-rff", tmp_path / "result.json"]
     subprocess.run([*command, *quick], check=True, capture_output=True)

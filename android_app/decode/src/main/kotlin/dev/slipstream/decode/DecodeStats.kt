@@ -33,6 +33,17 @@ public class DecodeStats {
         }
     }
 
+    /** Takes the figures of another reply in. */
+    public fun add(other: DecodeStats) {
+        emitted += other.emitted
+        rounds += other.rounds
+        drafted += other.drafted
+        accepted += other.accepted
+        drafter.add(other.drafter)
+        ngram.add(other.ngram)
+        for (length in byLength.indices) byLength[length] += other.byLength[length]
+    }
+
     /** accepted / drafted; 0.0 when nothing was drafted. */
     public val acceptanceRate: Double
         get() = if (drafted == 0) 0.0 else accepted.toDouble() / drafted

@@ -21,6 +21,14 @@ public class SourceStats {
         }
     }
 
+    internal fun add(other: SourceStats) {
+        rounds += other.rounds
+        for (i in 0 until MOST_DRAFTS) {
+            draftedAt[i] += other.draftedAt[i]
+            acceptedAt[i] += other.acceptedAt[i]
+        }
+    }
+
     public val drafted: Int get() = draftedAt.sum()
     public val accepted: Int get() = acceptedAt.sum()
 

@@ -2,10 +2,13 @@ package dev.slipstream.litert
 
 import androidx.collection.IntList
 import androidx.collection.emptyIntSet
+import dev.slipstream.decode.DecodeStats
+import dev.slipstream.draft.Auto
+import dev.slipstream.draft.Policy
 import dev.slipstream.trace.goldenTraces
 
 /**
- * Per draft length ("plain", "drafted_N"): median tokens/s, spread (10th to 90th percentile), acceptance, mean accepted
+ * Per way of drafting ("plain", "drafted_N", "auto"): median tokens/s, spread (10th to 90th percentile), acceptance, mean accepted
  * length, and the ratio to plain: the median of ratios of replies that were measured one after the other, which what
  * slows a device for longer slows alike. With the runtime's own [timer] also the share of time outside LiteRT's calls.
  *
@@ -18,16 +21,16 @@ public fun measure(
     cancelled: () -> Boolean = { false },
 ): Map<String, Map<String, Any?>> {
     val prompts = benchPrompts(runtime).take(effort.prompts)
-    val lengths = draftLengths(runtime)
+    val ways = benchWays(runtime)
     val budget = minOf(effort.newTokens, runtime.target.capacity - prompts.maxOf { it.size })
-    val replies = lengths.associateWith { ArrayList<Measured>() }
+    val replies = ways.mapValues { ArrayList<Measured>() }
     // The first passes find code that the JVM has not compiled yet.
     repeat(effort.repeats + effort.warmUps) { pass ->
         for (prompt in prompts) {
-            for (length in lengths) {
+            for ((name, policy) in ways) {
                 if (cancelled()) return table(replies.filterValues { it.isNotEmpty() })
-                val found = measure(runtime, prompt, length, budget, timer)
-                if (pass >= effort.warmUps) replies.getValue(length).add(found)
+                val found = measure(runtime, prompt, policy, budget, timer)
+                if (pass >= effort.warmUps) replies.getValue(name).add(found)
             }
         }
     }
@@ -43,13 +46,13 @@ private class Measured(
 private fun measure(
     runtime: BundleRuntime,
     prompt: IntList,
-    draftTokens: Int,
+    policy: Policy,
     budget: Int,
     timer: CallTimer?,
 ): Measured {
     var isFirst = true
     val reply =
-        reply(runtime.session(draftTokens, emptyIntSet()), prompt, budget) { _, _ ->
+        reply(runtime.session(stopTokens = emptyIntSet(), policy = policy), prompt, budget) { _, _ ->
             // The prefill is over: what follows is decoding.
             if (isFirst) timer?.nanoseconds = 0
             isFirst = false
@@ -71,18 +74,16 @@ public fun benchEffort(
 ): BenchEffort {
     val prompts = benchPrompts(runtime).size
     val trial = reply(runtime.session(0, emptyIntSet()), benchPrompts(runtime).first(), TRIAL_TOKENS).tokensPerSecond
-    val affordable = (trial * seconds / draftLengths(runtime).size).toInt()
+    val affordable = (trial * seconds / benchWays(runtime).size).toInt()
     val newTokens = (affordable / (2 * prompts)).coerceIn(TRIAL_TOKENS, NEW_TOKENS)
     val passes = affordable / (prompts * newTokens)
     if (passes >= 2) return BenchEffort(minOf(passes - 1, REPEATS), warmUps = 1, newTokens)
     return BenchEffort(repeats = 1, warmUps = 0, newTokens, prompts = maxOf(1, affordable / newTokens))
 }
 
-private fun table(replies: Map<Int, List<Measured>>): Map<String, Map<String, Any?>> {
-    val plain = replies[0] ?: return emptyMap()
-    return replies.entries.associate { (length, all) ->
-        (if (length == 0) "plain" else "drafted_$length") to row(all, plain)
-    }
+private fun table(replies: Map<String, List<Measured>>): Map<String, Map<String, Any?>> {
+    val plain = replies[PLAIN] ?: return emptyMap()
+    return replies.mapValues { (_, all) -> row(all, plain) }
 }
 
 private fun row(
@@ -93,17 +94,17 @@ private fun row(
     val outside = measured.mapNotNull { it.outside }
     val speeds = replies.map(Reply::tokensPerSecond).sorted()
     val ratios = measured.zip(plain) { one, base -> one.reply.tokensPerSecond / base.reply.tokensPerSecond }
-    val drafted = replies.sumOf { it.stats.drafted }
-    val accepted = replies.sumOf { it.stats.accepted }
-    val rounds = replies.sumOf { it.stats.rounds }
+    val stats = DecodeStats()
+    for (reply in replies) stats.add(reply.stats)
     return mapOf(
         "tokens_per_second" to rounded(median(speeds), 10.0),
         "spread" to
             listOf(speeds[speeds.size / 10], speeds[speeds.size - 1 - speeds.size / 10]).map { rounded(it, 10.0) },
         "ratio_to_plain" to rounded(median(ratios), 1e3),
         "outside_litert" to if (outside.isEmpty()) null else rounded(median(outside), 1e4),
-        "acceptance_rate" to if (drafted == 0) null else rounded(accepted.toDouble() / drafted, 1e4),
-        "mean_accepted_length" to if (rounds == 0) null else rounded((accepted + rounds).toDouble() / rounds, 1e3),
+        "acceptance_rate" to if (stats.drafted == 0) null else rounded(stats.acceptanceRate, 1e4),
+        "mean_accepted_length" to if (stats.rounds == 0) null else rounded(stats.meanAcceptedLength, 1e3),
+        "drafting" to stats.drafting(),
     )
 }
 
@@ -126,4 +127,5 @@ private fun rounded(
     scale: Double,
 ): Double = Math.round(value * scale) / scale
 
+private const val PLAIN = "plain"
 private const val TRIAL_TOKENS = 8

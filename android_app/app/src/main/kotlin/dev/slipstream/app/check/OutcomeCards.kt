@@ -88,7 +88,9 @@ private fun BenchRow(
 ) {
     val length = name.removePrefix("drafted_").toIntOrNull()
     val label =
-        if (length == null) {
+        if (name == "auto") {
+            stringResource(R.string.drafting_auto)
+        } else if (length == null) {
             stringResource(R.string.check_plain)
         } else {
             pluralStringResource(R.plurals.check_drafted, length, length)
