@@ -8,8 +8,8 @@ import dev.slipstream.draft.Policy
 import dev.slipstream.trace.goldenTraces
 
 /**
- * Per way of drafting ("plain", "drafted_N", "auto"): median tokens/s, spread (10th to 90th percentile), acceptance, mean accepted
- * length, and the ratio to plain: the median of ratios of replies that were measured one after the other, which what
+ * Per way of drafting ("plain", "drafted_N", "auto"): median tokens/s, spread (10th to 90th percentile), acceptance, mean
+ * accepted length, and the ratio to plain: the median of ratios of replies that were measured one after the other, which what
  * slows a device for longer slows alike. With the runtime's own [timer] also the share of time outside LiteRT's calls.
  *
  * [cancelled] is asked before each reply; what was measured by then is the answer, or nothing.
@@ -62,9 +62,22 @@ private fun measure(
 
 /** Draft lengths that fill an exported width, 0 first, which is plain decoding. */
 public fun draftLengths(runtime: BundleRuntime): List<Int> {
-    val lengths = ArrayList(listOf(0))
-    runtime.target.verifyWidths.forEach { width -> if (width > 1) lengths.add(width - 1) }
+    val lengths = ArrayList<Int>()
+    runtime.target.verifyWidths.forEach { width -> lengths.add(width - 1) }
     return lengths
+}
+
+/**
+ * How a bundle can decode, by name: plain, each draft length, and automatically, which begins knowing nothing and also
+ * looks n-grams up.
+ */
+internal fun benchWays(runtime: BundleRuntime): Map<String, Policy> {
+    val ways = LinkedHashMap<String, Policy>()
+    for (length in draftLengths(runtime)) {
+        ways[if (length == 0) PLAIN else "drafted_$length"] = runtime.fixedPolicy(length)
+    }
+    if (ways.size > 1) ways["auto"] = Auto(runtime.target.verifyWidths, runtime.drafter != null)
+    return ways
 }
 
 /** What fits into [seconds] on this device, as a first plain reply of a few tokens shows. */
