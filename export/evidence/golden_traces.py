@@ -21,10 +21,11 @@ GivenTurn = Callable[[list[list[int]]], list[int]]
 
 
 def golden_traces(plan: Plan, models: Models, prompts: Prompts, encoder: Encoder) -> dict[str, bytes]:
-    """Trace files by name: a plain prompt drafted, another undrafted, and with a template a chat of two turns.
+    """Trace files by name: a plain prompt drafted, another undrafted, and with a template a chat of two turns. Without
+    a drafter the drafts are looked up in the text, so that the passes that verify them are recorded, too.
 
     A plain prompt is cut to half the context. Of a chat that does not fit only the first turn is recorded, or none."""
-    count = plan.device.draft_tokens if models.drafter else 0
+    count = plan.device.draft_tokens if len(models.target.verify_widths) > 1 else 0
     plain = [encoder.prompt(text)[: plan.capacity // 2] for text in _two(prompts.plain, 0)]
     wanted: dict[str, tuple[int, list[GivenTurn]]] = {
         "drafted": (count, [lambda _: plain[0]]),
@@ -60,6 +61,7 @@ def _header(plan: Plan, models: Models, name: str, drafts: int) -> Header:
         exact_drafts=False,
         tolerance=plan.recipe.tolerances.near_tie_margin,
         turns=(),
+        ngram=models.drafter is None and drafts > 0,
     )
 
 

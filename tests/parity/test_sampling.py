@@ -148,3 +148,19 @@ def test_drawn_drafts_are_accepted_more_often_than_greedy_ones(runtime):
                 accepted, drafted = accepted + round.num_accepted, drafted + len(round.draft_tokens)
         rates[drafts] = accepted / drafted
     assert rates["drawn"] > rates["greedy"] > 0
+
+
+def test_two_sessions_choose_for_themselves_and_anew_each_turn(runtime):
+    prompt, hot = runtime.encode(PROMPT), Sampling(2.0, seed=5, drafts="greedy")
+    greedy, drawing = runtime.session(), runtime.session(sampling=hot)
+
+    def said(session):
+        session.reset()
+        return [token for round in session.turn(prompt, 20) for token in round.emitted_tokens]
+
+    first, second = said(greedy), said(drawing)
+    assert first != second and said(greedy) == first and said(drawing) == second
+    drawing.sampler.sampling = replace(hot, seed=6)
+    assert said(drawing) not in (first, second) and said(greedy) == first
+    drawing.sampler.sampling = Sampling()
+    assert said(drawing) == first

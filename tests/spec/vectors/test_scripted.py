@@ -1,9 +1,13 @@
 """The scripted models must go wrong where real graphs would, or no fault would ever be seen."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
+from runtime_spec.sampling.parameters import Sampling
 from runtime_spec.sampling.random import splitmix
-from runtime_spec.vectors.scripted import PADDING, DrafterScript, MisuseError, Script, scripted_pair
+from runtime_spec.vectors.scripted import PADDING, DrafterScript, MisuseError, Script, hash_row, scripted_pair
 
 SCRIPT = Script(seed=1, vocab=1000, fill_length=0, drafter=DrafterScript(seed=2, hit_percent=100, fewer_percent=0))
 PROMPT = [5, 6, 7]
@@ -123,3 +127,42 @@ def test_given_logits_replace_the_hash_and_have_true_margins():
     target, _ = scripted_pair(Script(1, 4, 0, None, {2: (0, 7, 7, 1), 3: (0, 1, 2, 9)}), 16, (1, 2))
     assert target.prefill([1, 2, 3], 0)[0] == 1 and target.margins() == [0.0]
     assert target.verify([1, 0], 3, 2)[0][0] == 3 and target.margins()[0] == 7.0
+
+
+def test_sampled_rows_are_exact_in_float32_and_about_zero():
+    target, drafter = scripted_pair(Script(1, 64, 0, DrafterScript(2, 37, 0)), 16, (1, 5), Sampling(temperature=1))
+    target.prefill(PROMPT, 0)
+    rows = [row for slot in range(3) for row in (target._row(slot), drafter._row(target.states[slot + 1]))]
+    for row in rows:
+        assert len(set(row)) > 32 and row == np.array(row, np.float32).tolist()
+    assert all(-15 <= logit <= 1 for row in rows[::2] for logit in row)
+    assert all(min(row) < 0 < max(row) for row in rows[::2])
+
+
+def test_a_row_is_made_of_the_hashes_bytes_from_the_lowest_on():
+    first, second = (splitmix(99 ^ (block << 32)) for block in (1, 2))
+    assert [16 * logit + 240 for logit in hash_row(99, 10)] == [
+        *first.to_bytes(8, "little"),
+        second & 255,
+        second >> 8 & 255,
+    ]
+
+
+def test_a_perfect_sampled_drafter_has_the_targets_own_distribution():
+    sampling = Sampling(temperature=2.0, top_k=9, top_p=0.9, repetition_penalty=1.3, repetition_window=3)
+    target, drafter = scripted_pair(SCRIPT, 64, (1, 5), sampling)
+    token, hidden = target.prefill(PROMPT, 0)
+    draft_tokens = drafter.draft(PROMPT, token, hidden, 3, 4)
+    assert target.verify([token, *draft_tokens], 3, 5)[0][:4] == draft_tokens
+    noisy, other = scripted_pair(dataclasses.replace(SCRIPT, drafter=DrafterScript(2, 0, 0)), 64, (1, 5), sampling)
+    said = []
+    for position in range(3, 40):
+        token, hidden = noisy.prefill([1] * position, 0)
+        said.append(noisy.verify([token, *other.draft([1] * position, token, hidden, position, 4)], position, 5)[0])
+        noisy.rollback(0)
+    assert {len(tokens) for tokens in said} >= {1, 2}, "a noisy one is rejected"
+
+
+def test_a_drafter_that_is_shown_another_text_is_worse_but_answers():
+    target, drafter, token, hidden = fresh()
+    assert drafter.draft(PROMPT[:2], token, hidden, 3, 4) != drafter.draft(PROMPT, token, hidden, 3, 4)
