@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from export.choices.prompts import Prompts
 from export.evidence.encoder import Encoder
-from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.auto import Auto
 from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.drafting.proposer import Policy
 from runtime_spec.litert.runtime import Models
@@ -106,7 +106,7 @@ def bench_ways(
     # Without a model n-grams are all that can be drafted.
     ways |= {f"drafted_{n}": way(Fixed(n, n_grams or not has_drafter)) for n in lengths if n > 0}
     if len(models.target.verify_widths) > 1:
-        ways["auto"] = way(AutoDraft(models.target.verify_widths, has_drafter))
+        ways["auto"] = way(Auto(models.target.verify_widths, has_drafter))
     return ways
 
 

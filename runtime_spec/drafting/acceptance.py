@@ -1,16 +1,15 @@
 """How often the drafts of one source are accepted, by position and by the drafter's own confidence."""
 
-MEMORY_TOKENS = 300.0
+MEMORY_TOKENS, LONG_MEMORY_TOKENS = 300.0, 2000.0
 """Tokens of text after which evidence counts half: what a text is like changes with the text, not with time."""
-PRIOR_WEIGHT = 15.0
-LONG_TRIES = 60.0
-FIRST_WEIGHT = 2.0
+FIRST_WEIGHT, PRIOR_WEIGHT, LONG_TRIES = 2.0, 15.0, 60.0
+"""Tries that a prior counts for: FIRST_WEIGHT, and PRIOR_WEIGHT more where it comes from many more than LONG_TRIES."""
 HOPE, HOPE_WEIGHT = 0.95, 3.0
 """What a trial may hope for: the rate of evidence that has faded away, and how much of it that outweighs."""
-LONG_MEMORY_TOKENS = 2000.0
 KEPT_TRIES = 1.0
-UNLIKELY = 15.0
-RARE = 0.3
+"""What is left of the evidence when the text has changed: little, so that a new trial is soon decided."""
+UNLIKELY, RARE = 15.0, 0.3
+"""Squared deviations, in variances, that chance hardly explains; with few tries a variance says too little."""
 JUDGED_ROUNDS = 2
 """Before so many rounds a source's rates are no more than what was assumed."""
 BINS = 8

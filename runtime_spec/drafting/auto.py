@@ -19,14 +19,17 @@ FIRST_TRIAL_TOKENS = 24
 CHECK_TOKENS = 12
 """What was known is relied upon for so long before plain decoding is compared."""
 STAY = 1.02
+"""How much better another choice must be than the one that is used: measurements are noisy."""
 HOPED_GAIN = 1.03
 EXPECTED_ROUNDS = 2.0
-DEFICIT = 2.0
-MOST_DEFICIT = 6.0
+MORE_ROUNDS = 8
+"""By how many rounds a trial may be longer that has not decided."""
+DEFICIT, MOST_DEFICIT = 2.0, 6.0
+"""What a source's drafts may lose before its evidence is doubted, and in any case. In rounds of plain decoding, as is
+ALARM, what that costs the account."""
 ALARM = 1.0
-MORE = 8
-"""Rounds of plain decoding that a source's drafts may lose before its evidence is taken for outdated."""
 FADING_TOKENS = 16
+"""Rates are brought up to date at least so often."""
 DRAFTER_PRIOR = 0.6
 NGRAM_PRIORS = (0.4, 0.5, 0.6, 0.7)
 """Acceptance before there is evidence; of matches of 2, 3, 4 and 5 tokens."""
@@ -170,7 +173,7 @@ class Auto:
         is_over = self.trials.left <= 0
         if is_over and kind >= DRAFTER and not has_won:
             # Not decided: it may go on as long as the account bears it.
-            is_over = self.trials.left <= -MORE or self.trials.account < 0.0
+            is_over = self.trials.left <= -MORE_ROUNDS or self.trials.account < 0.0
         if is_over or not is_hopeful:
             self.trials.end(has_won)
 

@@ -15,24 +15,26 @@ REPLAN_NANOS = 50_000_000.0
 """More than planning anew takes."""
 WARM_ROUNDS = 32
 """A width that has not run for so many rounds is cold: its next round is not representative."""
-MEASURED = 2
-LEARNT = 4
-"""Rounds of a width after which its relative cost is known, and what differs is the level."""
+MEASURED, LEARNT = 2, 4
+"""Rounds of a width after which its cost can be compared, and after which what differs is the level."""
 PASS_ROUNDS, DRAFT_ROUNDS, REPLAN_ROUNDS = 15, 7, 5
+"""How many rounds medians are made of."""
 RENEWED = 16
 """A relative cost that is known is still mended, by one round in so many."""
-KEPT = 3
-STALE_NANOS = 20_000_000_000
-SHIFTED = 0.15
+KNOWN_ROUNDS = 3
+"""What a known cost of another time counts for, and the rounds that then set the level."""
+STALE_NANOS, SHIFTED = 20_000_000_000, 0.15
 """A relative cost is measured again where it is older, or the level has moved by more since."""
 FADING_NANOS = 60_000_000_000.0
 """A cost that has not been measured for so long may have halved."""
 LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.5
+"""Of a round's deviation, the part that moves the level, and the most that counts: one slow round is soon forgotten."""
 LEVEL_SHIFT = 2.0
-ROW_PRIOR = 0.1
-DRAFT_PRIOR = 0.08
+"""Where the level has moved, costs of other widths may not have moved with it."""
+ROW_PRIOR, DRAFT_PRIOR = 0.1, 0.08
 """Until there is better: a row more and a draft cost so many passes of width 1."""
 WORST = 8.0
+"""A first round counts for so many passes of width 1 at most."""
 NEVER = -1
 
 
@@ -109,9 +111,9 @@ class Costs:
 
     def import_pass(self, index: int, nanos: float) -> None:
         """A cost that was measured another time: true in relation to the others, whatever the level is now."""
-        for _ in range(KEPT):
+        for _ in range(KNOWN_ROUNDS):
             self.passes[index].add(nanos)
-        self._levels = RecentMedian(KEPT)
+        self._levels = RecentMedian(KNOWN_ROUNDS)
         self.measured_nanos[index] = -STALE_NANOS - 1
         self._extend()
 
@@ -139,7 +141,7 @@ class Costs:
             # What was imported says nothing of the level.
             self._levels.add(nanos / ring.value)
             self.level = self._levels.value
-            if self._levels.count == KEPT:
+            if self._levels.count == KNOWN_ROUNDS:
                 self._levels = None
             self._measured_level[index] = self.level
             self.measured_nanos[index] = self.nanos

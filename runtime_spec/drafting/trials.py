@@ -6,7 +6,9 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 SHARE = 0.01
 """Of all time, what trials may lose."""
 ALLOWANCE, MOST_SAVED, MOST_OWED = 1.5, 1.5, 4.0
+"""The account at first, at most, and at least: a surprise is not paid for all day."""
 TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
+"""Rounds of a trial: the first one is not counted as a rule, the others show cost and acceptance."""
 FIRST_WAIT, LONGEST_WAIT = 64.0, 2048.0
 WORST_ROUND = 16.0
 """A round that is longer counts as this long: it was something else than the width."""

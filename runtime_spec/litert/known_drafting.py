@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime_spec.cache import cache_folder
-from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.auto import Auto
 from runtime_spec.drafting.known import from_dict, to_dict
 from runtime_spec.errors import UsageError
 from runtime_spec.litert.packed_weights import entry_key
@@ -23,7 +23,7 @@ def place(manifest_sha256: str, threads: int) -> Path:
     return cache_folder() / FOLDER / f"{entry_key(manifest_sha256)}-{threads}.json"
 
 
-def recall(policy: AutoDraft, path: Path) -> None:
+def recall(policy: Auto, path: Path) -> None:
     """Tells a new `policy` what is kept in `path`. What can't be read is as good as nothing: it is learnt again."""
     with suppress(OSError, ValueError, RecursionError, UsageError), path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
@@ -31,7 +31,7 @@ def recall(policy: AutoDraft, path: Path) -> None:
             from_dict(policy, json.loads(data))
 
 
-def keep(policy: AutoDraft, path: Path) -> None:
+def keep(policy: Auto, path: Path) -> None:
     """Writes what `policy` knows, whole or not at all. A folder that can't be written to keeps nothing."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, exp
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.chat.reply import Splitter
-from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.auto import Auto
 from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.drafting.proposer import Policy, Proposer
 from runtime_spec.drafting.unmatched import Unmatched
@@ -136,7 +136,7 @@ class Runtime:
             sections = {name: self.bundle.section(name).data for name in names}
             self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
-        self._auto: AutoDraft | None = None
+        self._auto: Auto | None = None
         self._known = known_drafting.place(manifest.manifest_sha256, threads)
 
     def encode(self, prompt: str) -> list[int]:
@@ -199,7 +199,7 @@ class Runtime:
         """What measures best on this machine (DECODE.md, *The automatic draft length*); the same one for all sessions,
         whose results are kept for the next time that this bundle is opened."""
         if self._auto is None:
-            self._auto = AutoDraft(self.target.verify_widths, self.drafter is not None)
+            self._auto = Auto(self.target.verify_widths, self.drafter is not None)
             known_drafting.recall(self._auto, self._known)
         return self._auto if n_grams else Unmatched(self._auto)
 

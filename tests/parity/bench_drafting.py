@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.auto import Auto
 
 from export.demo.evaluate import distinct_four_grams, held_out_prompts
 from export.evidence.speed import TimedReply, timed
@@ -64,8 +64,8 @@ def policies(runtime: Runtime) -> dict[str, Callable[[], Policy]]:
             ways[f"{n} drafts"] = lambda n=n: runtime.fixed_policy(n)
         ways[f"{n} drafts, n-grams"] = lambda n=n: runtime.fixed_policy(n, n_grams=True)
     if runtime.drafter:
-        ways["auto"] = lambda: Unmatched(AutoDraft(runtime.target.verify_widths, True))
-    ways["auto, n-grams"] = lambda: AutoDraft(runtime.target.verify_widths, runtime.drafter is not None)
+        ways["auto"] = lambda: Unmatched(Auto(runtime.target.verify_widths, True))
+    ways["auto, n-grams"] = lambda: Auto(runtime.target.verify_widths, runtime.drafter is not None)
     return ways
 
 

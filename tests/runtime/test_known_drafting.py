@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime_spec.drafting.auto import AutoDraft
+from runtime_spec.drafting.auto import Auto
 from runtime_spec.drafting.known import to_dict
 from runtime_spec.litert import known_drafting
 from runtime_spec.litert.known_drafting import MOST_FILES, forget, keep, place, recall
@@ -14,9 +14,9 @@ from runtime_spec.litert.known_drafting import MOST_FILES, forget, keep, place, 
 WIDTHS = (1, 3, 5)
 
 
-def learnt() -> AutoDraft:
+def learnt() -> Auto:
     """A policy that has decoded for a while, with drafts that pay."""
-    policy = AutoDraft(WIDTHS, has_drafter=True)
+    policy = Auto(WIDTHS, has_drafter=True)
     position = 0
     for _ in range(200):
         _, count = policy.plan(position, 4, 0)
@@ -32,7 +32,7 @@ def learnt() -> AutoDraft:
 def test_what_is_kept_is_known_again(tmp_path):
     policy, path = learnt(), tmp_path / "sub" / "a.json"
     keep(policy, path)
-    again = AutoDraft(WIDTHS, has_drafter=True)
+    again = Auto(WIDTHS, has_drafter=True)
     recall(again, path)
     assert again.is_known and to_dict(again)["pass_nanos"] == to_dict(policy)["pass_nanos"] != {}
     assert [other.name for other in path.parent.iterdir()] == ["a.json"]
@@ -45,7 +45,7 @@ def test_what_can_t_be_read_is_as_good_as_nothing(tmp_path, data):
     path = tmp_path / "a.json"
     if data is not None:
         path.write_bytes(data)
-    policy = AutoDraft(WIDTHS, has_drafter=True)
+    policy = Auto(WIDTHS, has_drafter=True)
     before = to_dict(policy)
     recall(policy, path)
     assert not policy.is_known and to_dict(policy) == before

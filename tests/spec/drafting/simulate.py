@@ -7,7 +7,7 @@ to the last, with and without n-grams; *long run* the second half of the tokens;
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runtime_spec.drafting.auto import Auto
@@ -68,15 +68,15 @@ def added(runs: Iterator[Times]) -> Times:
     return [sum(column) for column in zip(*runs, strict=True)]
 
 
-def score(scenario: Scenario, seeds: int, tokens: int = TOKENS, make: Callable[..., Policy] = Auto) -> Score:
-    """`make` gets widths and has_drafter; what it makes is scored."""
-    policies = [make(scenario.device.widths, scenario.has_drafter) for _ in range(seeds)]
+def score(scenario: Scenario, seeds: int, tokens: int = TOKENS, with_best: bool = True) -> Score:
+    """Of the automatic draft length. Without `with_best` fixed lengths are not played, and best is 1.0."""
+    policies = [Auto(scenario.device.widths, scenario.has_drafter) for _ in range(seeds)]
     auto = added(times(scenario.device, scenario.text, seed, policy, tokens) for seed, policy in enumerate(policies))
     # Without drafts there is no luck.
     plain = [nanos * seeds for nanos in times(scenario.device, scenario.text, 0, Fixed(0), tokens)]
     half = len(plain) // 2
     best = 1.0
-    if scenario.long is not None:
+    if with_best and scenario.long is not None:
         fixed = [added(_fixed(scenario, policy, seeds, tokens)) for policy in _lengths(scenario)]
         best = max([1.0, *(_speed(plain, found, half, len(plain) - 1) for found in fixed)])
     window, at = slowest(plain, auto)

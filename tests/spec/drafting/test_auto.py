@@ -7,15 +7,15 @@ from runtime_spec.vectors.device import Play, PlayedRound
 from tests.spec.drafting.scenarios import FAST, MS, SCENARIOS, SLOW, VNNI, device, steady
 from tests.spec.drafting.simulate import added, chats, score, slowest
 
-SEEDS, TOKENS = 200, 400
+SEEDS, TOKENS = 200, 300
 LONG_SEEDS, LONG_TOKENS = 10, 4000
-LONG = [scenario for scenario in SCENARIOS if scenario.long is not None][::2]
+LONG = [scenario for scenario in SCENARIOS if scenario.long is not None][::3]
 CHANGES = [scenario for scenario in SCENARIOS if scenario.long is None]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_it_is_hardly_ever_slower_than_plain_decoding(scenario):
-    found = score(scenario, SEEDS, TOKENS)
+    found = score(scenario, SEEDS, TOKENS, with_best=False)
     assert found.first >= scenario.first
     assert found.window >= scenario.window
 
@@ -28,7 +28,7 @@ def test_it_comes_near_the_best_fixed_length(scenario):
 
 @pytest.mark.parametrize("scenario", CHANGES, ids=lambda scenario: scenario.name)
 def test_it_notices_when_drafting_begins_to_pay_and_when_it_stops(scenario):
-    found = score(scenario, 40, 1800)
+    found = score(scenario, 40, 1800, with_best=False)
     assert found.window >= scenario.window
     spans = []
     for seed in range(20):
@@ -56,7 +56,7 @@ def test_short_replies_learn_from_each_other_by_what_is_kept():
     runs = [chats(device(FAST), steady(600), seed, is_kept=True) for seed in range(40)]
     plain, auto = map(added, zip(*runs, strict=True))
     assert plain[-1] / auto[-1] > 1.5
-    runs = [chats(device(SLOW, 30), steady(400), seed, is_kept=True) for seed in range(100)]
+    runs = [chats(device(SLOW, 30), steady(400), seed, is_kept=True) for seed in range(60)]
     assert slowest(*map(added, zip(*runs, strict=True)))[0] >= 0.98
 
 
