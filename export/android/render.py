@@ -30,6 +30,7 @@ CHECK = (
     "runtime_spec/__init__.py",
     "runtime_spec/errors.py",
     "runtime_spec/reference",
+    "runtime_spec/sampling",
 )
 """What `python3 -m export.android.phone` needs."""
 BINDINGS = "app/src/bindings/kotlin/dev/slipstream/app/ModelBindings.kt"

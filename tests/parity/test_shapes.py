@@ -99,6 +99,8 @@ def test_a_target_alone_verifies_drafts_from_the_text(graphs, tmp_path, capsys):
     assert plain == drafted
     for (_, _, ours), theirs in zip(plain, engine_replies(bundle, PROMPTS, False), strict=True):
         assert theirs[: len(ours)] == ours
+    with pytest.raises(RuntimeError, match="Failed to create LiteRT-LM engine"):
+        engine_replies(bundle, PROMPTS, True)
     capsys.readouterr()
     assert main(["verify", str(bundle), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verified"] is True
