@@ -29,6 +29,7 @@ CHECK = (
     "export/android/phone",
     "runtime_spec/__init__.py",
     "runtime_spec/errors.py",
+    "runtime_spec/drafting",
     "runtime_spec/reference",
     "runtime_spec/sampling",
 )

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from runtime_spec.drafting.auto import Auto
-
 from export.demo.evaluate import distinct_four_grams, held_out_prompts
 from export.evidence.speed import TimedReply, timed
+from runtime_spec.drafting.auto import Auto
 from runtime_spec.drafting.proposer import Policy
 from runtime_spec.drafting.unmatched import Unmatched
 from runtime_spec.litert.runtime import Runtime
