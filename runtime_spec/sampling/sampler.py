@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from runtime_spec.sampling.filtered import Distribution, draw, residual
 from runtime_spec.sampling.parameters import GREEDY, Sampling
 from runtime_spec.sampling.penalty import penalise, restore
-from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, uniform
+from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, reply_seed, uniform
 from runtime_spec.sampling.rows import PlainRows, Row, Rows
 
 UNKNOWN = -1
@@ -55,7 +55,10 @@ class Sampler:
         slot = self._position + len(self._drafted)
         if self.sampling.draws_drafts:
             q = self._distribution(row, slot, self._drafted)
-            token = draw(q, uniform(self.sampling.seed, slot, DRAFT))
+            # The round has its own: were a slot's drafts made of one number in all rounds, a policy that learned from
+            # drafts which were never judged would know something of the next ones.
+            seed = reply_seed(self.sampling.seed, self._position)
+            token = draw(q, uniform(seed, slot, DRAFT))
             self._drawn[slot] = token, q
             confidence = q.of(token) if is_asked else None
         else:

@@ -5,7 +5,7 @@ import pytest
 from runtime_spec.sampling import sampler as module
 from runtime_spec.sampling.filtered import filtered
 from runtime_spec.sampling.parameters import Sampling
-from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT
+from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, reply_seed
 from runtime_spec.sampling.sampler import Sampler, say
 
 ROW = [0.0, 1.0, 2.0, 1.5]
@@ -41,7 +41,7 @@ def test_numbers_are_those_of_the_slot_that_the_token_will_have(numbers):
     assert asked == [(9, 2, CHOOSE)]
     sampler.begin_drafts(2, 2)
     assert [sampler.draft_token(ROW)[0] for _ in range(2)] == [2, 2]
-    assert asked[1:] == [(9, 3, DRAFT), (9, 4, DRAFT)]
+    assert asked[1:] == [(reply_seed(9, 2), 3, DRAFT), (reply_seed(9, 2), 4, DRAFT)], "a round has its own for drafts"
     sampler.wrote([2, 2, 2], 2)
     assert sampler.target_tokens([ROW] * 3, [2, 2, 2], 2) == [2, 2, 2]
     assert asked[3:] == [(9, 3, ACCEPT), (9, 4, ACCEPT), (9, 5, CHOOSE)]
