@@ -21,5 +21,6 @@ def uniform(seed: int, slot: int, purpose: int) -> float:
 
 
 def reply_seed(seed: int, n: int) -> int:
-    """The seed of the nth of several replies, from 0 to 2^63 - 1; the 0th has `seed` itself."""
+    """The seed of the nth of several replies, from 0 to 2^63 - 1; the 0th has `seed` itself. Also that of the drafts of
+    the round whose bonus token is at slot n."""
     return splitmix(seed ^ splitmix(n)) >> 1 if n else seed

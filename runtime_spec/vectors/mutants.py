@@ -136,6 +136,7 @@ MUTANTS = (
         False,
     ),
     Mutant("accept_number_drafts", "sampler", "slot, DRAFT + len(self._drafted) - 1))", "slot, ACCEPT))", False),
+    Mutant("draft_number_of_all_rounds", "sampler", "DRAFT + len(self._drafted) - 1", "DRAFT", False),
     Mutant("slot_one_early", "sampler", "self.sampling.seed, slot))", "self.sampling.seed, slot - 1))", False),
     Mutant("drafter_left_out_of_acceptance", "sampler", " * q.of(draft) < p.of(draft)", " < p.of(draft)", False),
     Mutant("target_drawn_in_place_of_residual", "sampler", "p = residual(p, q) or p", "pass", False),

@@ -23,7 +23,7 @@ FAULTS = [mutant for mutant in MUTANTS if mutant.name in (
 
 
 def fault(name: str) -> AbstractContextManager[None]:
-    return planted(next(mutant for mutant in FAULTS if mutant.name == name))
+    return planted(next(mutant for mutant in MUTANTS if mutant.name == name))
 
 
 class LookedUp:
@@ -60,10 +60,25 @@ class Hesitant:
         return tokens[: unsure + 1]
 
 
+class Remembering:
+    """The scripted drafter under a policy that learns from rounds: behind one that ended in token 0 it drafts one
+    token, else as many as it may. What is learned from drafts that were never judged must not lead the next ones."""
+
+    source = "drafter"
+
+    def __init__(self, drafter: scripted.ScriptedDrafter):
+        self.drafter, self.last = drafter, None
+
+    def draft(self, cached: Sequence[int], bonus_token: int, hidden: object, position: int, count: int) -> list[int]:
+        tokens = self.drafter.draft(cached, bonus_token, hidden, position, 1 if self.last == 0 else count)
+        self.last = tokens[-1]
+        return tokens
+
+
 @dataclass(frozen=True)
 class Case:
     """A pair, what is chosen, and how many tokens of text are looked at. `source`: the script's drafter, "ngram",
-    "hesitant" or None."""
+    "hesitant", "remembering" or None."""
 
     sampling: Sampling
     vocab: int = 3
@@ -82,7 +97,12 @@ class Case:
 
     def session(self, budget: int) -> Session:
         target, drafter = scripted.scripted_pair(self.script, 16, (1, 3, 5), self.sampling)
-        of = {"drafter": lambda: drafter, "ngram": lambda: LookedUp(self.vocab), "hesitant": lambda: Hesitant(drafter)}
+        of = {
+            "drafter": lambda: drafter,
+            "ngram": lambda: LookedUp(self.vocab),
+            "hesitant": lambda: Hesitant(drafter),
+            "remembering": lambda: Remembering(drafter),
+        }
         proposer = of[self.source]() if self.source else None
         return Session(target, proposer, DecodeConfig(self.drafts, frozenset(self.stops)), target.sampler)
 

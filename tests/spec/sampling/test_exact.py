@@ -53,6 +53,7 @@ CASES = drafting() | {
     "a drafter that is nearly right": Case(WIDE, hit_percent=95),
     "a drafter that gives up": Case(WIDE, fewer_percent=40, seed=8),
     "a drafter that ends where it is not sure": Case(WIDE, source="hesitant"),
+    "a policy that learns from drafts": Case(WIDE, source="remembering", tokens=5),
     "another text": Case(PENALISED, seed=21, tokens=5, vocab=2, drafts=4),
     "stop tokens": Case(WIDE, stops=(1,), tokens=5),
     "coldest with a penalty": Case(replace(PENALISED, temperature=0.0), vocab=5, tokens=6),
@@ -93,3 +94,9 @@ def test_a_planted_fault_changes_a_probability(mutant):
     # Faults of the acceptance of a draft by its probabilities do not touch drafts that have none.
     if mutant not in ("residual_not_renormalised", "accept_number_chooses"):
         assert max(gap for name, gap in found.items() if not name.endswith("drawn")) < ENOUGH
+
+
+def test_one_number_for_a_slots_drafts_in_all_rounds_is_seen_where_a_policy_learns():
+    with fault("draft_number_of_all_rounds"):
+        assert difference(CASES["a policy that learns from drafts"]) > 1e-3
+        assert difference(CASES["wide, drawn"]) < ENOUGH

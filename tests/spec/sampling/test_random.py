@@ -3,7 +3,7 @@ from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, reply_seed, spli
 
 def test_the_numbers_are_what_the_document_says():
     for seed, slot, purpose in ((0, 0, CHOOSE), (5, 17, ACCEPT), (2**63 - 1, 2**31 - 1, DRAFT)):
-        hashed = splitmix(splitmix(splitmix(seed) ^ (4 * slot + purpose)))
+        hashed = splitmix(splitmix(splitmix(seed) ^ (128 * slot + purpose)))
         assert uniform(seed, slot, purpose) == (hashed >> 11) / 2**53
 
 

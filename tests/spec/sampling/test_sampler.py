@@ -19,7 +19,7 @@ def numbers(monkeypatch):
 
     def uniform(seed, slot, purpose):
         asked.append((seed, slot, purpose))
-        return given[purpose]
+        return given[min(purpose, DRAFT)]
 
     monkeypatch.setattr(module, "uniform", uniform)
     return asked, given
@@ -41,7 +41,7 @@ def test_numbers_are_those_of_the_slot_that_the_token_will_have(numbers):
     assert asked == [(9, 2, CHOOSE)]
     sampler.begin_drafts(2, 2)
     assert [sampler.draft_token(ROW)[0] for _ in range(2)] == [2, 2]
-    assert asked[1:] == [(9, 3, DRAFT), (9, 4, DRAFT)]
+    assert asked[1:] == [(9, 3, DRAFT), (9, 4, DRAFT + 1)], "slot and place in the round"
     sampler.wrote([2, 2, 2], 2)
     assert sampler.target_tokens([ROW] * 3, [2, 2, 2], 2) == [2, 2, 2]
     assert asked[3:] == [(9, 3, ACCEPT), (9, 4, ACCEPT), (9, 5, CHOOSE)]
