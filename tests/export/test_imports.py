@@ -74,7 +74,10 @@ ALLOWED = {
     "runtime_spec.bundle": ["runtime_spec.chat", "runtime_spec.errors"],
     "runtime_spec.chat": ["runtime_spec.errors"],
     "runtime_spec.reference": ["runtime_spec.errors"],
-    "runtime_spec.vectors": ["runtime_spec.chat", "runtime_spec.errors", "runtime_spec.reference"],
+    "runtime_spec.drafting": ["runtime_spec.errors"],
+    "runtime_spec.vectors": [
+        "runtime_spec.chat", "runtime_spec.drafting", "runtime_spec.errors", "runtime_spec.reference",
+    ],
     "runtime_spec.litert": [
         "runtime_spec", "runtime_spec.bundle", "runtime_spec.cache", "runtime_spec.chat", "runtime_spec.errors",
         "runtime_spec.reference",
