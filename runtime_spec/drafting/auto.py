@@ -162,7 +162,12 @@ class Auto:
 
     def _add_trial(self, accepted: int, nanos: int, plain: float) -> None:
         kind, count = self.trials.kind, self.trials.count
-        loss = min(float(nanos) / plain, WORST_ROUND) - float(accepted + 1) / (self._goal * plain)
+        most = WORST_ROUND
+        index = self._index[count]
+        if self.costs.is_measured(index):
+            # A round that is twice as long as it should be was delayed by something else.
+            most = 2.0 * (self._nanos(count) if kind >= DRAFTER else self.costs.pass_nanos(index)) / plain
+        loss = min(float(nanos) / plain, most) - float(accepted + 1) / (self._goal * plain)
         # Plain decoding loses nothing against itself.
         self.trials.spend(nanos, 0.0 if kind == PLAIN else loss)
         if kind == PLAIN:

@@ -27,7 +27,7 @@ STALE_NANOS, SHIFTED = 20_000_000_000, 0.15
 """A relative cost is measured again where it is older, or the level has moved by more since."""
 FADING_NANOS = 60_000_000_000.0
 """A cost that has not been measured for so long may have halved."""
-LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.5
+LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.35
 """Of a round's deviation, the part that moves the level, and the most that counts: one slow round is soon forgotten."""
 LEVEL_SHIFT = 2.0
 """Where the level has moved, costs of other widths may not have moved with it."""

@@ -5,7 +5,7 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 
 SHARE = 0.01
 """Of all time, what trials may lose."""
-ALLOWANCE, MOST_SAVED, MOST_OWED = 1.5, 1.5, 4.0
+ALLOWANCE, MOST_SAVED, MOST_OWED = 1.5, 1.75, 4.0
 """The account at first, at most, and at least: a surprise is not paid for all day."""
 TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
 """Rounds of a trial: the first one is not counted as a rule, the others show cost and acceptance."""

@@ -178,7 +178,7 @@ def test_drafting_that_alone_becomes_dear_is_noticed():
     for _ in range(100):
         told.round(FLAT)
     slower = [FLAT[0], *(nanos * 6 for nanos in FLAT[1:])]
-    assert rounds_until(told, None, slower) < 60
+    assert rounds_until(told, None, slower) < 80
 
 
 def test_drafts_that_are_no_longer_accepted_are_noticed():

@@ -27,9 +27,10 @@ def test_it_is_plain_json_of_integers_and_is_read_as_it_was_written():
     known = json.loads(json.dumps(to_dict(learnt())))
     assert tuple(known) == FIELDS
     again = to_dict(started(known))
-    assert {name: again[name] for name in ("tokens", "pass_nanos", "account", "waits")} == {
-        name: known[name] for name in ("tokens", "pass_nanos", "account", "waits")
-    }
+    for name in ("tokens", "pass_nanos", "waits"):
+        assert again[name] == known[name]
+    # Thousandths are rounded down.
+    assert known["account"] - again["account"] in (0, 1)
 
 
 def test_the_first_round_is_the_best_one_and_plain_is_checked_soon():

@@ -183,7 +183,13 @@ public class Auto(
     ) {
         val kind = trials.kind
         val count = trials.count
-        val loss = minOf(nanos.toDouble() / plain, WORST_ROUND) - (accepted + 1).toDouble() / (goal * plain)
+        var most = WORST_ROUND
+        val index = indexOf[count]
+        if (costs.isMeasured(index)) {
+            // A round that is twice as long as it should be was delayed by something else.
+            most = 2.0 * (if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(index)) / plain
+        }
+        val loss = minOf(nanos.toDouble() / plain, most) - (accepted + 1).toDouble() / (goal * plain)
         // Plain decoding loses nothing against itself.
         trials.spend(nanos, if (kind == Trials.PLAIN) 0.0 else loss)
         if (kind == Trials.PLAIN) mustCheck = false

@@ -261,7 +261,7 @@ internal class Costs(
         /** A cost that has not been measured for so long may have halved. */
         const val FADING_NANOS = 60_000_000_000.0
         const val LEVEL_GAIN = 0.1
-        const val LEVEL_CLIP = 0.5
+        const val LEVEL_CLIP = 0.35
         const val LEVEL_SHIFT = 2.0
 
         /** Until there is better: a row more and a draft cost so many passes of width 1. */

@@ -108,7 +108,7 @@ internal class Trials(
         /** Of all time, what trials may lose. */
         private const val SHARE = 0.01
         private const val ALLOWANCE = 1.5
-        const val MOST_SAVED = 1.5
+        const val MOST_SAVED = 1.75
         private const val MOST_OWED = 4.0
         private const val FIRST_WAIT = 64.0
         private const val LONGEST_WAIT = 2048.0
