@@ -15,6 +15,7 @@ def test_a_round_allocates_nothing(int8_out, tmp_path):
     subprocess.run([*command, *quick], check=True, capture_output=True)
     found = json.loads((tmp_path / "result.json").read_text())
     kinds = [(one["params"]["draftTokens"], one["params"]["sampling"]) for one in found]
-    assert kinds == [("0", "greedy"), ("0", "sampled"), ("4", "greedy"), ("4", "sampled")]
+    assert kinds == [("0", "greedy"), ("0", "sampled"), ("4", "greedy"), ("4", "sampled"),
+                     ("-1", "greedy"), ("-1", "sampled")]  # fmt: skip
     for one in found:
         assert one["secondaryMetrics"]["gc.alloc.rate.norm"]["score"] < 40, one

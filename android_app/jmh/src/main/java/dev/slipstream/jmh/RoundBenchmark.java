@@ -3,6 +3,7 @@ package dev.slipstream.jmh;
 import androidx.collection.IntSetKt;
 import dev.slipstream.decode.Round;
 import dev.slipstream.decode.Session;
+import dev.slipstream.draft.Policy;
 import dev.slipstream.litert.BundleRuntime;
 import dev.slipstream.litert.LiteRtLibrary;
 import dev.slipstream.sampling.DraftChoice;
@@ -35,8 +36,11 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 2)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 public class RoundBenchmark {
-  @Param({"0", "4"})
+  /** -1: automatic, with n-grams. */
+  @Param({"0", "4", "-1"})
   public int draftTokens;
+
+  private static final int AUTO = -1;
 
   @Param({"greedy", "sampled"})
   public String sampling;
@@ -56,8 +60,9 @@ public class RoundBenchmark {
 
   @Setup
   public void open() {
-    runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null), null);
-    session = runtime.session(draftTokens, IntSetKt.emptyIntSet(), SAMPLINGS.get(sampling));
+    runtime = new BundleRuntime(new File(bundle), 1, null, LiteRtLibrary.Companion.load(null), null, null);
+    Policy policy = draftTokens == AUTO ? runtime.autoPolicy(true) : runtime.fixedPolicy(draftTokens, false);
+    session = runtime.session(null, IntSetKt.emptyIntSet(), SAMPLINGS.get(sampling), policy);
     start();
   }
 
