@@ -30,24 +30,71 @@ def int8(int8_out):
     return int8_out / "model.litertlm"
 
 
+FOUR = ["--draft-tokens", "4"]
+"""Automatic lengths depend on times."""
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        ["--prompt", PLAIN[0]],
+        ["--prompt", PLAIN[0], *FOUR],
+        ["--prompt", PLAIN[1], *FOUR, "--n-grams", "on"],
+        ["--prompt", PLAIN[0], *FOUR, "--seed", "7"],
+        ["--prompt", PLAIN[2], *FOUR, "--seed", "7", "--drafts", "drawn", "--top-k", "64", "--top-p", "0.95"],
+        ["--prompt", PLAIN[2], *FOUR, "--seed", "7", "--temperature", "0.7", "--min-p", "0.05", "--n-grams", "on"],
+        ["--prompt", PLAIN[5], *FOUR, "--seed", "3", "--repetition-penalty", "1.2", "--max-new-tokens", "40"],
+        ["--prompt", PLAIN[5], *FOUR, "--temperature", "0", "--repetition-penalty", "1.2", "--seed", "3"],
         ["--prompt", PLAIN[3], "--draft-tokens", "off", "--max-new-tokens", "40"],
         ["--prompt", PLAIN[4], "--draft-tokens", "2", "--max-new-tokens", "77"],
-        ["--prompt", CHATS[0], "--chat", "--max-new-tokens", "256"],
-        ["--prompt", CHATS[3], "--chat", "--threads", "2"],
-        ["--prompt", "", "--max-new-tokens", "1"],
-        ["--prompt", "caf\u00e9 \U0001f980 <|turn> \t\n", "--max-new-tokens", "30"],
+        ["--prompt", CHATS[0], *FOUR, "--chat", "--max-new-tokens", "256"],
+        ["--prompt", CHATS[3], *FOUR, "--chat", "--threads", "2"],
+        ["--prompt", "", *FOUR, "--max-new-tokens", "1"],
+        ["--prompt", "caf\u00e9 \U0001f980 <|turn> \t\n", *FOUR, "--max-new-tokens", "30"],
     ],
-    ids=lambda options: " ".join(options[2:]) or "as it comes",
+    ids=lambda options: " ".join(options[2:]),
 )
 def test_generate_says_what_python_says(int8, options, capsys):
     expected, found = python_json(capsys, "generate", int8, *options), run_json("generate", int8, *options)
     assert list(found) == list(expected)
     assert all(found[key] >= 0 for key in TIMES)
     assert {k: v for k, v in found.items() if k not in TIMES} == {k: v for k, v in expected.items() if k not in TIMES}
+
+
+def test_samples_are_what_python_says(int8, capsys):
+    words = ["--prompt", PLAIN[0], *FOUR, "--samples", "3", "--seed", "11", "--max-new-tokens", "20"]
+    expected, found = python_json(capsys, "generate", int8, *words), run_json("generate", int8, *words)
+    assert [one["sampling"] for one in found["samples"]] == [one["sampling"] for one in expected["samples"]]
+    texts = [one["text"] for one in found["samples"]]
+    assert texts == [one["text"] for one in expected["samples"]] and len(set(texts)) == 3
+
+
+def test_the_automatic_length_changes_no_text(int8, capsys):
+    """Greedily, and with a seed; and it says what it did."""
+    for words in ([], ["--seed", "5"]):
+        plain = python_json(capsys, "generate", int8, "--prompt", PLAIN[0], *words, "--draft-tokens", "off")
+        for one in (
+            run_json("generate", int8, "--prompt", PLAIN[0], *words),
+            python_json(capsys, "generate", int8, "--prompt", PLAIN[0], *words),
+        ):
+            assert one["tokens"] == plain["tokens"] and one["drafting"]["probe_seconds"] >= 0
+            assert sum(one["drafting"]["rounds_by_length"].values()) == one["rounds"] > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--temperature", "-1"], ["--temperature", "NaN"], ["--top-p", "0"], ["--top-p", "1.5"], ["--top-k", "0"],
+     ["--min-p", "1"], ["--repetition-penalty", "0"], ["--repetition-window", "-1"], ["--seed", "-1"],
+     ["--drafts", "sure"], ["--n-grams", "maybe"], ["--samples", "0"], ["--samples", "2", "--temperature", "0"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_bad_parameter_is_named_in_both_languages(int8, words, capsys):
+    name = words[0].removeprefix("--")
+    if name != "temperature" and "--temperature" not in words:
+        words = [*words, "--temperature", "1"]
+    done = run("generate", int8, "--prompt", "x", *words)
+    assert main(["generate", str(int8), "--prompt", "x", *words]) == done.returncode == 2
+    for said in (done.stderr, capsys.readouterr().err):
+        assert name in said.replace("_", "-") and "expected" in said and "do:" in said
 
 
 ASKED = [
@@ -142,7 +189,9 @@ def test_bench_has_a_row_a_width(int8):
     found = run_json("bench", int8)
     with Bundle.open(int8) as bundle:
         widths = bundle.manifest.verify_widths
-    assert list(found) == ["plain", *(f"drafted_{width - 1}" for width in widths)]
+    assert list(found) == ["plain", *(f"drafted_{width - 1}" for width in widths), "auto"]
+    drafting = found["drafted_4"]["drafting"]
+    assert set(drafting["sources"]) == {"drafter"} and len(drafting["sources"]["drafter"]["drafted_by_position"]) == 4
     assert all(row["tokens_per_second"] > 0 for row in found.values())
     assert found["plain"]["acceptance_rate"] is None and found["drafted_4"]["acceptance_rate"] > 0.4
 
@@ -166,7 +215,7 @@ def test_a_bundle_without_a_drafter_drafts_from_the_text_and_says_so(float_out, 
     assert done.stdout == drafted["text"] + "\n"
     assert run_json("verify", out / "model.litertlm")["forks"] == 0
     rows = run_json("bench", out / "model.litertlm")
-    assert list(rows) == ["plain", "drafted_2", "drafted_4", "drafted_6"]
+    assert list(rows) == ["plain", "drafted_2", "drafted_4", "drafted_6", "auto"]
     assert rows["drafted_4"]["acceptance_rate"] > 0.2
 
 
@@ -205,7 +254,7 @@ def test_a_library_that_is_missing_or_of_another_version(int8):
 
 
 def test_options_that_do_not_fit(int8):
-    fails(2, "off or a number", command=["generate", int8, "--prompt", "x", "--draft-tokens", "99"])
+    fails(2, "auto, off or a number", command=["generate", int8, "--prompt", "x", "--draft-tokens", "99"])
     for threads in ("0", "65", "100000"):
         fails(2, "1 to 64", command=["bench", int8, "--threads", threads])
     fails(2, "--prompt-file", command=["generate", int8, "--prompt-file", "/nowhere"])

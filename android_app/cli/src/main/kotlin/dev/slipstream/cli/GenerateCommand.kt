@@ -144,6 +144,9 @@ internal class GenerateCommand : Callable<Int> {
         prompt: Prompt,
     ) {
         val policy = drafting.policy(runtime)
+        if (runtime.drafter == null && drafting.draftTokens != "off") {
+            System.err.println("this bundle has no drafter: drafts are looked up in the text")
+        }
         val sampling = sampling.sampling(runtime.sampling)
         val session = runtime.session(policy = policy)
         val count = samples
