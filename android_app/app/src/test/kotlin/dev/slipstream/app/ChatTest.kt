@@ -80,6 +80,18 @@ class ChatTest : AppTest() {
     }
 
     @Test
+    fun `the meter shows what drafts came to when it is touched, and hides it again`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        rule.onNodeWithTag("drafting-details").assertDoesNotExist()
+        rule.onNodeWithTag("meter").performClick()
+        rule.onNodeWithText("Rounds by number of drafts: 4: 10", substring = true).assertExists()
+        rule.onNodeWithTag("meter").performClick()
+        rule.onNodeWithTag("drafting-details").assertDoesNotExist()
+    }
+
+    @Test
     fun `a reply that is stopped stays, and the conversation goes on from it`() {
         openChat()
         engine.isPaused = true

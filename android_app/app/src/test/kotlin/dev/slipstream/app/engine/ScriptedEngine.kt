@@ -73,7 +73,22 @@ internal class ScriptedEngine(
             if (cancelled()) return end(StopReason.CANCELLED)
             said.add(100 + index)
             text.append(piece.text)
-            onProgress(ReplyProgress.Said(listOf(piece), Meter(index + 1, 42.0, 0.7, 2.8, 4)))
+            onProgress(
+                ReplyProgress.Said(
+                    listOf(piece),
+                    Meter(
+                        index + 1,
+                        42.0,
+                        0.7,
+                        2.8,
+                        4,
+                        DraftingFigures(
+                            roundsByLength =
+                                mapOf(4 to index + 1),
+                        ),
+                    ),
+                ),
+            )
         }
         return end(
             when (asked) {

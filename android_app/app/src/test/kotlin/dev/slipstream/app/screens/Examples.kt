@@ -6,12 +6,14 @@ import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
 import dev.slipstream.app.check.CheckState
 import dev.slipstream.app.engine.CheckStep
+import dev.slipstream.app.engine.DraftingFigures
 import dev.slipstream.app.engine.EngineInfo
 import dev.slipstream.app.engine.Meter
 import dev.slipstream.app.engine.OUTCOME
 import dev.slipstream.app.engine.Piece
 import dev.slipstream.app.engine.ReplyProgress
 import dev.slipstream.app.engine.SCRIPT
+import dev.slipstream.app.engine.SourceFigures
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
@@ -123,7 +125,15 @@ private const val THOUGHTS =
     "The user asks what a slipstream is. I should say that it is the air behind something that moves fast.\n\n" +
         "One sentence is enough."
 
-private val METER = Meter(19, 38.2, 0.68, 2.72, 4)
+internal val FIGURES =
+    DraftingFigures(
+        drafter = SourceFigures(drafted = 212, acceptanceRate = 0.62, ratesByPosition = listOf(0.81, 0.66, 0.55, 0.43)),
+        ngram = SourceFigures(drafted = 48, acceptanceRate = 0.83, ratesByPosition = listOf(0.92, 0.83, 0.83, 0.75)),
+        roundsByLength = mapOf(0 to 9, 2 to 3, 4 to 65),
+        probeSeconds = 0.4,
+    )
+
+private val METER = Meter(19, 38.2, 0.68, 2.72, 4, FIGURES)
 
 internal val CHATS =
     mapOf(

@@ -10,6 +10,8 @@ import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.performClick
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatActions
@@ -59,6 +61,7 @@ class ScreensTest {
         RuntimeEnvironment.setFontScale(2f)
         shoot("large-setup-importing") { Setup("importing") }
         shoot("large-chat-talk") { Chat("talk") }
+        shoot("large-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
         shoot("large-check-passed") { Check("passed") }
     }
 
@@ -106,6 +109,7 @@ class ScreensTest {
         if (time == "night") RuntimeEnvironment.setQualifiers("+night")
         for (name in CHATS.keys) shoot("$time-chat-$name") { Chat(name) }
         shoot("$time-chat-unloaded") { Chat("talk", isUnloaded = true) }
+        shoot("$time-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
     }
 
     private fun shootChecks(time: String) {
@@ -116,6 +120,7 @@ class ScreensTest {
     private fun shoot(
         name: String,
         isDynamic: Boolean = false,
+        before: () -> Unit = {},
         content: @Composable () -> Unit,
     ) {
         ActivityScenario.launch(MainActivity::class.java).use { scenario ->
@@ -124,6 +129,8 @@ class ScreensTest {
                 activity = it
                 it.setContent { SlipstreamTheme(isDynamic, content) }
             }
+            rule.waitForIdle()
+            before()
             rule.waitForIdle()
             checkGolden(activity.screenshot(), name)
             rule.checkLabels(name)
