@@ -11,6 +11,7 @@ from pathlib import Path
 
 from export.checkpoint.checkpoint import Checkpoint
 from export.plan import Plan
+from runtime_spec.reference import trace
 
 CODE = ("bundle", "checkpoint", "graphs", "modules", "weights")
 """Folders whose code decides what bytes the models are; beside them floats.py does."""
@@ -36,10 +37,15 @@ def models_origin(plan: Plan) -> dict[str, str]:
 
 
 def evidence_origin(plan: Plan) -> dict[str, str]:
-    """Of check, traces and speed: the models', the prompts, and the margin up to which a trace may fork."""
+    """Of check, traces and speed: the models', the prompts, the margin up to which a trace may fork, and the form that
+    traces are written in."""
     prompts = _digest([plan.prompts.plain, plan.prompts.chats])
     margin = str(plan.recipe.tolerances.near_tie_margin)
-    return models_origin(plan) | {"prompts": f"{plan.prompts.source} {prompts}", "near_tie_margin": margin}
+    return models_origin(plan) | {
+        "prompts": f"{plan.prompts.source} {prompts}",
+        "near_tie_margin": margin,
+        "traces": f"version {trace.VERSION}",
+    }
 
 
 def _named(checkpoint: Checkpoint) -> str:

@@ -51,7 +51,7 @@ ALLOWED = {
     ],
     "export.progress": ["export.errors", "export.files"],
     "export.results": ["export.evidence", "export.report"],
-    "export.origin": ["export.checkpoint", "export.plan"],
+    "export.origin": ["export.checkpoint", "export.plan", "runtime_spec.reference"],
     "export.sources": ["export.checkpoint", "export.plan", "runtime_spec.bundle"],
     "export.work": ["export.errors", "export.files", "export.outputs"],
     "export.pipeline": [
