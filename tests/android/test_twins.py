@@ -21,7 +21,7 @@ Shape = list[tuple[str, list[str]]]
 
 
 def camel(name: str) -> str:
-    head, *rest = name.split("_")
+    head, *rest = name.lstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
 
 
@@ -37,7 +37,7 @@ def python_shape(source: str) -> Shape:
 
 def kotlin_shape(source: str) -> Shape:
     functions = re.finditer(
-        r"^ *(?:public |internal )?fun (\w+)\((.*?)\)(?: *:| *\{| *=)", source, re.MULTILINE | re.DOTALL
+        r"^ *(?:public |internal |private )?fun (\w+)\((.*?)\)(?: *:| *\{| *=)", source, re.MULTILINE | re.DOTALL
     )
     return [(match[1], re.findall(r"(?:^|,)\s*(\w+):", match[2])) for match in functions]
 

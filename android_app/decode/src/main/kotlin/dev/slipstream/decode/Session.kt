@@ -49,17 +49,14 @@ public class Session(
         fromStart: Boolean = false,
     ): Sequence<Round> {
         val rounds = decode(state, promptTokens, fromStart, maxNewTokens, target, drafter, config, cancelled, filled)
-        return if (observer == null) rounds else observed(rounds, observer)
+        return if (observer == null) rounds else observed(rounds)
     }
 
-    private fun observed(
-        rounds: Sequence<Round>,
-        observer: RoundObserver,
-    ): Sequence<Round> =
+    private fun observed(rounds: Sequence<Round>): Sequence<Round> =
         sequence {
             var begin = clock.asLong
             for (round in rounds) {
-                observer.observe(round, clock.asLong - begin)
+                observer?.observe(round, clock.asLong - begin)
                 yield(round)
                 begin = clock.asLong
             }
