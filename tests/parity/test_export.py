@@ -11,7 +11,7 @@ from tests.checkpoints import write_pair
 
 KEYS = {
     "prompt_tokens", "tokens", "thought", "text", "stop_reason", "rounds", "drafted", "accepted", "acceptance_rate",
-    "mean_accepted_length", "prefill_seconds", "decode_seconds", "tokens_per_second",
+    "mean_accepted_length", "prefill_seconds", "decode_seconds", "tokens_per_second", "sampling", "drafting",
 }  # fmt: skip
 
 
@@ -56,12 +56,14 @@ def test_an_existing_output_is_kept_without_force(int8_out, capsys):
 
 def test_generate_prints_one_object(int8_out, capfd):
     arguments = ["generate", str(int8_out / "model.litertlm"), "--prompt", "def main():", "--json"]
-    assert main([*arguments, "--max-new-tokens", "24"]) == 0
+    assert main([*arguments, "--max-new-tokens", "24", "--draft-tokens", "4"]) == 0
     drafted = json.loads(capfd.readouterr().out)
     assert set(drafted) == KEYS and len(drafted["tokens"]) == 24 and drafted["drafted"] > 0
     assert main([*arguments, "--max-new-tokens", "24", "--draft-tokens", "off"]) == 0
     plain = json.loads(capfd.readouterr().out)
     assert plain["tokens"] == drafted["tokens"] and plain["drafted"] == 0
+    assert main([*arguments, "--max-new-tokens", "24"]) == 0
+    assert json.loads(capfd.readouterr().out)["tokens"] == plain["tokens"]
 
 
 def test_a_prompt_longer_than_the_context_is_refused(int8_out, capsys):

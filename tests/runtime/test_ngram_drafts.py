@@ -67,6 +67,6 @@ def test_bench_gives_every_length_that_the_bundle_has_a_pass_for(alone, tmp_path
     prompts.write_text("the\n")
     assert main(["bench", str(alone), "--prompts", str(prompts), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert list(rows) == ["plain", "drafted_1", "drafted_3"]
+    assert list(rows) == ["plain", "drafted_1", "drafted_3", "auto"]
     assert rows["plain"]["acceptance_rate"] is None
     assert rows["drafted_3"]["acceptance_rate"] is not None
