@@ -65,7 +65,11 @@ def draft_count(text: str, runtime: "Runtime") -> int:
     if text == "off":
         return 0
     most = runtime.most_drafts
-    choices = f"auto, off or a number from 0 to {most}" if most else "auto or off: the bundle has decode alone"
+    choices = (
+        f"auto, off or a number from 0 to {most}"
+        if most
+        else "auto or off: the bundle has no pass that verifies drafts"
+    )
     # isdigit alone is true of digits that int does not take, as a superscript two is.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
         raise usage("--draft-tokens", choices, ascii(text[:40]), "Choose a number that the bundle has graphs for.")

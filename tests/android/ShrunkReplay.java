@@ -8,7 +8,7 @@ import java.io.File;
 class ShrunkReplay {
     public static void main(String[] arguments) {
         var library = LiteRtLibrary.Companion.load(arguments[1]);
-        try (var runtime = new BundleRuntime(new File(arguments[0]), 1, null, library, null)) {
+        try (var runtime = new BundleRuntime(new File(arguments[0]), 1, null, library, null, null)) {
             for (var entry : runtime.getBundle().traces().entrySet()) {
                 var rounds = 0;
                 for (var trace : TraceReaderKt.readTraces(entry.getValue(), entry.getKey())) {

@@ -177,7 +177,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_program(bundle):
         screen.type("half a line")
         screen.until("half a line")
         # A signal between what a terminal shows and the wait for more is answered with the next key.
-        time.sleep(0.5)
+        time.sleep(2)
         screen.type("\x03")
         screen.until("/quit or Ctrl-D leaves")
         screen.until("> $")

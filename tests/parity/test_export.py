@@ -157,12 +157,20 @@ def test_a_spoilt_checkpoint_is_refused_before_any_work(spoil, code, says, tmp_p
     assert not list((tmp_path / "out").glob("*.litertlm*"))
 
 
-def test_a_target_without_a_drafter_is_exported_and_decodes_plainly(float_out, tmp_path, capfd):
+def test_a_target_without_a_drafter_is_exported_and_drafts_from_the_text(float_out, tmp_path, capfd):
     out = tmp_path / "out"
     shutil.copytree(float_out / "work", out / "work")
     names = ["--target", str(DEMO / "target"), "--recipe", "float"]
     assert main(["--device", "pixel", *names, "--out", str(out)]) == 0
     capfd.readouterr()
-    assert main(["generate", str(out / "model.litertlm"), "--prompt", "def main():", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["drafted"] == 0
+    arguments = ["generate", str(out / "model.litertlm"), "--prompt", "def main():", "--json", "--draft-tokens"]
+    replies = []
+    for count in ("off", "4"):
+        assert main([*arguments, count]) == 0
+        replies.append(json.loads(capfd.readouterr().out))
+    plain, looked_up = replies
+    assert plain["tokens"] == looked_up["tokens"] and plain["drafted"] == 0
+    assert set(looked_up["drafting"]["sources"]) == {"ngram"}
     assert main(["verify", str(out / "model.litertlm")]) == 0
+    traces = (out / "traces" / "drafted.jsonl").read_text()
+    assert '"ngram":true' in traces and '"draft_source":"ngram"' in traces

@@ -89,7 +89,7 @@ def test_a_target_alone_verifies_drafts_from_the_text(graphs, tmp_path, capsys):
     bundle = export((target, "none"), tmp_path / "out", "float", draft_tokens, context)
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["drafter"] is None and report["draft_tokens"] == draft_tokens
-    assert list(report["measured"]) == ["plain", f"drafted_{draft_tokens}"]
+    assert list(report["measured"]) == ["plain", f"drafted_{draft_tokens}", "auto"]
     with Runtime(bundle) as runtime:
         manifest, sections = runtime.manifest, {section.name for section in runtime.bundle.sections}
         assert manifest.drafter is None and manifest.draft_tokens == draft_tokens and "drafter" not in sections

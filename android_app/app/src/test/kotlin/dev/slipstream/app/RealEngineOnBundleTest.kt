@@ -204,7 +204,7 @@ class RealEngineOnBundleTest : AppTest() {
             assertTrue((rounds[name] as JsonNumber).toIntOrNull()!! > 0)
         }
         val bench = result["bench"] as Map<*, *>
-        assertEquals(setOf("plain") + widths.map { "drafted_${it - 1}" }, bench.keys)
+        assertEquals(setOf("plain", "auto") + widths.map { "drafted_${it - 1}" }, bench.keys)
         File("target/self-check.json").writeText(app.resultFile.readText())
     }
 }
