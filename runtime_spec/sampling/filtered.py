@@ -75,8 +75,8 @@ def draw(distribution: Distribution, u: float) -> int:
     return distribution.tokens[min(index, len(sums) - 1)]
 
 
-def residual(p: Distribution, q: Distribution) -> Distribution | None:
-    """What p has more of than q, in p's order; None if that is nothing."""
-    left = [(token, weight - q.of(token)) for token, weight in zip(p.tokens, p.weights, strict=True)]
+def residual(p: Distribution, q: Distribution, scale: float) -> Distribution | None:
+    """What p, its weights times `scale`, has more of than q, in p's order; None if that is nothing."""
+    left = [(token, scale * weight - q.of(token)) for token, weight in zip(p.tokens, p.weights, strict=True)]
     left = [(token, weight) for token, weight in left if weight > 0]
     return Distribution(*zip(*left, strict=True)) if left else None
