@@ -30,7 +30,7 @@ def remembered_rows(monkeypatch):
 
 def counted(case: Case, count: int) -> dict[tuple[int, ...], int]:
     found: dict[tuple[int, ...], int] = {}
-    session = case.session(case.tokens)
+    session = case.session()
     for seed in range(count):
         session.reset()
         session.sampler.sampling = replace(case.sampling, seed=seed)
