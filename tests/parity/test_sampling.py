@@ -100,7 +100,9 @@ def test_beginnings_are_as_frequent_drafted_as_plain(remembering, plain, drafts,
         "drafter_left_out_of_acceptance",
         "target_drawn_in_place_of_residual",
         "residual_not_renormalised",
-        "filtered_after_acceptance",
+        "acceptance_unfiltered",
+        "ratio_not_capped",
+        "first_failure_ends",
     ],
 )
 def test_a_planted_fault_is_seen(remembering, plain, mutant):
