@@ -101,7 +101,6 @@ def test_beginnings_are_as_frequent_drafted_as_plain(remembering, plain, drafts,
         "target_drawn_in_place_of_residual",
         "residual_not_renormalised",
         "acceptance_unfiltered",
-        "ratio_not_capped",
         "first_failure_ends",
     ],
 )
