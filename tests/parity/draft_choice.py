@@ -4,10 +4,11 @@ Behind every few tokens of texts that the target sampled itself, the drafter dra
 distribution and again as its greedy choices; a verify pass each tells what the target makes of them. What is printed
 is how many of the four are accepted on average, each expectation being exact for the drafts at hand:
 - first: of the first draft alone, that it is accepted;
-- block: drawn drafts, verified as a block, as the runtime does it (DECODE.md, *What the target says*);
+- block: drawn drafts, verified as a block, as the runtime does it: the ith is kept with probability P_i (DECODE.md,
+  *What the target says*);
 - greedy: a draft is accepted where the target draws it;
-- token-wise: drawn drafts, verified one by one (Leviathan et al. 2023), for comparison; the last factor of each
-  term is taken over all drafts at once.
+- token-wise: drawn drafts, verified one by one (Leviathan et al. 2023), for comparison.
+Of drawn drafts, the last factor of each term is taken over all drafts at once.
 
 A standard error is that of the mean over texts, which are independent; the tokens of one are not."""
 
@@ -24,7 +25,7 @@ from runtime_spec.litert.rows import ArrayRows
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.plan import verify_width
 from runtime_spec.reference.session import Session
-from runtime_spec.sampling.block import acceptance, ratios
+from runtime_spec.sampling.block import ratios
 from runtime_spec.sampling.filtered import Distribution
 from runtime_spec.sampling.parameters import Sampling
 
@@ -75,12 +76,15 @@ def figures(session: Session, text: list[int]) -> np.ndarray:
     next(session.turn(text[:-1], 1, from_start=True))
     hidden = session.state.hidden.copy()
     x, p, q = drafted(session, "drawn", text, hidden)
-    shared = [sum(min(weight, two.of(token)) for token, weight in pairs(one)) for one, two in zip(p, q, strict=False)]
-    kept = np.cumprod([1.0, *(min(1.0, p[i].of(x[i]) / q[i].of(x[i])) for i in range(DRAFTS - 1))])
+    one_by_one = np.cumprod([1.0, *(min(1.0, p[i].of(x[i]) / q[i].of(x[i])) for i in range(DRAFTS - 1))])
+    shares = [
+        [shared(p[i], scale, q[i]) for i, scale in enumerate(scales)]
+        for scales in ([1.0] * DRAFTS, ratios(p, x, q)[:DRAFTS])
+    ]
     greedy, own, _ = drafted(session, "greedy", text, hidden)
     is_said = np.cumprod([own[i].of(greedy[i]) for i in range(DRAFTS)])
-    block, token_wise = accepted(p, x, q), kept @ shared
-    return np.array([shared[0], is_said[0], block, is_said.sum(), token_wise, block - token_wise])
+    token_wise, block = one_by_one @ shares[0], sum(shares[1])
+    return np.array([shares[0][0], is_said[0], block, is_said.sum(), token_wise, block - token_wise])
 
 
 def drafted(
@@ -97,17 +101,9 @@ def drafted(
     return tokens, [rows.filtered(row, sampler.sampling, position) for row in target.logits()], q
 
 
-def accepted(p: Sequence[Distribution], x: Sequence[int], q: Sequence[Distribution]) -> float:
-    """How many of the drafts x the runtime accepts on average: the last whose number is low enough counts."""
-    mean = 0.0
-    for i, left in enumerate(ratios(p, x, q)[1:], start=1):
-        chance = acceptance(i, left, p, q)
-        mean = (1 - chance) * mean + chance * i
-    return mean
-
-
-def pairs(distribution: Distribution) -> Iterator[tuple[int, float]]:
-    return zip(distribution.tokens, distribution.weights, strict=True)
+def shared(p: Distribution, scale: float, q: Distribution) -> float:
+    """The probability that a draft from q is kept where `scale` is what is left to the drafts before it."""
+    return sum(min(scale * weight, q.of(token)) for token, weight in zip(p.tokens, p.weights, strict=True))
 
 
 if __name__ == "__main__":

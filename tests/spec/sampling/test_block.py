@@ -38,6 +38,18 @@ def test_a_ratio_of_one_always_holds(q):
     assert acceptance(1, 1.0, [P[0]] * 3, [q, q]) == 1.0
 
 
+def test_a_beginning_is_kept_with_its_ratio_whatever_is_drafted_behind_it():
+    behind = [(x, y) for x in Q[0].tokens for y in Q[1].tokens]
+    for first in Q[0].tokens:
+        kept = 0.0
+        for x, y in behind:
+            if x == first:
+                left = ratios(P, [x, y], Q)
+                one, both = (acceptance(i, left[i], P, Q) for i in (1, 2))
+                kept += Q[1].of(y) * (both + (1 - both) * one)
+        assert kept == pytest.approx(ratios(P, [first], Q)[1])
+
+
 def test_the_last_that_holds_counts_whatever_failed_before():
     left = ratios(P, [2, 1], Q)
     assert left[2] == pytest.approx(1.0)
