@@ -19,11 +19,15 @@ class Distribution:
     weights: Sequence[float]
     _by_token: dict[int, float] | None = field(default=None, repr=False, compare=False)
 
-    def of(self, token: int) -> float:
-        """The weight of `token`: 0.0 if it can't be said."""
+    @property
+    def by_token(self) -> dict[int, float]:
         if self._by_token is None:
             self._by_token = dict(zip(self.tokens, self.weights, strict=True))
-        return self._by_token.get(token, 0.0)
+        return self._by_token
+
+    def of(self, token: int) -> float:
+        """The weight of `token`: 0.0 if it can't be said."""
+        return self.by_token.get(token, 0.0)
 
 
 def filtered(row: Sequence[float], sampling: Sampling, position: int) -> Distribution:
@@ -75,8 +79,9 @@ def draw(distribution: Distribution, u: float) -> int:
     return distribution.tokens[min(index, len(sums) - 1)]
 
 
-def residual(p: Distribution, q: Distribution) -> Distribution | None:
-    """What p has more of than q, in p's order; None if that is nothing."""
-    left = [(token, weight - q.of(token)) for token, weight in zip(p.tokens, p.weights, strict=True)]
-    left = [(token, weight) for token, weight in left if weight > 0]
-    return Distribution(*zip(*left, strict=True)) if left else None
+def residual(p: Distribution, q: Distribution, scale: float) -> Distribution | None:
+    """What p, its weights times `scale`, has more of than q, in p's order; None if that is nothing."""
+    of = q.by_token.get  # A call less for each of what may be a whole vocabulary.
+    left = [scale * weight - of(token, 0.0) for token, weight in zip(p.tokens, p.weights, strict=True)]
+    places = [i for i, weight in enumerate(left) if weight > 0]
+    return Distribution([p.tokens[i] for i in places], [left[i] for i in places]) if places else None

@@ -1,9 +1,8 @@
 """Random numbers that depend on where a token stands, and on nothing that happened before."""
 
 MASK = (1 << 64) - 1
-CHOOSE, ACCEPT, DRAFT = 0, 1, 2
-"""Purposes: what the target says, whether it says the draft, and DRAFT + i the ith draft of a round, from 0 on. A slot
-is drafted for in several rounds, whose numbers must not be the same: what a policy made of one would bend the next."""
+CHOOSE = 0
+"""The purpose of the number that chooses what the target says."""
 PURPOSES = 128
 
 
@@ -18,6 +17,17 @@ def splitmix(x: int) -> int:
 def uniform(seed: int, slot: int, purpose: int) -> float:
     """A double in [0, 1), a multiple of 2^-53, for the token that will be written at cache slot `slot`."""
     return (splitmix(splitmix(splitmix(seed) ^ (PURPOSES * slot + purpose))) >> 11) * 2.0**-53
+
+
+def accept_purpose(i: int) -> int:
+    """Whether the target keeps the ith draft of a round, from 0 on. A slot is drafted for and judged in several rounds,
+    whose numbers must not be the same: what was made of one would bend the next."""
+    return 2 * i + 1
+
+
+def draft_purpose(i: int) -> int:
+    """Which token the ith draft of a round is."""
+    return 2 * i + 2
 
 
 def reply_seed(seed: int, n: int) -> int:

@@ -1,11 +1,12 @@
 """What target and drafter say, between the models' logits and the loop (DECODE.md, *Sampling*)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from runtime_spec.sampling.filtered import Distribution, draw, residual
+from runtime_spec.sampling.block import verified
+from runtime_spec.sampling.filtered import Distribution, draw
 from runtime_spec.sampling.parameters import GREEDY, Sampling
 from runtime_spec.sampling.penalty import penalise, restore
-from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, uniform
+from runtime_spec.sampling.random import CHOOSE, accept_purpose, draft_purpose, uniform
 from runtime_spec.sampling.rows import PlainRows, Row, Rows
 
 UNKNOWN = -1
@@ -36,15 +37,12 @@ class Sampler:
         drawn, self._drawn = self._drawn, {}
         if self.sampling.is_greedy:
             return [self._rows.best(row, position + i) for i, row in enumerate(rows)]
-        said: list[int] = []
-        for row, draft in zip(rows, [*tokens[1:], None], strict=True):
-            slot = position + 1 + len(said)
-            p = self._distribution(row, slot, [])
-            drawn_draft, q = drawn.get(slot, (None, None))
-            said.append(say(p, draft, q if drawn_draft == draft else None, self.sampling.seed, slot))
-            if said[-1] != draft:
-                break
-        return said
+        drafts, slot = tokens[1:], position + 1
+        p = (self._distribution(row, i, []) for i, row in enumerate(rows, start=slot))
+        q = [drawn[i][1] for i, draft in enumerate(drafts, start=slot) if i in drawn and drawn[i][0] == draft]
+        if drafts and len(q) == len(drafts):
+            return say_drawn(list(p), drafts, q, self.sampling.seed, slot)
+        return say(p, drafts, self.sampling.seed, slot)
 
     def begin_drafts(self, bonus_token: int, position: int) -> None:
         """A round of drafts begins. The first of them follows bonus_token, which will be written at slot `position`."""
@@ -55,7 +53,7 @@ class Sampler:
         slot = self._position + len(self._drafted)
         if self.sampling.draws_drafts:
             q = self._distribution(row, slot, self._drafted)
-            token = draw(q, uniform(self.sampling.seed, slot, DRAFT + len(self._drafted) - 1))
+            token = draw(q, uniform(self.sampling.seed, slot, draft_purpose(len(self._drafted) - 1)))
             self._drawn[slot] = token, q
             confidence = q.of(token) if is_asked else None
         else:
@@ -77,11 +75,23 @@ class Sampler:
             restore(row, before)
 
 
-def say(p: Distribution, draft: int | None, q: Distribution | None, seed: int, slot: int) -> int:
-    """What a target with distribution p says at `slot`, where `draft` stands if there is one; q is the one that it was
-    drawn from. A draft with a q is kept, or made up for by what p has more of; else the target draws."""
-    if q is not None:
-        if uniform(seed, slot, ACCEPT) * q.of(draft) < p.of(draft):
-            return draft
-        p = residual(p, q) or p
-    return draw(p, uniform(seed, slot, CHOOSE))
+def say(p: Iterable[Distribution], drafts: Sequence[int], seed: int, slot: int) -> list[int]:
+    """What a target says by drawing, from `slot` on: p has its distribution in the place of each draft and behind the
+    last, and is read as far as it goes. It ends behind the first token that is not the draft."""
+    said: list[int] = []
+    for one, draft in zip(p, [*drafts, None], strict=False):
+        said.append(draw(one, uniform(seed, slot + len(said), CHOOSE)))
+        if said[-1] != draft:
+            break
+    return said
+
+
+def say_drawn(
+    p: Sequence[Distribution], drafts: Sequence[int], q: Sequence[Distribution], seed: int, slot: int
+) -> list[int]:
+    """The same where drafts[i] was drawn from q[i]: as many are kept as block verification says, and the next token is
+    made up for by what p has more of."""
+    numbers = [uniform(seed, slot + i, accept_purpose(i)) for i in range(len(drafts))]
+    kept, rest = verified(p, drafts, q, numbers)
+    # A token that is drawn may be the draft, and the loop then wants one more: p may stand in for an empty residual.
+    return [*drafts[:kept], *say([rest, *p[kept + 1 :]], drafts[kept:], seed, slot + kept)]

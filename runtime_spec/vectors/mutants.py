@@ -12,28 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime_spec.reference import accept, decode_loop, plan, session
-from runtime_spec.sampling import filtered, penalty, rows, sampler
+from runtime_spec.sampling import block, filtered, penalty, rows, sampler
 from runtime_spec.vectors import numbers, scripted
 
 LOOP = {"accept": accept, "plan": plan, "decode_loop": decode_loop}
-SAMPLING = {"filtered": filtered, "penalty": penalty, "sampler": sampler}
+SAMPLING = {"block": block, "filtered": filtered, "penalty": penalty, "sampler": sampler}
 MODULES = LOOP | SAMPLING
-USERS = (decode_loop, session, sampler, rows, scripted, numbers)
+USERS = (decode_loop, session, sampler, block, rows, scripted, numbers)
 
-
-ACCEPT_FILTERED = """\
-            p = self._distribution(row, slot, [])
-            drawn_draft, q = drawn.get(slot, (None, None))
-"""
-ACCEPT_UNFILTERED = """\
-            p = self._distribution(row, slot, [])
-            drawn_draft, q = drawn.get(slot, (None, None))
-            if drawn_draft is not None and drawn_draft == draft:
-                whole = self._rows.filtered(row, Sampling(self.sampling.temperature), slot - 1)
-                if uniform(self.sampling.seed, slot, ACCEPT) * q.of(draft) < whole.of(draft):
-                    said.append(draft)
-                    continue
-"""
+UNFILTERED = "say_drawn([self._rows.filtered(row, Sampling(self.sampling.temperature), position) for row in rows], "
+LARGEST = "next((i for i in range(count, 0, -1) if numbers[i - 1] < acceptance(i, left[i], p, q)), 0)"
+FIRST_FAILURE = "next((i for i in range(count) if not numbers[i] < acceptance(i + 1, left[i + 1], p, q)), count)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +118,40 @@ MUTANTS = (
         False,
     ),
     Mutant(
-        "accept_number_chooses",
+        "accept_number_chooses", "sampler", "slot + len(said), CHOOSE", "slot + len(said), accept_purpose(0)", False
+    ),
+    Mutant("accept_number_drafts", "sampler", "slot, draft_purpose(", "slot, accept_purpose(", False),
+    Mutant("accept_number_of_all_rounds", "sampler", "accept_purpose(i)", "accept_purpose(0)", False),
+    Mutant("draft_number_of_all_rounds", "sampler", "draft_purpose(len(self._drafted) - 1)", "draft_purpose(0)", False),
+    Mutant(
+        "slot_one_early",
         "sampler",
-        "return draw(p, uniform(seed, slot, CHOOSE))",
-        "return draw(p, uniform(seed, slot, ACCEPT))",
+        "say(p, drafts, self.sampling.seed, slot)",
+        "say(p, drafts, self.sampling.seed, position)",
         False,
     ),
-    Mutant("accept_number_drafts", "sampler", "slot, DRAFT + len(self._drafted) - 1))", "slot, ACCEPT))", False),
-    Mutant("draft_number_of_all_rounds", "sampler", "DRAFT + len(self._drafted) - 1", "DRAFT", False),
-    Mutant("slot_one_early", "sampler", "self.sampling.seed, slot))", "self.sampling.seed, slot - 1))", False),
-    Mutant("drafter_left_out_of_acceptance", "sampler", " * q.of(draft) < p.of(draft)", " < p.of(draft)", False),
-    Mutant("target_drawn_in_place_of_residual", "sampler", "p = residual(p, q) or p", "pass", False),
+    Mutant("acceptance_unfiltered", "sampler", "say_drawn(list(p), ", UNFILTERED, False),
+    Mutant("ends_behind_a_residual", "sampler", "say([rest, *p[kept + 1 :]], ", "say([rest], ", False),
+    Mutant(
+        "ratio_not_capped",
+        "block",
+        "min(1.0, left[i] * p[i].of(draft) / q[i].of(draft))",
+        "left[i] * p[i].of(draft) / q[i].of(draft)",
+        False,
+    ),
+    Mutant("ratio_of_one_less", "block", "acceptance(i, left[i], p, q)", "acceptance(i, left[i - 1], p, q)", False),
+    Mutant("ratio_left_out_of_acceptance", "block", "residual(p[i], q[i], left)", "residual(p[i], q[i], 1.0)", False),
+    Mutant(
+        "ratio_left_out_of_residual",
+        "block",
+        "residual(p[kept], q[kept], left[kept])",
+        "residual(p[kept], q[kept], 1.0)",
+        False,
+    ),
+    Mutant("first_failure_ends", "block", LARGEST, FIRST_FAILURE, False),
+    Mutant("drafter_left_out_of_acceptance", "block", " / q[i].of(draft)", "", False),
+    Mutant("target_drawn_in_place_of_residual", "block", "kept, rest or p[kept]", "kept, p[kept]", False),
     Mutant("residual_not_renormalised", "filtered", "u * sums[-1]", "u", False),
-    Mutant("filtered_after_acceptance", "sampler", ACCEPT_FILTERED, ACCEPT_UNFILTERED, False),
     Mutant("says_more_behind_the_rejected", "sampler", "if said[-1] != draft:", "if False:", True),
     Mutant("top_p_one_short", "filtered", "sums[-1]) + 1 :]", "sums[-1]) or 1 :]", False),
     Mutant("top_p_must_be_passed", "filtered", "bisect_left(sums", "bisect_right(sums", False),

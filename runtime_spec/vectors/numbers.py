@@ -13,12 +13,13 @@ from pathlib import Path
 
 from runtime_spec.errors import TraceError
 from runtime_spec.reference.trace import sampling_text
+from runtime_spec.sampling.block import acceptance, ratios, verified
 from runtime_spec.sampling.exponential import exponential
 from runtime_spec.sampling.filtered import Distribution, draw, filtered, residual
 from runtime_spec.sampling.parameters import GREEDY_DRAFTS, Sampling
 from runtime_spec.sampling.penalty import penalise
-from runtime_spec.sampling.random import CHOOSE, reply_seed, splitmix, uniform
-from runtime_spec.sampling.sampler import CONFIDENCE, say
+from runtime_spec.sampling.random import CHOOSE, accept_purpose, draft_purpose, reply_seed, splitmix, uniform
+from runtime_spec.sampling.sampler import CONFIDENCE, say_drawn
 from runtime_spec.vectors.fuzz import Draws, draw_sampling
 
 FILE = Path(__file__).parent / "sampling.json"
@@ -127,11 +128,45 @@ def residual_cases() -> Iterator[dict]:
         row = {"seed": seed, "size": size, "bits": bits}
         drafter_row = {"seed": other_seed, "size": size, "bits": other_bits}
         p, q = (_distribution(row_of(one), text, sampling) for one in (row, drafter_row))
+        scale = (1.0, 0.75, 0.1)[draws.below(3)]
         yield {
             "row": row, "drafter_row": drafter_row, "text": text, "sampling": json.loads(sampling_text(sampling)),
-            "p": distribution_of(p), "q": distribution_of(q), "residual": distribution_of(residual(p, q)),
-            "says": [[draft, say(p, draft, q, sampling.seed, len(text))] for draft in q.tokens[:12]],
+            "p": distribution_of(p), "q": distribution_of(q), "scale": double(scale),
+            "residual": distribution_of(residual(p, q, scale)),
+            "says": [[draft, say_drawn([p, p], [draft], [q], sampling.seed, len(text))] for draft in q.tokens[:12]],
         }  # fmt: skip
+
+
+def round_cases() -> Iterator[dict]:
+    draws = Draws(9)
+    for number in range(128):
+        size, count, seed, slot = 2 + draws.below(5), 1 + draws.below(5), draws.below(1 << 31), draws.below(1000)
+        p, q = [], []
+        for i in range(count + 1):
+            rows = ({"seed": seed + i, "size": size, "bits": 24} for seed in (1000 * number, 1000 * number + 500))
+            one, other = (filtered(row_of(row), Sampling((6.0, 16.0)[number % 2]), slot + i) for row in rows)
+            # A drafter that is the target itself, one that has more of each token (which roundings alone make, in less
+            # than one of 10^15 rounds), and such as they are.
+            if number % 8 >= 6:
+                other = one
+            if number % 8 == 7:
+                one = Distribution(one.tokens, [weight / 2 for weight in one.weights])
+            p.append(one)
+            q.append(other)
+        del q[count]
+        drafts = [draw(one, uniform(seed, slot + i, draft_purpose(i))) for i, one in enumerate(q)]
+        left = ratios(p, drafts, q)
+        kept, rest = verified(p, drafts, q, [uniform(seed, slot + i, accept_purpose(i)) for i in range(count)])
+        yield {
+            "seed": seed, "slot": slot, "drafts": drafts,
+            "p": list(map(_whole, p)), "q": list(map(_whole, q)), "ratios": list(map(double, left[1:])),
+            "acceptances": [double(acceptance(i, left[i], p, q)) for i in range(1, count + 1)],
+            "kept": kept, "rest": _whole(rest), "says": say_drawn(p, drafts, q, seed, slot),
+        }  # fmt: skip
+
+
+def _whole(distribution: Distribution) -> dict:
+    return {"tokens": distribution.tokens, "weights": list(map(double, distribution.weights))}
 
 
 def _distribution(logits: list[float], text: list[int], sampling: Sampling) -> Distribution:
@@ -142,13 +177,14 @@ def _distribution(logits: list[float], text: list[int], sampling: Sampling) -> D
 
 def cases() -> dict[str, list]:
     """All of sampling.json."""
-    numbers = ((seed, slot, purpose) for seed in SEEDS for slot in SLOTS for purpose in range(3))
+    numbers = ((seed, slot, purpose) for seed in SEEDS for slot in SLOTS for purpose in (0, 1, 2, 9, 126))
     return {
         "exponential": [[double(x), double(exponential(x))] for x in exponents()],
         "uniform": [[*one, double(uniform(*one))] for one in numbers],
         "reply_seed": [[seed, n, reply_seed(seed, n)] for seed in SEEDS for n in (0, 1, 2, 1000, 2**31 - 1)],
         "filtered": list(filter_cases()),
         "residual": list(residual_cases()),
+        "rounds": list(round_cases()),
     }
 
 

@@ -4,10 +4,11 @@ Behind every few tokens of texts that the target sampled itself, the drafter dra
 distribution and again as its greedy choices; a verify pass each tells what the target makes of them. What is printed
 is how many of the four are accepted on average, each expectation being exact for the drafts at hand:
 - first: of the first draft alone, that it is accepted;
-- drawn: token by token, as the runtime does it; the last factor of each term is taken over all drafts at once;
+- block: drawn drafts, verified as a block, as the runtime does it: the ith is kept with probability P_i (DECODE.md,
+  *What the target says*);
 - greedy: a draft is accepted where the target draws it;
-- block: drawn drafts, accepted as a block (Sun et al. 2024, "Block Verification Accelerates Speculative Decoding",
-  algorithm 2). An estimate of what it would bring: the runtime does not do it.
+- token-wise: drawn drafts, verified one by one (Leviathan et al. 2023), for comparison.
+Of drawn drafts, the last factor of each term is taken over all drafts at once.
 
 A standard error is that of the mean over texts, which are independent; the tokens of one are not."""
 
@@ -24,6 +25,7 @@ from runtime_spec.litert.rows import ArrayRows
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.plan import verify_width
 from runtime_spec.reference.session import Session
+from runtime_spec.sampling.block import ratios
 from runtime_spec.sampling.filtered import Distribution
 from runtime_spec.sampling.parameters import Sampling
 
@@ -32,7 +34,7 @@ DRAFTS = 4
 CHOICES = {"temperature 1": Sampling(1.0, 64, 0.95), "temperature 0.7": Sampling(0.7, 64, 0.95)}
 SPANS = {"behind prompts": range(0, 48), "in longer texts": range(48, 240)}
 """Tokens of the sampled text at which drafting begins."""
-COLUMNS = ("first drawn", "first greedy", "drawn", "greedy", "block", "block - drawn")
+COLUMNS = ("first drawn", "first greedy", "block", "greedy", "token-wise", "block - token-wise")
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=4, help="texts sampled from each prompt")
     parser.add_argument("--every", type=int, default=4, help="tokens from one drafting to the next")
     options = parser.parse_args()
-    print(f"{'':34}" + "".join(f"{name:>18}" for name in COLUMNS))
+    print(f"{'':34}" + "".join(f"{name:>20}" for name in COLUMNS))
     with Runtime(options.bundle) as runtime:
         for choice, sampling in CHOICES.items():
             means = {name: list(text_means(runtime, sampling, span, options)) for name, span in SPANS.items()}
@@ -51,7 +53,7 @@ def main() -> None:
 
 def cell(values: Sequence[float]) -> str:
     """Mean and standard error."""
-    return f"{np.mean(values):10.3f} ± {np.std(values, ddof=1) / sqrt(len(values)):.3f}"
+    return f"{np.mean(values):12.3f} ± {np.std(values, ddof=1) / sqrt(len(values)):.3f}"
 
 
 def text_means(runtime: Runtime, sampling: Sampling, span: range, options) -> Iterator[np.ndarray]:
@@ -74,12 +76,15 @@ def figures(session: Session, text: list[int]) -> np.ndarray:
     next(session.turn(text[:-1], 1, from_start=True))
     hidden = session.state.hidden.copy()
     x, p, q = drafted(session, "drawn", text, hidden)
-    shared = [sum(min(weight, two.of(token)) for token, weight in pairs(one)) for one, two in zip(p, q, strict=False)]
-    kept = np.cumprod([1.0, *(min(1.0, p[i].of(x[i]) / q[i].of(x[i])) for i in range(DRAFTS - 1))])
+    one_by_one = np.cumprod([1.0, *(min(1.0, p[i].of(x[i]) / q[i].of(x[i])) for i in range(DRAFTS - 1))])
+    shares = [
+        [shared(p[i], scale, q[i]) for i, scale in enumerate(scales)]
+        for scales in ([1.0] * DRAFTS, ratios(p, x, q)[:DRAFTS])
+    ]
     greedy, own, _ = drafted(session, "greedy", text, hidden)
     is_said = np.cumprod([own[i].of(greedy[i]) for i in range(DRAFTS)])
-    drawn, as_block = kept @ shared, block(p, q, x)
-    return np.array([shared[0], is_said[0], drawn, is_said.sum(), as_block, as_block - drawn])
+    token_wise, block = one_by_one @ shares[0], sum(shares[1])
+    return np.array([shares[0][0], is_said[0], block, is_said.sum(), token_wise, block - token_wise])
 
 
 def drafted(
@@ -96,26 +101,9 @@ def drafted(
     return tokens, [rows.filtered(row, sampler.sampling, position) for row in target.logits()], q
 
 
-def block(p: Sequence[Distribution], q: Sequence[Distribution], x: Sequence[int]) -> float:
-    """How many of the drafts x block verification accepts on average, by the paper's letters: h is the chance to stop
-    at i or later once i is looked at, and the last that is accepted counts."""
-    carried, chances = 1.0, []
-    for i in range(DRAFTS):
-        carried = min(1.0, carried * p[i].of(x[i]) / q[i].of(x[i]))
-        if i + 1 == DRAFTS:
-            chances.append(carried)
-            break
-        left = sum(max(carried * weight - q[i + 1].of(token), 0.0) for token, weight in pairs(p[i + 1]))
-        whole = left + 1 - carried
-        chances.append(left / whole if whole > 0 else 1.0)
-    accepted = 0.0
-    for i, chance in enumerate(chances, start=1):
-        accepted = (1 - chance) * accepted + chance * i
-    return accepted
-
-
-def pairs(distribution: Distribution) -> Iterator[tuple[int, float]]:
-    return zip(distribution.tokens, distribution.weights, strict=True)
+def shared(p: Distribution, scale: float, q: Distribution) -> float:
+    """The probability that a draft from q is kept where `scale` is what is left to the drafts before it."""
+    return sum(min(scale * weight, q.of(token)) for token, weight in zip(p.tokens, p.weights, strict=True))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tests.spec.sampling.cases import fault
 
 PROMPT = "The garden behind the house"
 CHOSEN = Sampling(temperature=1.3, top_k=8, top_p=0.8, min_p=0.02)
-TEXTS, FEWER_TEXTS, LENGTH = 20_000, 5_000, 3
+TEXTS, FEWER_TEXTS, FEWEST_TEXTS, LENGTH = 20_000, 5_000, 1_000, 3
 FAR = 4.0
 """Standard deviations of a chi-square: one time in thirty thousand."""
 NEAR = 1e-4
@@ -95,17 +95,19 @@ def test_beginnings_are_as_frequent_drafted_as_plain(remembering, plain, drafts,
 
 
 @pytest.mark.parametrize(
-    "mutant",
+    ("mutant", "texts"),
     [
-        "drafter_left_out_of_acceptance",
-        "target_drawn_in_place_of_residual",
-        "residual_not_renormalised",
-        "filtered_after_acceptance",
+        ("drafter_left_out_of_acceptance", FEWER_TEXTS),
+        ("target_drawn_in_place_of_residual", FEWER_TEXTS),
+        ("residual_not_renormalised", FEWER_TEXTS),
+        ("first_failure_ends", FEWER_TEXTS),
+        # Whatever the filter takes away is said, so that few texts are met again and graphs run for most.
+        ("acceptance_unfiltered", FEWEST_TEXTS),
     ],
 )
-def test_a_planted_fault_is_seen(remembering, plain, mutant):
+def test_a_planted_fault_is_seen(remembering, plain, mutant, texts):
     with fault(mutant):
-        assert deviation(counted(remembering, 4, range(FEWER_TEXTS)), plain) > 2 * FAR
+        assert deviation(counted(remembering, 4, range(texts)), plain) > 2 * FAR
 
 
 def test_one_seed_is_one_text_however_it_is_drafted(runtime):

@@ -18,7 +18,9 @@ from runtime_spec.vectors.scripted import DrafterScript, Script, hash_row
 PROMPT = (1, 0)
 FAULTS = [mutant for mutant in MUTANTS if mutant.name in (
     "drafter_left_out_of_acceptance", "target_drawn_in_place_of_residual", "residual_not_renormalised",
-    "filtered_after_acceptance", "accept_number_drafts", "accept_number_chooses",
+    "acceptance_unfiltered", "accept_number_drafts", "accept_number_chooses", "accept_number_of_all_rounds",
+    "ratio_not_capped", "ratio_of_one_less", "ratio_left_out_of_acceptance", "ratio_left_out_of_residual",
+    "first_failure_ends",
 )]  # fmt: skip
 
 
@@ -95,7 +97,7 @@ class Case:
     def script(self) -> Script:
         return Script(self.seed, self.vocab, 0, DrafterScript(77, self.hit_percent, self.fewer_percent))
 
-    def session(self, budget: int) -> Session:
+    def session(self) -> Session:
         target, drafter = scripted.scripted_pair(self.script, 16, (1, 3, 5), self.sampling)
         of = {
             "drafter": lambda: drafter,

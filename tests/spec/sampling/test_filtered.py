@@ -90,8 +90,9 @@ def test_draw_takes_the_first_whose_running_sum_exceeds():
 
 def test_the_residual_is_what_p_has_more_of():
     p, q = Distribution([1, 2, 3], [0.5, 0.3, 0.2]), Distribution([2, 1, 4], [0.4, 0.25, 0.35])
-    assert residual(p, q) == Distribution((1, 3), (0.25, 0.2))
-    assert residual(p, p) is None and p.of(9) == 0.0
+    assert residual(p, q, 1.0) == Distribution([1, 3], [0.25, 0.2])
+    assert residual(p, q, 0.75) == Distribution([1, 3], [0.125, pytest.approx(0.15)])
+    assert residual(p, p, 1.0) is None and p.of(9) == 0.0
 
 
 def test_a_penalty_divides_what_is_positive_multiplies_the_rest_and_is_put_back():

@@ -1,4 +1,15 @@
-from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT, reply_seed, splitmix, uniform
+from runtime_spec.sampling.random import (
+    CHOOSE,
+    PURPOSES,
+    accept_purpose,
+    draft_purpose,
+    reply_seed,
+    splitmix,
+    uniform,
+)
+
+ACCEPT, DRAFT = accept_purpose(0), draft_purpose(0)
+MOST_DRAFTS = 63
 
 
 def test_the_numbers_are_what_the_document_says():
@@ -18,12 +29,18 @@ def test_seeds_slots_and_purposes_all_count_and_numbers_are_even():
 
 
 def test_numbers_of_one_token_do_not_depend_on_one_another():
-    """Pairs of purposes at one slot: a draft that is accepted says nothing of what is chosen."""
-    for first, second in ((CHOOSE, ACCEPT), (ACCEPT, DRAFT), (CHOOSE, DRAFT)):
+    """Pairs of purposes at one slot: an accepted draft says nothing of what is chosen, nor of the next round."""
+    pairs = (CHOOSE, ACCEPT), (ACCEPT, DRAFT), (CHOOSE, DRAFT), (ACCEPT, accept_purpose(1)), (DRAFT, draft_purpose(1))
+    for first, second in pairs:
         counts = [0] * 16
         for slot in range(16_000):
             counts[4 * int(4 * uniform(3, slot, first)) + int(4 * uniform(3, slot, second))] += 1
         assert sum((count - 1000) ** 2 / 1000 for count in counts) < 37.7  # 15 degrees, one in a thousand
+
+
+def test_every_draft_of_a_round_has_purposes_of_its_own():
+    purposes = [CHOOSE, *(of(i) for i in range(MOST_DRAFTS) for of in (accept_purpose, draft_purpose))]
+    assert len(set(purposes)) == len(purposes) and max(purposes) < PURPOSES
 
 
 def test_replies_have_seeds_of_their_own_and_the_first_has_the_given_one():

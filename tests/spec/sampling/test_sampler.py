@@ -2,14 +2,16 @@
 
 import pytest
 
+from runtime_spec.errors import RuntimeLibraryError
 from runtime_spec.sampling import sampler as module
-from runtime_spec.sampling.filtered import filtered
+from runtime_spec.sampling.filtered import Distribution, filtered
 from runtime_spec.sampling.parameters import Sampling
-from runtime_spec.sampling.random import ACCEPT, CHOOSE, DRAFT
-from runtime_spec.sampling.sampler import Sampler, say
+from runtime_spec.sampling.random import CHOOSE, accept_purpose, draft_purpose
+from runtime_spec.sampling.sampler import Sampler, say_drawn
 
 ROW = [0.0, 1.0, 2.0, 1.5]
 DRAWING = Sampling(temperature=1.0)
+ACCEPT, DRAFT = "accept", "draft"
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def numbers(monkeypatch):
 
     def uniform(seed, slot, purpose):
         asked.append((seed, slot, purpose))
-        return given[min(purpose, DRAFT)]
+        return given[CHOOSE if purpose == CHOOSE else ACCEPT if purpose % 2 else DRAFT]
 
     monkeypatch.setattr(module, "uniform", uniform)
     return asked, given
@@ -41,10 +43,10 @@ def test_numbers_are_those_of_the_slot_that_the_token_will_have(numbers):
     assert asked == [(9, 2, CHOOSE)]
     sampler.begin_drafts(2, 2)
     assert [sampler.draft_token(ROW)[0] for _ in range(2)] == [2, 2]
-    assert asked[1:] == [(9, 3, DRAFT), (9, 4, DRAFT + 1)], "slot and place in the round"
+    assert asked[1:] == [(9, 3, draft_purpose(0)), (9, 4, draft_purpose(1))], "slot and place in the round"
     sampler.wrote([2, 2, 2], 2)
     assert sampler.target_tokens([ROW] * 3, [2, 2, 2], 2) == [2, 2, 2]
-    assert asked[3:] == [(9, 3, ACCEPT), (9, 4, ACCEPT), (9, 5, CHOOSE)]
+    assert asked[3:] == [(9, 3, accept_purpose(0)), (9, 4, accept_purpose(1)), (9, 5, CHOOSE)]
 
 
 def test_behind_a_rejected_draft_nothing_is_said(numbers):
@@ -83,17 +85,39 @@ def test_no_draft_is_judged_by_a_q_of_another_round(numbers, between):
     asked.clear()
     sampler.wrote([5, 2], 0)
     sampler.target_tokens([ROW] * 2, [5, 2], 0)
-    assert ACCEPT not in {purpose for _, _, purpose in asked}
+    assert {purpose for _, _, purpose in asked} == {CHOOSE}
 
 
-def test_a_draft_that_was_put_in_the_place_of_another_has_no_q(numbers):
+def test_a_round_with_a_draft_that_was_not_drawn_has_no_q_at_all(numbers):
     asked, _ = numbers
     sampler = Sampler(DRAWING)
     sampler.begin_drafts(5, 0)
-    assert sampler.draft_token(ROW)[0] == 2
-    sampler.wrote([5, 1], 0)
-    sampler.target_tokens([ROW] * 2, [5, 1], 0)
-    assert ACCEPT not in {purpose for _, _, purpose in asked}
+    assert [sampler.draft_token(ROW)[0] for _ in range(2)] == [2, 2]
+    sampler.wrote([5, 2, 1], 0)
+    asked.clear()
+    sampler.target_tokens([ROW] * 3, [5, 2, 1], 0)
+    assert {purpose for _, _, purpose in asked} == {CHOOSE}
+
+
+def test_drafts_may_be_fewer_than_were_drawn(numbers):
+    asked, _ = numbers
+    sampler = Sampler(DRAWING)
+    sampler.begin_drafts(5, 0)
+    assert [sampler.draft_token(ROW)[0] for _ in range(3)] == [2, 2, 2]
+    sampler.wrote([5, 2], 0)
+    asked.clear()
+    assert sampler.target_tokens([ROW] * 2, [5, 2], 0) == [2, 2]
+    assert asked == [(0, 1, accept_purpose(0)), (0, 2, CHOOSE)]
+
+
+def test_every_row_of_a_drawn_round_is_looked_at(numbers):
+    """Also where the first draft is impossible."""
+    sampler = Sampler(DRAWING)
+    sampler.begin_drafts(5, 0)
+    assert [sampler.draft_token(ROW)[0] for _ in range(2)] == [2, 2]
+    sampler.wrote([5, 2, 2], 0)
+    with pytest.raises(RuntimeLibraryError, match="slot 2"):
+        sampler.target_tokens([[0.0, 0.0, -99.0, 0.0], ROW, [float("nan"), *ROW]], [5, 2, 2], 0)
 
 
 def test_greedy_drafts_are_the_drafters_largest_and_have_a_confidence_where_it_is_asked_for():
@@ -165,6 +189,19 @@ def test_parameters_may_change_between_turns():
     assert sampler.target_tokens([ROW], [2], 1) == [3]
 
 
-def test_say_is_the_draft_when_the_target_has_at_least_as_much_of_it():
+def test_drafts_of_a_drafter_that_is_the_target_are_all_kept():
     p = filtered(ROW, DRAWING, 0)
-    assert all(say(p, token, p, seed, 3) == token for token in p.tokens for seed in range(50))
+    for token in p.tokens:
+        for seed in range(50):
+            assert say_drawn([p] * 3, [token] * 2, [p] * 2, seed, 3)[:2] == [token] * 2
+
+
+def test_what_is_drawn_in_place_of_a_draft_may_be_the_draft_and_then_goes_on(numbers):
+    """Where p has no more of anything: only roundings make such a pair of p and q."""
+    _, given = numbers
+    given[ACCEPT] = 0.5
+    half = Distribution([7, 8], [0.25, 0.25])
+    q, behind = Distribution([7, 8], [0.5, 0.5]), Distribution([9], [1.0])
+    assert say_drawn([half, half, behind], [7, 7], [q, q], 0, 3) == [7, 7, 9]
+    assert say_drawn([half, half, behind], [7, 8], [q, q], 0, 3) == [7, 7]
+    assert say_drawn([half, half, behind], [8, 7], [q, q], 0, 3) == [7]

@@ -3,11 +3,14 @@ package dev.slipstream.sampling
 /** What a random number is for: what the target says. */
 internal const val CHOOSE = 0
 
-/** Whether the target says the draft. */
-internal const val ACCEPT = 1
+/**
+ * Whether the target keeps the ith draft of a round, from 0 on. A slot is drafted for and judged in several rounds,
+ * which must not be alike.
+ */
+internal fun acceptPurpose(i: Int): Int = 2 * i + 1
 
-/** DRAFT + i: the ith draft of a round, from 0 on. A slot is drafted for in several rounds, which must not be alike. */
-internal const val DRAFT = 2
+/** Which token the ith draft of a round is. */
+internal fun draftPurpose(i: Int): Int = 2 * i + 2
 
 private const val PURPOSES = 128L
 

@@ -1,16 +1,17 @@
 package dev.slipstream.sampling
 
-/** What is left of a distribution p where a draft that was drawn from q was not accepted. */
+/** What a target's distribution p, its weights times a scale, has more of than the q that a draft was drawn from. */
 internal class Residual {
     private val rest = Distribution()
 
     /** q's weights by token, one more than their index; 0 where q has none. Only what was written is cleared. */
     private var places = IntArray(0)
 
-    /** p - q where that is more than 0, in p's order; p itself where it nowhere is. Overwritten by the next call. */
+    /** scale * p - q where that is more than 0, in p's order; it may have no token. Overwritten by the next call. */
     fun of(
         p: Distribution,
         q: Distribution,
+        scale: Double,
     ): Distribution {
         for (i in 0 until q.count) {
             reserve(q.tokens[i])
@@ -20,11 +21,12 @@ internal class Residual {
         for (i in 0 until p.count) {
             val token = p.tokens[i]
             val place = if (token < places.size) places[token] else 0
-            val weight = if (place == 0) p.weights[i] else p.weights[i] - q.weights[place - 1]
+            val scaled = scale * p.weights[i]
+            val weight = if (place == 0) scaled else scaled - q.weights[place - 1]
             if (weight > 0) rest.add(token, weight)
         }
         for (i in 0 until q.count) places[q.tokens[i]] = 0
-        return if (rest.count == 0) p else rest
+        return rest
     }
 
     private fun reserve(token: Int) {

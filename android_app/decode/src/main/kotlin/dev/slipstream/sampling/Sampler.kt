@@ -17,9 +17,11 @@ public class Sampler(
     capacity: Int = 0,
 ) {
     private val filter = Filter()
-    private val residual = Residual()
+    private val block = Block()
     private val row = LogitRow()
-    private val p = Distribution()
+
+    /** The target's, of each row of a pass. */
+    private val p = arrayListOf(Distribution())
 
     /** All tokens by cache slot, and then the bonus token and the drafts of a round that is being drafted. */
     private val text = MutableIntList(capacity)
@@ -50,7 +52,7 @@ public class Sampler(
     /**
      * What the target says after each of [tokens], which a pass wrote from [position] on, in [result]. Row i of
      * [logits] has [size] of them; tokens but the first are drafts. Unless it is greedy, what is said ends behind the
-     * first that is not the draft, and later rows are not looked at.
+     * first that is not the draft; later rows are looked at only where the drafts were drawn.
      *
      * RuntimeLibraryException where a logit is infinite or not a number.
      */
@@ -62,38 +64,51 @@ public class Sampler(
         result: MutableIntList,
     ) {
         result.clear()
-        for (i in 0 until tokens.size) {
-            if (sampling.isGreedy) {
-                result.add(bestToken(logits, i * size, size, position + i))
-                continue
+        if (sampling.isGreedy) {
+            for (i in 0 until tokens.size) result.add(bestToken(logits, i * size, size, position + i))
+        } else if (wereDrawn(tokens, position)) {
+            while (p.size < tokens.size) p.add(Distribution())
+            for (i in 0 until tokens.size) distribution(logits, i * size, size, position + i, p[i])
+            sayDrawn(p, drawn, drawnFrom, tokens.size - 1, position + 1, result)
+        } else {
+            for (i in 0 until tokens.size) {
+                distribution(logits, i * size, size, position + i, p[0])
+                result.add(draw(p[0], chance(position + i + 1, CHOOSE)))
+                if (i + 1 == tokens.size || result[i] != tokens[i + 1]) break
             }
-            distribution(logits, i * size, size, position + i, p)
-            val draft = if (i + 1 < tokens.size) tokens[i + 1] else NO_DRAFT
-            result.add(say(draft, position + i + 1))
-            if (result[i] != draft) break
         }
         forgetDrafts()
     }
 
-    /** What a target with the distribution [p] says at [slot], where a [draft] may stand. */
-    private fun say(
-        draft: Int,
-        slot: Int,
-    ): Int {
-        val index = slot - firstDrawn
-        val isDrawn = index in 0 until drawn.size && drawn[index] == draft
-        return if (isDrawn) judge(p, drawnFrom[index], draft, slot) else draw(p, chance(slot, CHOOSE))
+    /** Whether [tokens], from the second on, are what was drawn in this round, or the beginning of it. */
+    private fun wereDrawn(
+        tokens: IntList,
+        position: Int,
+    ): Boolean {
+        if (firstDrawn != position + 1 || tokens.size - 1 !in 1..drawn.size) return false
+        for (i in 1 until tokens.size) if (tokens[i] != drawn[i - 1]) return false
+        return true
     }
 
-    /** The same where the [draft] was drawn from [q]: it is kept, or made up for by what [p] has more of. */
-    internal fun judge(
-        p: Distribution,
-        q: Distribution,
-        draft: Int,
+    /**
+     * What a target with distributions [p] says where the first [count] of [drafts] stand from [slot] on and were
+     * drawn from [q]: it keeps as many as block verification says, and makes up for the next by what [p] has more of.
+     */
+    internal fun sayDrawn(
+        p: List<Distribution>,
+        drafts: IntList,
+        q: List<Distribution>,
+        count: Int,
         slot: Int,
-    ): Int {
-        if (chance(slot, ACCEPT) * q.weightOf(draft) < p.weightOf(draft)) return draft
-        return draw(residual.of(p, q), chance(slot, CHOOSE))
+        result: MutableIntList,
+    ) {
+        val kept = block.verify(p, drafts, q, count, sampling.seed, slot)
+        for (i in 0 until kept) result.add(drafts[i])
+        for (i in kept..count) {
+            result.add(draw(if (i == kept) block.rest else p[i], chance(slot + i, CHOOSE)))
+            // A token that is drawn may be the draft, and the loop then wants one more: p may stand in for an empty rest.
+            if (i == count || result[i] != drafts[i]) break
+        }
     }
 
     /** Begins the drafts of a round, which follow [bonusToken] at slot [position]. */
@@ -122,8 +137,8 @@ public class Sampler(
                 drawnDraft(logits, size, wantsConfidence)
             } else if (wantsConfidence) {
                 row.read(logits, 0, size, text.size - 1)
-                confidence = filter.share(row, CONFIDENCE_TOKENS, p)
-                p.tokens[0]
+                confidence = filter.share(row, CONFIDENCE_TOKENS, p[0])
+                p[0].tokens[0]
             } else {
                 bestToken(logits, 0, size, text.size - 1)
             }
@@ -139,7 +154,7 @@ public class Sampler(
         if (drawn.size == drawnFrom.size) drawnFrom.add(Distribution())
         val q = drawnFrom[drawn.size]
         distribution(logits, 0, size, text.size - 1, q)
-        val token = draw(q, chance(text.size, DRAFT + drawn.size))
+        val token = draw(q, chance(text.size, draftPurpose(drawn.size)))
         if (wantsConfidence) confidence = q.weightOf(token)
         drawn.add(token)
         return token
@@ -174,7 +189,6 @@ public class Sampler(
     }
 
     private companion object {
-        const val NO_DRAFT = -1
         const val UNKNOWN = -1
         const val CONFIDENCE_TOKENS = 8
     }

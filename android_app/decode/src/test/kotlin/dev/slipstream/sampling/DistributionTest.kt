@@ -1,13 +1,18 @@
 package dev.slipstream.sampling
 
+import androidx.collection.intListOf
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.nio.FloatBuffer
 
 class DistributionTest {
     private fun distribution(vararg weights: Pair<Int, Double>) =
         Distribution().apply { weights.forEach { (token, weight) -> add(token, weight) } }
+
+    private fun pairs(distribution: Distribution) =
+        List(distribution.count) { distribution.tokens[it] to distribution.weights[it] }
 
     private fun filtered(
         sampling: Sampling,
@@ -33,11 +38,27 @@ class DistributionTest {
     }
 
     @Test
-    fun `a residual is what p has more of, p where it has nothing`() {
+    fun `a residual is what p has more of, by its scale`() {
         val p = distribution(5 to 0.5, 2 to 0.25, 8 to 0.25)
-        val rest = Residual().of(p, distribution(2 to 0.5, 5 to 0.25, 77_777 to 0.25))
-        assertEquals(listOf(5 to 0.25, 8 to 0.25), List(rest.count) { rest.tokens[it] to rest.weights[it] })
-        assertSame(p, Residual().of(p, p))
+        val q = distribution(2 to 0.5, 5 to 0.25, 77_777 to 0.25)
+        assertEquals(listOf(5 to 0.25, 8 to 0.25), pairs(Residual().of(p, q, 1.0)))
+        assertEquals(listOf(5 to 0.125, 8 to 0.1875), pairs(Residual().of(p, q, 0.75)))
+        assertEquals(0, Residual().of(p, p, 1.0).count)
+    }
+
+    @Test
+    fun `behind drafts that are not kept stands p where it has no more of anything`() {
+        val p = distribution(7 to 0.25, 8 to 0.25)
+        val q = distribution(7 to 0.5, 8 to 0.5)
+        val kept =
+            List(40) { seed ->
+                with(Block()) {
+                    verify(listOf(p, q), intListOf(7), listOf(q), 1, seed.toLong(), 3) to
+                        rest
+                }
+            }
+        assertTrue(kept.count { it.first == 0 } in 10..30)
+        for ((count, rest) in kept) assertSame(if (count == 0) p else q, rest)
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.slipstream.sampling
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import androidx.collection.intListOf
+import androidx.collection.mutableIntListOf
 import dev.slipstream.errors.RuntimeLibraryException
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
@@ -36,6 +37,29 @@ class SamplerTest {
         val rows = rows(0f, 99f, 99f, 0f, Float.NaN, 0f)
         assertEquals(intListOf(1, 0), Sampler(drawing).say(rows, intListOf(0, 1, 1), 4))
         assertThrows<RuntimeLibraryException> { Sampler().say(rows, intListOf(0, 1, 1), 4) }
+    }
+
+    @Test
+    fun `every row is looked at where the drafts were drawn, if each of them was`() {
+        val rows = rows(0f, 99f, 99f, 0f, Float.NaN, 0f)
+        val drafter = rows(0f, 99f)
+        val drafted = List(2) { Sampler(drawing).apply { beginDrafts(0, 4) } }
+        for (sampler in drafted) repeat(2) { assertEquals(1, sampler.draftToken(drafter, 2, wantsConfidence = false)) }
+        assertThrows<RuntimeLibraryException> { drafted[0].say(rows, intListOf(0, 1, 1), 4) }
+        // The second draft is another: neither has a q, and the first row says 1, the second 0.
+        assertEquals(0, drafted[1].say(rows(0f, 99f, 99f, 0f, 0f, 0f), intListOf(0, 1, 0), 4)[1])
+    }
+
+    @Test
+    fun `drafts of a drafter that is the target are all kept`() {
+        val row = FloatArray(50) { it * 7919 % 50 / 20f }
+        val pass = rows(*row, *row, *row, *row)
+        for (seed in 0L until 100L) {
+            val sampler = Sampler(drawing.copy(seed = seed)).apply { beginDrafts(0, 4) }
+            val drafts = List(3) { sampler.draftToken(rows(*row), 50, wantsConfidence = false) }
+            val said = sampler.say(pass, mutableIntListOf(0, *drafts.toIntArray()), 4)
+            assertEquals(drafts, List(3) { said[it] })
+        }
     }
 
     @Test

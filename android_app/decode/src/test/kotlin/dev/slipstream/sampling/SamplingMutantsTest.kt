@@ -56,8 +56,27 @@ class SamplingMutantsTest {
 
     private companion object {
         const val CONVERSATIONS = 400
+
+        val LARGEST =
+            """
+            |        var kept = count
+            |        while (kept > 0) {
+            |            val number = uniform(seed, slot + kept - 1, acceptPurpose(kept - 1))
+            |            if (number < acceptance(kept, count, p, q)) break
+            |            kept -= 1
+            |        }
+            """.trimMargin()
+        val FIRST_FAILURE =
+            """
+            |        var kept = 0
+            |        while (kept < count) {
+            |            if (uniform(seed, slot + kept, acceptPurpose(kept)) >= acceptance(kept + 1, count, p, q)) break
+            |            kept += 1
+            |        }
+            """.trimMargin()
         val COPIED =
             listOf(
+                "Block",
                 "Candidates",
                 "Distribution",
                 "Exponential",
@@ -75,14 +94,21 @@ class SamplingMutantsTest {
         fun mutants(): List<Mutant> =
             listOf(
                 Mutant("one_random_number_for_all_purposes", "RandomNumbers", " + purpose", ""),
-                Mutant("random_number_of_the_row_not_the_token", "Sampler", "position + i + 1))", "position + i))"),
+                Mutant(
+                    "random_number_of_the_row_not_the_token",
+                    "Sampler",
+                    "chance(position + i + 1",
+                    "chance(position + i",
+                ),
                 Mutant(
                     "number_of_acceptance_draws",
                     "Sampler",
-                    "draw(p, chance(slot, CHOOSE))",
-                    "draw(p, chance(slot, ACCEPT))",
+                    "chance(slot + i, CHOOSE)",
+                    "chance(slot + i, acceptPurpose(0))",
                 ),
-                Mutant("number_of_acceptance_drafts", "Sampler", "DRAFT + drawn.size", "ACCEPT"),
+                Mutant("number_of_acceptance_drafts", "Sampler", "draftPurpose(drawn", "acceptPurpose(drawn"),
+                Mutant("number_of_drafts_of_all_rounds", "Sampler", "draftPurpose(drawn.size)", "draftPurpose(0)"),
+                Mutant("number_of_acceptance_of_all_rounds", "Block", "acceptPurpose(kept - 1)", "acceptPurpose(0)"),
                 Mutant("uniform_may_be_one", "RandomNumbers", "h ushr 11", "(h ushr 11) + 1"),
                 Mutant("seed_of_replies_not_hashed", "RandomNumbers", "seed xor splitmix(n)", "seed xor n"),
                 Mutant("exponential_of_lower_degree", "Exponential", "DEGREE = 13", "DEGREE = 12"),
@@ -118,14 +144,43 @@ class SamplingMutantsTest {
                 Mutant("confidence_at_another_temperature", "Filter", "temperature = 1.0", "temperature = 2.0"),
                 Mutant("draw_as_if_weights_summed_to_one", "Distribution", "u * distribution.total", "u"),
                 Mutant("residual_keeps_what_is_equal", "Residual", "weight > 0", "weight >= 0"),
-                Mutant("residual_is_p", "Residual", "if (rest.count == 0) p else rest", "p"),
-                Mutant("residual_never_p", "Residual", "if (rest.count == 0) p else rest", "rest"),
+                Mutant("residual_left_out", "Block", "if (more.count > 0) rest = more", ""),
+                Mutant("residual_never_p", "Block", "if (more.count > 0) rest", "rest"),
+                Mutant("residual_without_ratio", "Block", "q[kept], ratios[kept])", "q[kept], 1.0)"),
+                Mutant("residual_not_scaled_where_q_has_none", "Residual", "0) scaled else", "0) p.weights[i] else"),
                 Mutant("residual_not_cleared", "Residual", "for (i in 0 until q.count) places[q.tokens[i]] = 0", ""),
-                Mutant("acceptance_without_q", "Sampler", " * q.weightOf(draft) <", " <"),
-                Mutant("every_drawn_draft_accepted", "Sampler", "< p.weightOf(draft)", "<= 1"),
+                Mutant("acceptance_without_q", "Block", " / q[i].weightOf(drafts[i])", ""),
+                Mutant("acceptance_without_ratio", "Block", "q[size], ratio)", "q[size], 1.0)"),
+                Mutant("acceptance_of_the_last_like_others", "Block", "ratio >= 1 || size == count", "ratio >= 1"),
+                Mutant("every_drawn_draft_kept", "Block", "number < acceptance(kept, count, p, q)", "number < 1"),
+                Mutant("ratio_not_capped", "Block", "minOf(1.0, ratios[i]", "(ratios[i]"),
+                Mutant("ratio_of_one_less", "Block", "val ratio = ratios[size]", "val ratio = ratios[size - 1]"),
+                Mutant(
+                    "first_failure_ends",
+                    "Block",
+                    LARGEST,
+                    FIRST_FAILURE,
+                ),
                 Mutant("q_forgotten", "Sampler", "        drawn.add(token)", ""),
-                Mutant("q_of_the_first_draft", "Sampler", "judge(p, drawnFrom[index]", "judge(p, drawnFrom[0]"),
-                Mutant("rows_behind_a_rejected_draft_said", "Sampler", "if (result[i] != draft) break", ""),
+                Mutant(
+                    "q_of_the_first_draft",
+                    "Block",
+                    "p[i].weightOf(drafts[i]) / q[i]",
+                    "p[i].weightOf(drafts[i]) / q[0]",
+                ),
+                Mutant(
+                    "rows_behind_a_rejected_draft_said",
+                    "Sampler",
+                    "if (i + 1 == tokens.size || result[i] != tokens[i + 1]) break",
+                    "",
+                ),
+                Mutant("said_on_behind_a_residual", "Sampler", "if (i == count || result[i] != drafts[i]) break", ""),
+                Mutant(
+                    "ends_behind_a_residual",
+                    "Sampler",
+                    "if (i == count || result[i] != drafts[i]) break",
+                    "break",
+                ),
                 Mutant(
                     "penalty_from_one_token_early",
                     "Sampler",

@@ -41,6 +41,7 @@ private val CHECKS: Map<String, (Any) -> String?> =
         },
         "filtered" to ::filteredDifference,
         "residual" to ::residualDifference,
+        "rounds" to ::roundDifference,
     )
 
 /** A sampler that was told of the text before the slot that a row is for. */
@@ -77,20 +78,54 @@ private fun residualDifference(raw: Any): String? {
     val place = Place(case)
     val p = place.distribution(row(case["row"]))
     val q = place.distribution(row(case["drafter_row"]))
-    val rest = Residual().of(p, q)
+    val rest = Residual().of(p, q, double(case["scale"]))
     distributionDifference("p", case["p"], p)?.let { return it }
     distributionDifference("q", case["q"], q)?.let { return it }
     if (case["residual"] == null) {
-        if (rest !== p) return "a residual where there is none"
+        if (rest.count != 0) return "a residual where there is none"
     } else {
         distributionDifference("residual", case["residual"], rest)?.let { return it }
     }
     for (says in case["says"] as List<*>) {
-        val (draft, wanted) = integers(says).let { it[0] to it[1] }
-        difference(wanted, place.sampler.judge(p, q, draft, place.slot))?.let { return "draft $draft: $it" }
+        val (draft, wanted) = says as List<*>
+        val said = MutableIntList()
+        place.sampler.sayDrawn(listOf(p, p), intListOf(int(draft)), listOf(q), 1, place.slot, said)
+        difference(integers(wanted).toString(), said.toString())?.let { return "draft $draft: $it" }
     }
     return null
 }
+
+private fun roundDifference(raw: Any): String? {
+    val case = raw as Map<*, *>
+    val seed = long(case["seed"])
+    val slot = int(case["slot"])
+    val drafts = integers(case["drafts"])
+    val count = drafts.size
+    val p = (case["p"] as List<*>).map(::whole)
+    val q = (case["q"] as List<*>).map(::whole)
+    val block = Block()
+    val kept = block.verify(p, drafts, q, count, seed, slot)
+    val said = MutableIntList()
+    // Before anything else asks for a residual, which is overwritten.
+    val rest = raw(block.rest)
+    Sampler(Sampling(1.0, seed = seed)).sayDrawn(p, drafts, q, count, slot, said)
+    return difference(case["ratios"], (1..count).map { bits(block.ratio(it)) })?.let { "ratios: $it" }
+        ?: difference(case["acceptances"], (1..count).map { bits(block.acceptance(it, count, p, q)) })
+        ?: difference(int(case["kept"]), kept)?.let { "kept: $it" }
+        ?: difference(raw(whole(case["rest"])), rest)?.let { "rest: $it" }
+        ?: difference(integers(case["says"]).toString(), said.toString())?.let { "says: $it" }
+}
+
+/** A distribution that is written out whole. */
+private fun whole(raw: Any?): Distribution {
+    val case = raw as Map<*, *>
+    val tokens = integers(case["tokens"])
+    val weights = case["weights"] as List<*>
+    return Distribution().apply { for (i in tokens.indices) add(tokens[i], double(weights[i])) }
+}
+
+private fun raw(distribution: Distribution): List<Pair<Int, String>> =
+    List(distribution.count) { distribution.tokens[it] to bits(distribution.weights[it]) }
 
 private fun distributionDifference(
     name: String,
