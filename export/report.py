@@ -37,12 +37,12 @@ class PeakMemory:
 class Report:
     """One export. Field names are the keys of report.json.
 
-    `seconds` by stage, in order; `measured` by number of drafts (`plain`, `drafted_4`); `accepted_loss` says which
-    figures are outside the recipe's tolerances and were accepted all the same; `chat_template_for_litert_lm` what that
-    engine gets of the template; `prompts` names the file that `check` and `measured` are about. `fingerprints` tell the
-    checkpoints that were read from others of the same name. `adapter` was merged into the target, whose name ends with
-    it. `codes`, by role: what of a checkpoint was codes already, and what of its quantisation is not used.
-    """
+    `seconds` by stage, in order; `measured` by way of drafting (`plain`, `drafted_4`, `auto`); `accepted_loss` says
+    which figures are outside the recipe's tolerances and were accepted all the same; `chat_template_for_litert_lm`
+    what that engine gets of the template; `prompts` names the file that `check` and `measured` are about.
+    `fingerprints` tell the checkpoints that were read from others of the same name. `adapter` was merged into the
+    target, whose name ends with it. `codes`, by role: what of a checkpoint was codes already, and what of its
+    quantisation is not used."""
 
     target: str
     drafter: str | None

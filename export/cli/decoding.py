@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from runtime_spec.litert.runtime import Runtime
     from runtime_spec.sampling.parameters import Sampling
 
-WHOLE_CONTEXT = 2**31 - 1
-"""A window that no context is longer than."""
-
 
 def add_arguments(parser: argparse.ArgumentParser, max_new_tokens: int | None) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=max_new_tokens, help="(default: %(default)s)")
@@ -78,8 +75,7 @@ def draft_count(text: str, runtime: "Runtime") -> int:
 
 def sampling_of(options: argparse.Namespace, runtime: "Runtime") -> "Sampling":
     """The bundle's own way, changed by what was named; a seed is drawn where none was. Raises UsageError."""
-
-    from runtime_spec.sampling.parameters import GREEDY, Sampling
+    from runtime_spec.sampling.parameters import GREEDY, MOST_COUNT, Sampling
 
     names = ("temperature", "top_p", "min_p", "repetition_penalty", "repetition_window")
     named = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
@@ -90,7 +86,8 @@ def sampling_of(options: argparse.Namespace, runtime: "Runtime") -> "Sampling":
         # Nobody names a filter or a seed to have greedy decoding.
         own = replace(own, temperature=1.0)
     if "repetition_penalty" in named and "repetition_window" not in named:
-        named["repetition_window"] = WHOLE_CONTEXT
+        # No context is longer.
+        named["repetition_window"] = MOST_COUNT
     drafts = options.drafts or ("drawn" if options.seed is None else "greedy")
     seed = secrets.randbits(63) if options.seed is None else options.seed
     found: Sampling = replace(own, **named, seed=seed, drafts=drafts)

@@ -18,21 +18,29 @@ MOST_BYTES = 1 << 20
 MOST_FILES = 64
 
 
-def place(manifest_sha256: str, threads: int) -> Path:
-    """The file for a bundle's bytes, this library, this kind of processor and so many threads."""
-    return cache_folder() / FOLDER / f"{entry_key(manifest_sha256)}-{threads}.json"
+def place(manifest_sha256: str, threads: int) -> Path | None:
+    """The file for a bundle's bytes, this library, this kind of processor and so many threads; None for a user without
+    a home, for whom nothing is kept. Reads the whole library once."""
+    try:
+        return cache_folder() / FOLDER / f"{entry_key(manifest_sha256)}-{threads}.json"
+    except (OSError, RuntimeError):
+        return None
 
 
-def recall(policy: Auto, path: Path) -> None:
+def recall(policy: Auto, path: Path | None) -> None:
     """Tells a new `policy` what is kept in `path`. What can't be read is as good as nothing: it is learnt again."""
+    if path is None:
+        return
     with suppress(OSError, ValueError, RecursionError, UsageError), path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
         if len(data) <= MOST_BYTES:
             from_dict(policy, json.loads(data))
 
 
-def keep(policy: Auto, path: Path) -> None:
+def keep(policy: Auto, path: Path | None) -> None:
     """Writes what `policy` knows, whole or not at all. A folder that can't be written to keeps nothing."""
+    if path is None:
+        return
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -137,7 +137,8 @@ class Runtime:
             self.models = Models(sections, threads, folder, manifest.signatures)
         self.target, self.drafter = self.models.target, self.models.drafter
         self._auto: Auto | None = None
-        self._known = known_drafting.place(manifest.manifest_sha256, threads)
+        self._known: Path | None = None
+        self._threads = threads
 
     def encode(self, prompt: str) -> list[int]:
         """The beginning-of-sequence token and the text. Raises as BundleTokenizer.encode does."""
@@ -200,6 +201,7 @@ class Runtime:
         whose results are kept for the next time that this bundle is opened."""
         if self._auto is None:
             self._auto = Auto(self.target.verify_widths, self.drafter is not None)
+            self._known = known_drafting.place(self.manifest.manifest_sha256, self._threads)
             known_drafting.recall(self._auto, self._known)
         return self._auto if n_grams else Unmatched(self._auto)
 

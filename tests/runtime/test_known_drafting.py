@@ -80,3 +80,15 @@ def test_the_newest_are_kept_and_all_can_be_removed(tmp_path):
 
 def test_bundles_and_threads_have_files_of_their_own():
     assert len({place("a" * 64, 1), place("b" * 64, 1), place("a" * 64, 2)}) == 3
+
+
+def test_a_user_without_a_home_decodes_all_the_same(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(known_drafting, "cache_folder", no_home)
+    policy, path = learnt(), place("a" * 64, 1)
+    assert path is None
+    recall(policy, path)
+    keep(policy, path)
+    assert not policy.is_known

@@ -71,7 +71,9 @@ public class BundleRuntime(
     }
 
     private var auto: Auto? = null
-    private val knownKey = "${entryKey(bundle.manifest.manifestSha256, library)}-$threads"
+
+    /** Reads the whole library: only where somebody drafts automatically. */
+    private val knownKey by lazy { "${entryKey(bundle.manifest.manifestSha256, library)}-$threads" }
 
     private val bundleTokenizer =
         with(bundle.manifest) {
