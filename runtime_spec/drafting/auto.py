@@ -9,7 +9,6 @@ from typing import Protocol
 from runtime_spec.drafting import trials as kinds
 from runtime_spec.drafting.acceptance import Acceptance, Confidence
 from runtime_spec.drafting.costs import Costs
-from runtime_spec.drafting.stats import DraftStats, SourceStats
 from runtime_spec.drafting.trials import CHECK_ROUNDS, DRAFTER, NGRAM, PLAIN, TRIAL_ROUNDS, WORST_ROUND, Trials
 
 PLAIN_ROUNDS = 3
@@ -187,12 +186,6 @@ class Auto:
         """What rounds of trials took, whatever they gave."""
         return self.trials.nanos
 
-    def stats(self) -> DraftStats:
-        """What has been observed so far."""
-        matches = SourceStats(tuple(self.ngram_rounds), *_summed(self.ngrams))
-        model = SourceStats(tuple(self.drafter_rounds), tuple(self.drafter.drafted), tuple(self.drafter.accepted))
-        return DraftStats(self.plain_rounds, model, matches, self.trials.rounds, self.trials.nanos, self.costs.nanos)
-
     # Goodput, in tokens a nanosecond.
 
     def _rate(self, kind: int, count: int) -> float:
@@ -341,9 +334,3 @@ class Auto:
         self._kind, self._count, self._is_trial = PLAIN, 0, False
         self._reach = 1.0
         self._bins: list[int] = []
-
-
-def _summed(sources: Sequence[Acceptance]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Drafts and accepted drafts of all sources, by position."""
-    drafted = tuple(map(sum, zip(*(source.drafted for source in sources), strict=True)))
-    return drafted, tuple(map(sum, zip(*(source.accepted for source in sources), strict=True)))

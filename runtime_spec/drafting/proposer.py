@@ -54,8 +54,8 @@ class Proposer:
     """The loop's Drafter: it asks `policy`, which may be another from one round to the next, and hands out the drafts
     of the source that it names. For one session.
 
-    Of the round that was drafted for last it notes `source` and `confidences` (of the model's drafts, those that a
-    GoesOn was asked about), both empty where there are no drafts, and `draft_nanos`."""
+    Of the round that was drafted for last, until the session tells of one, it notes `source`, None where there are no
+    drafts, and `draft_nanos`."""
 
     def __init__(
         self,
@@ -67,7 +67,6 @@ class Proposer:
         nanoseconds."""
         self.policy = policy
         self.source: str | None = None
-        self.confidences: list[float] = []
         self.draft_nanos = 0
         self._model, self._clock = model and model(self._goes_on), clock
         self._index = NgramIndex()
@@ -96,9 +95,7 @@ class Proposer:
         self._forget()
 
     def _goes_on(self, drafted: int, confidence: float) -> bool:
-        self.confidences.append(confidence)
         return self.policy.goes_on(drafted, confidence)
 
     def _forget(self) -> None:
         self.source, self.draft_nanos = None, 0
-        self.confidences.clear()

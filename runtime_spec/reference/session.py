@@ -36,8 +36,8 @@ class Session:
         clock: Callable[[], int] = time.perf_counter_ns,
     ):
         """`sampler` is the one that both ports ask, so that a caller can choose anew between turns; the loop does not
-        look at it. `observe(round, nanos)` is told of each completed verify pass how long its round took by `clock`, in
-        nanoseconds: a draft policy learns from it."""
+        look at it. `observe(round, nanos)` is told of each round that is handed out, prefills and cancelled ones too,
+        and how long it took by `clock`, in nanoseconds: a Proposer's policy learns from it."""
         self.target, self.drafter, self.config, self.sampler = target, drafter, config, sampler
         self._observe, self._clock = observe, clock
         self.state = State()
@@ -70,9 +70,7 @@ class Session:
         """What the caller does between rounds is no part of their time."""
         begin = self._clock()
         for round in rounds:
-            nanos = self._clock() - begin
-            if round.verify_width > 0 and round.stop_reason != "cancelled":
-                self._observe(round, nanos)
+            self._observe(round, self._clock() - begin)
             yield round
             begin = self._clock()
 

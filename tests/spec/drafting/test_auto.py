@@ -1,5 +1,7 @@
 """The thresholds of the automatic draft length, over the scripted devices and texts of scenarios.py."""
 
+from collections import Counter
+
 import pytest
 
 from runtime_spec.drafting.auto import Auto
@@ -105,13 +107,14 @@ def test_plain_decoding_is_measured_first_and_a_trial_begins_at_the_narrowest_wi
 
 def test_a_hopeless_trial_is_one_round_and_is_repeated_rarely():
     told = Told()
-    tried = [i for i in range(3000) if told.round(STEEP, accepted=0) != (None, 0)]
+    plans = [told.round(STEEP, accepted=0) for _ in range(3000)]
+    tried = [i for i, plan in enumerate(plans) if plan != (None, 0)]
     gaps = [b - a for a, b in zip(tried, tried[1:], strict=False)]
     assert 4 <= len(tried) <= 20
     assert min(gaps) >= 60
-    stats = told.policy.stats()
-    assert (stats.plain_rounds, stats.trial_rounds) == (3000 - len(tried), len(tried))
-    assert stats.trial_nanos == (stats.drafter.rounds[2] * 316 + stats.drafter.rounds[4] * 532) * MS
+    counts = Counter(plans)
+    assert counts.keys() <= {(None, 0), ("drafter", 2), ("drafter", 4)}
+    assert told.policy.probe_nanos == (counts["drafter", 2] * 316 + counts["drafter", 4] * 532) * MS
 
 
 @pytest.mark.parametrize("slow", [300 * MS, 1000 * MS])
@@ -213,25 +216,14 @@ def test_matches_come_first_but_by_the_same_measure():
 
 
 def test_no_more_is_planned_than_the_loop_allows():
-    told = Told(widths=(1, 2, 3, 5))
+    told, planned = Told(widths=(1, 2, 3, 5)), set()
     for i in range(600):
         most = i % 5
         if most > 0:
-            assert told.round(FLAT, most=most)[1] <= most
+            planned.add((most, told.round(FLAT, most=most)[1]))
         else:
             told.policy.observe(PlayedRound(told.position, range(0), 1, 0), 0, 100 * MS)
-    assert told.policy.stats().drafter.rounds[3] > 0
-
-
-def test_statistics_add_up():
-    told = Told()
-    for i in range(500):
-        told.round(FLAT, accepted=i % 3)
-    stats = told.policy.stats()
-    assert stats.plain_rounds + sum(stats.drafter.rounds) + sum(stats.ngram.rounds) == 500
-    assert sum(n * count for n, count in enumerate(stats.drafter.rounds)) == sum(stats.drafter.drafted)
-    assert all(a <= b for a, b in zip(stats.drafter.accepted, stats.drafter.drafted, strict=True))
-    assert 0 < stats.trial_nanos < stats.nanos
+    assert all(count <= most for most, count in planned) and (3, 3) in planned
 
 
 def test_a_bundle_without_drafter_and_matches_is_plain():

@@ -4,6 +4,9 @@ import pytest
 
 from runtime_spec.drafting.fixed import Fixed
 from runtime_spec.drafting.proposer import DRAFTER, NGRAM, Proposer
+from runtime_spec.reference.record import cancel_after
+from runtime_spec.reference.session import Session
+from tests.spec.reference.oracle import new_session
 
 TEXT = [1, 2, 3, 4, 1], 2
 """cached and bonus token: the match is 1 2, and 3 4 1 2 followed."""
@@ -91,7 +94,7 @@ def test_the_policy_is_told_where_how_many_and_what_matches():
 def test_a_match_gives_the_tokens_that_followed_it():
     one, model, _ = proposer(ScriptedPolicy(NGRAM, 6))
     assert draft(one, TEXT, 6) == [3, 4, 1, 2, 3, 4]
-    assert (one.source, one.confidences, model.calls) == (NGRAM, [], [])
+    assert (one.source, model.calls) == (NGRAM, [])
 
 
 def test_the_model_is_asked_for_what_was_planned_and_told_all_the_loop_says():
@@ -99,14 +102,13 @@ def test_the_model_is_asked_for_what_was_planned_and_told_all_the_loop_says():
     one, model, _ = proposer(policy)
     assert draft(one, TEXT, 5) == [100, 101, 102]
     assert model.calls == [([1, 2, 3, 4, 1], 2, "hidden", 5, 3)]
-    assert one.source == DRAFTER and one.confidences == pytest.approx([0.9, 0.8])
-    assert policy.asked == [(1, 0.9), (2, 0.8)]
+    assert one.source == DRAFTER and policy.asked == [(1, 0.9), (2, 0.8)]
 
 
 def test_the_policy_ends_the_models_drafts():
-    one, _, _ = proposer(ScriptedPolicy(DRAFTER, 5, patience=2))
-    assert draft(one, TEXT, 5) == [100, 101]
-    assert one.confidences == pytest.approx([0.9, 0.8])
+    policy = ScriptedPolicy(DRAFTER, 5, patience=2)
+    one, _, _ = proposer(policy)
+    assert draft(one, TEXT, 5) == [100, 101] and policy.asked == [(1, 0.9), (2, 0.8)]
 
 
 @pytest.mark.parametrize("source", [NGRAM, DRAFTER])
@@ -128,7 +130,7 @@ def test_a_round_finds_nothing_of_the_one_before():
     one, _, _ = proposer(ScriptedPolicy(DRAFTER, 3))
     draft(one, TEXT, 3)
     one.policy = ScriptedPolicy(NGRAM, 3)
-    assert draft(one, PLAIN, 3) == [] and (one.source, one.confidences) == (None, [])
+    assert draft(one, PLAIN, 3) == [] and one.source is None
 
 
 def test_the_index_follows_texts_of_rounds_that_the_model_drafted():
@@ -171,7 +173,19 @@ def test_a_round_that_was_not_drafted_for_took_no_time_to_draft(end):
     one.observe(completed([100, 101], 3, "cancelled" if end == "cancelled" else None), 50)
     last = completed(verify_width=1)
     one.observe(last, 9)
-    assert policy.observed[-1] == (last, 0, 9) and one.source is None and one.confidences == []
+    assert policy.observed[-1] == (last, 0, 9) and one.source is None
+
+
+def test_after_a_cancelled_round_one_that_was_not_drafted_for_took_no_time_to_draft():
+    """Over a session: the rounds that a policy does not learn from reach the proposer, too."""
+    policy = ScriptedPolicy(DRAFTER, 2)
+    one, _, clock = proposer(policy)
+    plain = new_session()
+    session = Session(plain.target, one, plain.config, observe=one.observe, clock=clock)
+    assert list(session.turn((3, 1, 4), 9, cancel_after(3)))[-1].stop_reason == "cancelled"
+    assert one.draft_nanos == 0 and policy.planned != [] and policy.observed == []
+    last = list(session.turn((), 2))[-1]
+    assert policy.observed == [(last, 0, 0)] and last.draft_tokens == []
 
 
 def test_the_policy_may_change_from_round_to_round():

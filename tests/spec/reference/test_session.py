@@ -182,7 +182,7 @@ def test_reset_forgets_the_conversation():
     assert list(session.turn(PROMPT, 9)) == once
 
 
-def test_only_completed_passes_are_observed_and_a_slow_reader_is_not_their_time():
+def test_every_round_is_observed_and_a_slow_reader_is_not_its_time():
     ticks = iter(range(0, 10**9, 10))
     now = [0]
 
@@ -199,8 +199,10 @@ def test_only_completed_passes_are_observed_and_a_slow_reader_is_not_their_time(
         observe=lambda round, nanos: seen.append((round.index, nanos)),
         clock=clock,
     )
+    read = []
     for round in session.turn(PROMPT, 30, cancel_after(7)):
         now[0] += 10**6
-        last = round
-    assert last.stop_reason == "cancelled" and [index for index, _ in seen] == [1]
+        read.append(round.index)
+    assert round.stop_reason == "cancelled" and read == [0, 1, 2]
+    assert [index for index, _ in seen] == read
     assert all(0 < nanos < 100 for _, nanos in seen)

@@ -15,8 +15,9 @@ public val unwatched: (Int, Int) -> Unit = { _, _ -> }
  *
  * The last token of a turn stays pending and is the first that the next turn prefills, so that n turns leave the
  * cache as one prefill of the same tokens would. After a cancelled turn, or one whose budget ran out, a turn with an
- * empty prompt goes on where it stopped. [observer] is told of each round, by [clock] in nanoseconds. Not thread-safe,
- * but for `cancelled`, which may read what others write.
+ * empty prompt goes on where it stopped. [observer] is told of each round that is handed out, prefills and cancelled
+ * ones too, and how long it took by [clock], in nanoseconds. Not thread-safe, but for `cancelled`, which may read what
+ * others write.
  */
 public class Session(
     private val target: Target,

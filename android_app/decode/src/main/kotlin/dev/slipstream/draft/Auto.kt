@@ -126,21 +126,6 @@ public class Auto(
 
     override val probeNanos: Long get() = trials.nanos
 
-    /** What has been observed so far. */
-    public fun stats(): DraftStats =
-        DraftStats(
-            plainRounds,
-            SourceStats(drafterRounds.toList(), drafter.drafted.toList(), drafter.accepted.toList()),
-            SourceStats(
-                ngramRounds.toList(),
-                List(mostDrafts) { i -> ngrams.sumOf { it.drafted[i] } },
-                List(mostDrafts) { i -> ngrams.sumOf { it.accepted[i] } },
-            ),
-            trials.rounds,
-            trials.nanos,
-            costs.nanos,
-        )
-
     private fun addAcceptance(
         kind: Int,
         index: Int,

@@ -26,25 +26,14 @@ public class Proposer(
     RoundObserver {
     private val model = model?.invoke(Asked())
     private val index = NgramIndex(capacity)
-    private val told = DoubleArray(MOST_DRAFTS)
 
-    /** Where the drafts of the latest round come from; null where there are none. */
+    /** Where the drafts of the latest round come from, until the session tells of one; null where there are none. */
     override var source: DraftSource? = null
         private set
 
-    /** How long the latest round's drafts took. */
+    /** How long the latest round's drafts took, likewise. */
     public var draftNanos: Long = 0
         private set
-
-    /** How many of the latest round's drafts the model was asked about, from the first on. */
-    public var confidences: Int = 0
-        private set
-
-    /** The model's in draft [index] of the latest round, below [confidences]. */
-    public fun confidence(index: Int): Double {
-        require(index in 0 until confidences) { "confidence $index of $confidences" }
-        return told[index]
-    }
 
     /**
      * At most [count] tokens (>= 1) to follow [bonusToken]; none where the policy wants none, or has no source. The list
@@ -94,20 +83,11 @@ public class Proposer(
         override fun goesOn(
             drafted: Int,
             confidence: Double,
-        ): Boolean {
-            if (confidences < told.size) told[confidences++] = confidence
-            return policy.goesOn(drafted, confidence)
-        }
+        ): Boolean = policy.goesOn(drafted, confidence)
     }
 
     private fun forget() {
         source = null
         draftNanos = 0
-        confidences = 0
-    }
-
-    private companion object {
-        /** Of a round, by the manifest's limits. */
-        const val MOST_DRAFTS = 64
     }
 }

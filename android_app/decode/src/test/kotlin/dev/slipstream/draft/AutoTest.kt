@@ -2,6 +2,7 @@ package dev.slipstream.draft
 
 import androidx.collection.intListOf
 import com.sun.management.ThreadMXBean
+import dev.slipstream.decode.DraftSource
 import dev.slipstream.errors.UsageException
 import dev.slipstream.json.json
 import dev.slipstream.json.parseStrictJson
@@ -31,36 +32,45 @@ class AutoTest {
 
     private fun text(rate: Int) = Text(intArrayOf(0), intArrayOf(rate), 0, 0, 0, 0)
 
+    /** A policy after some rounds, how many drafts each planned and how long all took. */
+    private class Played(
+        val policy: Auto,
+        val lengths: List<Int>,
+        val nanos: Long,
+    )
+
     private fun played(
         device: Device,
         rate: Int,
         rounds: Int,
-        policy: Auto = Auto(intListOf(1, 3, 5), true),
-    ): Auto {
+    ): Played {
         val play = Play(device, text(rate), 1)
-        repeat(rounds) { play.round(policy, 99) }
-        return policy
+        val policy = Auto(intListOf(1, 3, 5), true)
+        val lengths = List(rounds) { play.round(policy, 99).let { play.planned } }
+        return Played(policy, lengths, play.nanos)
     }
 
     @Test
     fun `where drafting never pays nearly all rounds are plain`() {
-        val stats = played(device(145 * MS, 262 * MS, 581 * MS), rate = 200, rounds = 1000).stats()
-        assertTrue(stats.plainRounds > 970, "$stats")
-        assertTrue(stats.trialRounds > 0 && stats.trialNanos < stats.nanos / 25, "$stats")
+        val played = played(device(145 * MS, 262 * MS, 581 * MS), rate = 200, rounds = 1000)
+        val lengths = played.lengths
+        assertTrue(lengths.count { it == 0 } in 971..999, "$lengths")
+        assertTrue(
+            played.policy.probeNanos in 1 until played.nanos / 25,
+            "${played.policy.probeNanos} of ${played.nanos}",
+        )
     }
 
     @Test
     fun `where it pays the longest drafts are found`() {
-        val stats = played(device(145 * MS, 160 * MS, 175 * MS), rate = 900, rounds = 1000).stats()
-        assertTrue(stats.drafter.rounds[4] > 900, "$stats")
-        assertEquals(stats.plainRounds + stats.drafter.rounds.sum(), 1000L)
-        assertTrue(stats.drafter.accepted[0] > stats.drafter.drafted[0] * 8 / 10, "$stats")
+        val lengths = played(device(145 * MS, 160 * MS, 175 * MS), rate = 900, rounds = 1000).lengths
+        assertTrue(lengths.count { it == 4 } > 900, "$lengths")
     }
 
     @Test
     fun `known costs are used from the first round on`() {
         val paying = device(145 * MS, 160 * MS, 175 * MS)
-        val known = parseStrictJson(json(played(paying, rate = 900, rounds = 500).exportKnown()))
+        val known = parseStrictJson(json(played(paying, rate = 900, rounds = 500).policy.exportKnown()))
         val policy = Auto(intListOf(1, 3, 5), true).also { it.importKnown(known) }
         assertEquals(4, policy.plan(20, 99, 0).count)
         assertEquals(0, Auto(intListOf(1, 3, 5), true).plan(20, 99, 0).count)
@@ -68,7 +78,7 @@ class AutoTest {
 
     @Test
     fun `known costs that exportKnown does not write are refused`() {
-        val right = knownText(played(device(145 * MS, 160 * MS, 175 * MS), rate = 900, rounds = 200))
+        val right = knownText(played(device(145 * MS, 160 * MS, 175 * MS), rate = 900, rounds = 200).policy)
         for ((old, new) in WRONG) {
             assertTrue(old in right, "$old in $right")
             val policy = Auto(intListOf(1, 3, 5), true)
@@ -89,12 +99,7 @@ class AutoTest {
         val begin = threads.currentThreadAllocatedBytes
         repeat(20_000) { play.next() }
         val bytes = threads.currentThreadAllocatedBytes - begin
-        assertTrue(
-            policy
-                .stats()
-                .drafter.rounds
-                .sum() > 1_000,
-        )
+        assertTrue(play.drafted > 1_000, "${play.drafted} rounds")
         // Reading the counter may itself allocate some bytes, once.
         assertTrue(bytes < 2_000, "$bytes bytes")
     }
@@ -105,13 +110,18 @@ class AutoTest {
     ) {
         private var i = 0
 
+        /** How many rounds had drafts of the model. */
+        var drafted = 0
+            private set
+
         fun next() {
             i += 1
             val plan = policy.plan(20 + i, 4, if (i % 7 == 0) 3 else 0)
-            var drafted = minOf(1, plan.count)
-            while (drafted in 1 until plan.count && policy.goesOn(drafted, 0.9)) drafted += 1
-            val accepted = if (i / 1000 % 2 == 0) drafted else 0
-            policy.observe(20 + i, drafted, accepted, drafted * 8 * MS, (100 + 20 * drafted) * MS)
+            if (plan.source == DraftSource.DRAFTER) drafted += 1
+            var count = minOf(1, plan.count)
+            while (count in 1 until plan.count && policy.goesOn(count, 0.9)) count += 1
+            val accepted = if (i / 1000 % 2 == 0) count else 0
+            policy.observe(20 + i, count, accepted, count * 8 * MS, (100 + 20 * count) * MS)
         }
     }
 

@@ -49,6 +49,10 @@ internal class Play(
         private set
     private var draftNanos = 0L
 
+    /** What all rounds took. */
+    var nanos = 0L
+        private set
+
     fun round(
         policy: Auto,
         mostAllowed: Int,
@@ -67,8 +71,9 @@ internal class Play(
             planned = plan.count
         }
         if (planned > 0) draft(policy, position, match)
-        val nanos = draftNanos + pass(position)
-        policy.observe(position, drafted, accepted, draftNanos, nanos)
+        val took = draftNanos + pass(position)
+        policy.observe(position, drafted, accepted, draftNanos, took)
+        nanos += took
         token += accepted + 1
         index += 1
     }

@@ -3,17 +3,22 @@ package dev.slipstream.draft
 import androidx.collection.IntList
 import androidx.collection.MutableIntList
 import androidx.collection.intListOf
+import androidx.collection.intSetOf
 import com.sun.management.ThreadMXBean
+import dev.slipstream.decode.DecodeConfig
 import dev.slipstream.decode.DraftSource
 import dev.slipstream.decode.Drafter
 import dev.slipstream.decode.Hidden
 import dev.slipstream.decode.NO_TOKEN
 import dev.slipstream.decode.Round
+import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
+import dev.slipstream.scripted.Script
+import dev.slipstream.scripted.ScriptedTarget
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.CsvSource
 import org.junit.jupiter.params.provider.EnumSource
@@ -107,8 +112,6 @@ class ProposerTest {
         stopReason: StopReason? = null,
     ) = Round().set(0, 5, NO_TOKEN, 0, drafts, null, width, intListOf(), 0, intListOf(1), 6, stopReason)
 
-    private fun Proposer.noted() = List(confidences) { confidence(it) }
-
     @Test
     fun `the policy is told where, how many and what matches`() {
         val policy = ScriptedPolicy()
@@ -134,15 +137,13 @@ class ProposerTest {
         assertEquals(listOf("1 2 3 4 1 | 2 hidden 5 3"), model.calls)
         assertEquals(DraftSource.DRAFTER, one.source)
         assertEquals(listOf(1 to 0.9, 2 to 0.8), policy.asked)
-        assertEquals(listOf(0.9, 0.8), one.noted())
-        assertThrows<IllegalArgumentException> { one.confidence(2) }
     }
 
     @Test
     fun `the policy ends the model's drafts`() {
-        val one = proposer(ScriptedPolicy(DraftSource.DRAFTER, 5, patience = 2))
-        assertEquals(listOf(100, 101), one.draft(TEXT, 5))
-        assertEquals(listOf(0.9, 0.8), one.noted())
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 5, patience = 2)
+        assertEquals(listOf(100, 101), proposer(policy).draft(TEXT, 5))
+        assertEquals(listOf(1 to 0.9, 2 to 0.8), policy.asked)
     }
 
     @ParameterizedTest
@@ -168,7 +169,7 @@ class ProposerTest {
         one.draft(TEXT, 3)
         one.policy = ScriptedPolicy(DraftSource.NGRAM, 3)
         assertEquals(emptyList<Int>(), one.draft(PLAIN, 3))
-        assertEquals(emptyList<Double>(), one.noted())
+        assertNull(one.source)
     }
 
     @Test
@@ -215,7 +216,25 @@ class ProposerTest {
         val last = round()
         one.observe(last, 9)
         assertEquals(listOf(last, 0L, 9L), policy.observed.last())
-        assertEquals(0, one.confidences)
+        assertNull(one.source)
+    }
+
+    /** Over a session: the rounds that a policy does not learn from reach the proposer, too. */
+    @Test
+    fun `after a cancelled round one that was not drafted for took no time to draft`() {
+        val policy = ScriptedPolicy(DraftSource.DRAFTER, 2)
+        val one = proposer(policy)
+        val target =
+            ScriptedTarget(Script(seed = 1, vocab = 50, fillLength = 0, drafter = null), 64, intListOf(1, 3, 5))
+        val session = Session(target, one, DecodeConfig(4, intSetOf()), observer = one, clock = { now })
+        var asked = 0
+        val cancelled = session.turn(intListOf(3, 1, 4), 9, { asked++ >= CANCELLED_AFTER_DRAFTING }).last()
+        assertEquals(StopReason.CANCELLED, cancelled.stopReason)
+        assertEquals(1, policy.planned.size)
+        assertEquals(emptyList<List<Any>>(), policy.observed)
+        val last = session.turn(intListOf(), 2).last()
+        assertEquals(0, last.draftTokens.size)
+        assertEquals(listOf(listOf(last, 0L, 0L)), policy.observed)
     }
 
     @ParameterizedTest
@@ -285,5 +304,8 @@ class ProposerTest {
         /** The match is 1 2, and 3 4 1 2 followed. */
         val TEXT = listOf(1, 2, 3, 4, 1, 2)
         val PLAIN = listOf(5, 6, 7, 8)
+
+        /** Asked before: before and after the prefill, and at the start of the drafted round. */
+        const val CANCELLED_AFTER_DRAFTING = 3
     }
 }
