@@ -24,8 +24,8 @@ class Acceptance:
     whatever emitted them."""
 
     __slots__ = (
-        "accepted", "deficit", "drafted", "hits", "hopes", "is_judged", "long_hits", "long_tries", "prior", "rates",
-        "rounds", "since_hits", "since_tries", "tokens", "tries",
+        "deficit", "hits", "hopes", "is_judged", "long_hits", "long_tries", "prior", "rates", "rounds", "since_hits",
+        "since_tries", "tokens", "tries",
     )  # fmt: skip
 
     def __init__(self, positions: int, prior: float):
@@ -38,11 +38,9 @@ class Acceptance:
         self.long_hits = self.long_tries = 0.0
         self.tokens = 0
         self.deficit = 0.0
-        # Statistics, which do not fade: drafts and accepted drafts by position.
-        self.drafted, self.accepted = [0] * positions, [0] * positions
 
     def fade(self, tokens: int) -> None:
-        """Brings the sums to the time when `tokens` tokens have been emitted in all."""
+        """Brings the sums to the time when `tokens` tokens have been emitted in all; `estimate` is to follow."""
         if tokens == self.tokens:
             return
         factor = MEMORY_TOKENS / (MEMORY_TOKENS + float(tokens - self.tokens))
@@ -53,19 +51,15 @@ class Acceptance:
         for i in range(len(self.hits)):
             self.hits[i] *= factor
             self.tries[i] *= factor
-        self.estimate()
 
     def add(self, drafted: int, accepted: int) -> None:
-        """A round with `drafted` (>= 1) drafts of which the first `accepted` were right."""
+        """A round with `drafted` (>= 1) drafts of which the first `accepted` were right; `estimate` is to follow."""
         self.rounds += 1
         if self.rounds >= JUDGED_ROUNDS:
             self.is_judged = True
         self.long_hits += float(accepted)
         self.long_tries += float(min(accepted + 1, drafted))
-        for i in range(drafted):
-            self.drafted[i] += 1
         for i in range(accepted):
-            self.accepted[i] += 1
             self.hits[i] += 1.0
             self.since_hits[i] += 1.0
         for i in range(min(accepted + 1, drafted)):

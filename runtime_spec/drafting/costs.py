@@ -39,11 +39,13 @@ NEVER = -1
 
 
 class Costs:
-    """Of the passes of `widths`, ascending from 1, and of up to `drafts` drafts of the model. Times are nanoseconds."""
+    """Of the passes of `widths`, ascending from 1, and of as many drafts as they hold. Times are nanoseconds."""
 
-    def __init__(self, widths: Sequence[int], drafts: int):
-        count = len(widths)
+    def __init__(self, widths: Sequence[int]):
+        count, drafts = len(widths), widths[-1] - 1
         self.widths = tuple(widths)
+        # For each number of drafts, the narrowest width that holds them.
+        self.index = [next(i for i, width in enumerate(widths) if width > n) for n in range(drafts + 1)]
         self.level = 1.0
         self._levels: RecentMedian | None = None
         self.passes = [RecentMedian(PASS_ROUNDS) for _ in widths]
@@ -55,12 +57,14 @@ class Costs:
         self.drafts = [RecentMedian(DRAFT_ROUNDS) for _ in range(drafts + 1)]
         self.replans = RecentMedian(REPLAN_ROUNDS)
         self.draft_relative = [0.0] * (drafts + 1)
+        self._first_nanos = 0.0
         self.rounds = 0
         self.nanos = 0
 
-    def observe(self, index: int, position: int, drafted: int, draft_nanos: int, nanos: int) -> None:
-        """A round at `position` with a pass of widths[index] and `drafted` drafts of the model (0: none) took `nanos`,
-        of which `draft_nanos` for drafting."""
+    def observe(self, position: int, drafted: int, is_model: bool, draft_nanos: int, nanos: int) -> None:
+        """A round at `position` with `drafted` drafts, the model's or not, took `nanos`, of which `draft_nanos` for
+        drafting."""
+        index = self.index[drafted]
         self.rounds += 1
         self.nanos += nanos
         passed = float(nanos - draft_nanos)
@@ -69,13 +73,15 @@ class Costs:
             self._add_pass(index, passed)
         elif self.passes[index].count >= MEASURED:
             self.replans.add(max(passed / self.level - self.relative[index], 0.0))
-        elif self.passes[index].count == 0 and index > 0:
+        elif index == 0 and self.passes[0].count == 0:
+            self._first_nanos = passed
+        elif self.passes[index].count == 0:
             bound = min(passed - REPLAN_NANOS, WORST * self.relative[0] * self.level) / self.level
             self._bounds[index], self._bound_nanos[index] = bound, self.nanos
             self._extend()
-        if drafted > 0 and self._is_regular(len(self.widths), position // STEP_SLOTS):
+        if is_model and self._is_regular(len(self.widths), position // STEP_SLOTS):
             self.drafts[drafted].add(float(draft_nanos) / self.level)
-            self._extend()
+            self._extend_drafts()
 
     def pass_nanos(self, index: int) -> float:
         """Of a pass of widths[index]; estimated from the others until it is measured."""
@@ -84,6 +90,11 @@ class Costs:
     def draft_nanos(self, count: int) -> float:
         """Of `count` drafts of the model."""
         return self.draft_relative[count] * self.level
+
+    def round_nanos(self, count: int, is_model: bool) -> float:
+        """Of a round with `count` drafts; the model's take time of their own."""
+        passed = self.relative[self.index[count]] * self.level
+        return passed + self.draft_relative[count] * self.level if is_model else passed
 
     def replan_nanos(self, index: int, position: int) -> float:
         """What planning anew will add to a pass at `position`, as far as is known."""
@@ -128,7 +139,7 @@ class Costs:
 
     def import_drafts(self, count: int, nanos: float) -> None:
         self.drafts[count].add(nanos)
-        self._extend()
+        self._extend_drafts()
 
     def _is_regular(self, index: int, step: int) -> bool:
         is_regular = self.step[index] == step and self.rounds - self._round[index] <= WARM_ROUNDS
@@ -161,10 +172,13 @@ class Costs:
             self._new[index] += 1
             self._skipped[index] = 0
             self._extend()
+            if index == 0 and ring.count == MEASURED and self._first_nanos > 0.0:
+                self.replans.add(max(self._first_nanos / self.level - self.relative[0], 0.0))
+                self._first_nanos = 0.0
         self.measured_nanos[index], self._measured_level[index] = self.nanos, self.level
 
     def _extend(self) -> None:
-        """Costs of all widths and numbers of drafts, from those that were measured."""
+        """Costs of all widths, from those that were measured."""
         relative, passes = self.relative, self.passes
         low, slope = 0, ROW_PRIOR * passes[0].value
         for index, width in enumerate(self.widths):
@@ -183,7 +197,11 @@ class Costs:
         for index in range(len(relative) - 2, 0, -1):
             if passes[index].count == 0 and passes[index + 1].count > 0:
                 relative[index] = min(relative[index], relative[index + 1])
-        unit = DRAFT_PRIOR * relative[0]
+        self._extend_drafts()
+
+    def _extend_drafts(self) -> None:
+        """Costs of all numbers of drafts."""
+        unit = DRAFT_PRIOR * self.relative[0]
         for count in range(1, len(self.drafts)):
             if self.drafts[count].count > 0:
                 unit = self.drafts[count].value / float(count)

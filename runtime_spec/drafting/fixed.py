@@ -10,13 +10,13 @@ class Fixed:
     probe_nanos = 0
 
     def __init__(self, count: int, ngrams: bool = False):
-        self.count, self.ngrams = count, ngrams
+        self.count, self.looks_up = count, ngrams and count > 0
 
     def plan(self, position: int, most: int, match: int) -> tuple[str | None, int]:
         wanted = min(self.count, most)
         if wanted < 1:
             return None, 0
-        return (NGRAM if self.ngrams and match else DRAFTER), wanted
+        return (NGRAM if self.looks_up and match else DRAFTER), wanted
 
     def goes_on(self, drafted: int, confidence: float) -> bool:
         return True

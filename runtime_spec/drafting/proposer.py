@@ -32,9 +32,11 @@ class ObservedRound(Protocol):
 
 
 class Policy(Protocol):
-    """Chooses by what it is told; it has no clock of its own. `probe_nanos` is the time that its trials took."""
+    """Chooses by what it is told; it has no clock of its own. `probe_nanos` is the time that its trials took. One that
+    never drafts from a match `looks_up` none."""
 
     probe_nanos: int
+    looks_up: bool
 
     def plan(self, position: int, most: int, match: int) -> tuple[str | None, int]:
         """Source and number of drafts of the round at `position`, where the loop allows `most` (>= 1) and the text has
@@ -75,7 +77,7 @@ class Proposer:
         """At most `count` tokens (>= 1) to follow bonus_token; none where the policy wants none, or has no source."""
         begin = self._clock()
         self._forget()
-        match = self._index.match(cached, bonus_token)
+        match = self._index.match(cached, bonus_token) if self.policy.looks_up else 0
         source, wanted = self.policy.plan(position, count, match)
         wanted, draft_tokens = min(wanted, count), []
         if wanted > 0 and source == NGRAM:

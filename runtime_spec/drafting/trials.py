@@ -5,8 +5,12 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 
 SHARE = 0.01
 """Of all time, what trials may lose."""
-ALLOWANCE, MOST_SAVED, MOST_OWED = 1.5, 1.75, 4.0
+REPAID = 0.05
+"""Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search."""
+ALLOWANCE, MOST_SAVED, MOST_OWED = 1.25, 1.75, 4.0
 """The account at first, at most, and at least: a surprise is not paid for all day."""
+ALARM = 1.0
+"""What it costs the account that the text has changed; what was saved for trials is spent then."""
 TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
 """Rounds of a trial: the first one is not counted as a rule, the others show cost and acceptance."""
 FIRST_WAIT, LONGEST_WAIT = 64.0, 2048.0
@@ -31,7 +35,7 @@ class Trials:
 
     def is_due(self, kind: int, expected_loss: float) -> bool:
         """Whether `kind` has waited long enough, and the account can bear what is expected."""
-        return self.clock >= self._next[kind] and self.account >= expected_loss
+        return self.clock >= self._next[kind] and self.account >= min(expected_loss, MOST_SAVED)
 
     def is_waiting(self, kind: int) -> bool:
         return self.clock < self._next[kind]
@@ -46,9 +50,10 @@ class Trials:
         self.account = max(self.account - max(loss, 0.0), -MOST_OWED)
         self.left -= 1
 
-    def pass_time(self, amount: float) -> None:
+    def pass_time(self, amount: float, ahead: float) -> None:
+        """`amount` has passed, in which decoding is by `ahead` (>= 0.0) faster than plainly."""
         self.clock += amount
-        self.account = min(self.account + SHARE * amount, MOST_SAVED)
+        self.account = min(self.account + (SHARE + REPAID * ahead) * amount, MOST_SAVED)
 
     def end(self, has_won: bool) -> None:
         """Ends the trial. One that failed is repeated after a wait, which doubles as long as it keeps failing."""
@@ -64,6 +69,11 @@ class Trials:
         self._waits[kind] = min(2.0 * self._waits[kind], LONGEST_WAIT)
         if kind >= DRAFTER:
             self.pause()
+
+    def alarm(self) -> None:
+        """What was known of a source holds no more."""
+        self.account = min(self.account, 0.0) - ALARM
+        self.pause()
 
     def wait_of(self, kind: int) -> tuple[float, float]:
         """How long `kind` still waits, and how long it will after its next failure."""

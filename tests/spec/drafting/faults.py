@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_spec.drafting import acceptance, auto, costs, recent, trials
+from runtime_spec.drafting import acceptance, auto, costs, goodput, recent, trials
 
-MODULES = {"acceptance": acceptance, "auto": auto, "costs": costs, "recent": recent, "trials": trials}
+MODULES = {
+    "acceptance": acceptance, "auto": auto, "costs": costs, "goodput": goodput, "recent": recent, "trials": trials,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,11 @@ FAULTS = (
         "self.value = sum(self._recent) / len(self._recent)",
     ),
     Fault("first_round_after_a_switch_counted", "costs", "        if is_regular:\n", "        if True:\n"),
-    Fault("no_budget", "trials", " and self.account >= expected_loss", ""),
+    Fault("no_budget", "trials", " and self.account >= min(expected_loss, MOST_SAVED)", ""),
+    Fault("dear_trials_never", "trials", "min(expected_loss, MOST_SAVED)", "expected_loss"),
+    Fault("alarm_costs_nothing", "trials", "min(self.account, 0.0) - ALARM", "self.account"),
+    Fault("gains_pay_nothing", "trials", " + REPAID * ahead", ""),
+    Fault("first_planning_forgotten", "costs", "self._first_nanos = passed", "pass"),
     Fault(
         "fading_by_rounds",
         "auto",
@@ -38,10 +44,10 @@ FAULTS = (
     Fault("hopeless_trial_not_stopped", "auto", "if is_over or not is_hopeful:", "if is_over:"),
     Fault("no_wait_after_a_failure", "trials", "+ self._waits[kind]", "+ 0.0"),
     Fault("waits_do_not_grow", "trials", "min(2.0 * self._waits[kind], LONGEST_WAIT)", "FIRST_WAIT"),
-    Fault("plain_not_measured_again", "auto", "if self._used > 0 and self._checks_plain():", "if False:"),
+    Fault("plain_not_measured_again", "auto", "if self.goodput.used > 0 and self._checks_plain():", "if False:"),
     Fault("changed_text_not_noticed", "acceptance", "alarm = is_other or self.deficit > most", "alarm = False"),
-    Fault("confidence_ignored", "auto", "reach, tokens = self._reach, 0.0", "reach, tokens = 1.0, 0.0"),
-    Fault("matches_without_measure", "auto", "and tokens > passed * STAY", "or True"),
+    Fault("confidence_ignored", "auto", "self.goodput.goes_on(self._reach,", "self.goodput.goes_on(1.0,"),
+    Fault("matches_without_measure", "goodput", "and tokens > passed * STAY", "or True"),
     Fault("widest_first", "auto", "(index > 1 and not is_tried)", "(index < 2 and not is_tried)"),
 )
 
@@ -54,7 +60,7 @@ def planted(fault: Fault) -> Iterator[dict[str, types.ModuleType]]:
         raise AssertionError(f"{fault.name}: {fault.right!r} is not in {fault.module}.py")
     sources[fault.module] = sources[fault.module].replace(fault.right, fault.wrong)
     changed = {}
-    for name in ("recent", "acceptance", "costs", "trials", "auto"):
+    for name in ("recent", "acceptance", "costs", "trials", "goodput", "auto"):
         module = types.ModuleType(f"faulty.{name}")
         source = sources[name]
         for other in changed:

@@ -9,6 +9,14 @@ CAUGHT_BY = {
     "mean_for_median": [(test_recent.test_it_is_the_lower_median_of_the_last_ones,)],
     "first_round_after_a_switch_counted": [(test_auto.test_the_first_round_after_a_switch_is_left_out,)],
     "no_budget": [(test_trials.test_the_account_is_a_share_of_the_time_and_bears_what_is_expected,)],
+    "dear_trials_never": [
+        (test_auto.test_planning_that_costs_more_than_the_account_holds_delays_trials_but_ends_none,)
+    ],
+    "gains_pay_nothing": [(test_trials.test_what_is_gained_over_plain_decoding_pays_for_trials,)],
+    "first_planning_forgotten": [
+        (test_auto.test_planning_that_costs_more_than_the_account_holds_delays_trials_but_ends_none,)
+    ],
+    "alarm_costs_nothing": [(test_trials.test_an_alarm_spends_what_was_saved,)],
     "fading_by_rounds": [(test_auto.test_what_failed_long_ago_is_tried_again,)],
     "hopeless_trial_not_stopped": [(test_auto.test_a_hopeless_trial_is_one_round_and_is_repeated_rarely,)],
     "no_wait_after_a_failure": [(test_trials.test_each_failure_doubles_the_wait_up_to_the_longest,)],

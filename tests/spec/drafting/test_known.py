@@ -34,12 +34,15 @@ def test_it_is_plain_json_of_integers_and_is_read_as_it_was_written():
 
 
 def test_the_first_round_is_the_best_one_and_plain_is_checked_soon():
-    policy = started(to_dict(learnt()))
-    play = Play(device(FAST), steady(900), 2)
-    rounds = [play.round(policy, 99) for _ in range(200)]
-    assert rounds[0].planned == 4
-    plain = [i for i, round in enumerate(rounds) if round.source is None]
-    assert 1 <= len(plain) <= 8
+    plain = []
+    for seed in range(9):
+        policy = started(to_dict(learnt()))
+        play = Play(device(FAST), steady(900), seed)
+        rounds = [play.round(policy, 99) for _ in range(200)]
+        assert rounds[0].planned == 4
+        plain.append(sum(round.source is None for round in rounds))
+    # A chain of rejected drafts, one in ten times, may look as though the text had changed.
+    assert plain[0] >= 1 and sorted(plain)[7] <= 8, plain
 
 
 def test_what_never_paid_is_not_tried_again_at_once():

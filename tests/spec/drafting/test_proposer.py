@@ -43,6 +43,8 @@ class ScriptedModel:
 class ScriptedPolicy:
     """Plans what it is told to, and goes on for `patience` drafts."""
 
+    looks_up = True
+
     def __init__(self, source=None, count=0, patience=99):
         self.source, self.count, self.patience = source, count, patience
         self.planned, self.asked, self.observed = [], [], []

@@ -17,10 +17,6 @@ internal class Acceptance(
     val rates = DoubleArray(positions) { prior }
     val hopes = DoubleArray(positions) { HOPE }
 
-    /** Statistics, which do not fade: drafts and accepted drafts by position. */
-    val drafted = LongArray(positions)
-    val accepted = LongArray(positions)
-
     /** Whether there is enough evidence to go by. */
     var isJudged = false
 
@@ -36,7 +32,7 @@ internal class Acceptance(
     private var longTries = 0.0
     private var rounds = 0L
 
-    /** Brings the sums to the time when [now] tokens have been emitted in all. */
+    /** Brings the sums to the time when [now] tokens have been emitted in all; [estimate] is to follow. */
     fun fade(now: Long) {
         if (now == tokens) return
         val factor = MEMORY_TOKENS / (MEMORY_TOKENS + (now - tokens).toDouble())
@@ -48,10 +44,9 @@ internal class Acceptance(
             hits[i] *= factor
             tries[i] *= factor
         }
-        estimate()
     }
 
-    /** A round with [count] (>= 1) drafts of which the first [right] were accepted. */
+    /** A round with [count] (>= 1) drafts of which the first [right] were accepted; [estimate] is to follow. */
     fun add(
         count: Int,
         right: Int,
@@ -60,9 +55,7 @@ internal class Acceptance(
         if (rounds >= JUDGED_ROUNDS) isJudged = true
         longHits += right.toDouble()
         longTries += minOf(right + 1, count).toDouble()
-        for (i in 0 until count) drafted[i] += 1L
         for (i in 0 until right) {
-            accepted[i] += 1L
             hits[i] += 1.0
             sinceHits[i] += 1.0
         }

@@ -17,27 +17,21 @@ public class Auto(
 ) : Policy {
     internal val widths = IntArray(verifyWidths.size) { verifyWidths[it] }
     internal val mostDrafts = widths.last() - 1
-    internal val costs = Costs(widths, mostDrafts)
+    internal val costs = Costs(widths)
     internal val drafter = Acceptance(mostDrafts, DRAFTER_PRIOR)
     internal val ngrams = NGRAM_PRIORS.map { Acceptance(mostDrafts, it) }
     internal val confidence = Confidence()
     internal var isKnown = false
     internal var mustCheck = false
 
+    private val goodput = Goodput(costs, hasDrafter, drafter, ngrams)
     internal val trials = Trials(Trials.DRAFTER + widths.size)
+    override val looksUp: Boolean get() = true
     private val drafterPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.DRAFTER, it) }
     private val ngramPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.NGRAM, it) }
-    private val drafterRounds = LongArray(mostDrafts + 1)
-    private val ngramRounds = LongArray(mostDrafts + 1)
-    private var plainRounds = 0L
     internal var tokens = 0L
         private set
     internal var knownTokens = 0L
-
-    /** For each number of drafts, the narrowest width that holds them. */
-    private val indexOf = IntArray(mostDrafts + 1) { count -> widths.indexOfFirst { it > count } }
-    private var used = 0
-    private var goal = 0.0
 
     // The round at hand.
     private var kind = Trials.PLAIN
@@ -56,14 +50,14 @@ public class Auto(
         val allowed = minOf(most, mostDrafts)
         if (allowed < 1 || !hasPlain()) return DraftPlan.PLAIN
         fade()
-        used = best(allowed)
+        goodput.choose(allowed)
         val tried = trials.kind
         if (tried == Trials.PLAIN || (tried >= Trials.DRAFTER && trials.count <= allowed)) {
             return planned(trials.kind, trials.count, true)
         }
         if (match >= SHORTEST_MATCH) {
             val kind = Trials.NGRAM + match - SHORTEST_MATCH
-            val sure = ngramCount(kind, allowed)
+            val sure = goodput.matched(kind, allowed)
             if (sure > 0) return planned(kind, sure, false)
             val trial = ngramTrial(kind, allowed, position)
             if (trial > 0) {
@@ -72,6 +66,7 @@ public class Auto(
             }
         }
         if (beginsTrial(allowed, position)) return planned(trials.kind, trials.count, true)
+        val used = goodput.used
         return planned(if (used > 0) Trials.DRAFTER else Trials.PLAIN, used, false)
     }
 
@@ -83,16 +78,7 @@ public class Auto(
         bins[binCount] = bin
         binCount += 1
         reach *= this.confidence.rate(bin)
-        if (isTrial) return true
-        val now = nanos(drafted)
-        var reached = reach
-        var tokens = 0.0
-        for (more in drafted + 1..count) {
-            reached *= drafter.rates[more - 1]
-            tokens += reached
-            if (tokens > goal * (nanos(more) - now)) return true
-        }
-        return false
+        return isTrial || goodput.goesOn(reach, drafted, count)
     }
 
     override fun observe(
@@ -112,14 +98,13 @@ public class Auto(
         nanos: Long,
     ) {
         val kind = if (drafted > 0 || this.kind == Trials.PLAIN) this.kind else Trials.NONE
-        val index = indexOf[drafted]
-        costs.observe(index, position, if (kind >= Trials.DRAFTER) drafted else 0, draftNanos, nanos)
+        costs.observe(position, drafted, kind >= Trials.DRAFTER, draftNanos, nanos)
         tokens += accepted + 1L
-        if (drafted == 0) plainRounds += 1L
         val plain = costs.passNanos(0)
         if (plain == 0.0) return
-        trials.passTime(minOf(nanos.toDouble() / plain, WORST_ROUND))
-        if (kind >= Trials.NGRAM) addAcceptance(kind, index, drafted, accepted, plain)
+        val ahead = if (goodput.used > 0) goodput.goal * plain - 1.0 else 0.0
+        trials.passTime(minOf(nanos.toDouble() / plain, WORST_ROUND), ahead)
+        if (kind >= Trials.NGRAM) addAcceptance(kind, drafted, accepted, plain)
         if (isTrial && kind != Trials.NONE) addTrial(accepted, nanos, plain)
         forgetPlan()
     }
@@ -128,30 +113,23 @@ public class Auto(
 
     private fun addAcceptance(
         kind: Int,
-        index: Int,
         drafted: Int,
         accepted: Int,
         plain: Double,
     ) {
-        val source = source(kind)
+        val source = goodput.source(kind)
         source.fade(tokens)
         source.add(drafted, accepted)
-        var passed = costs.passNanos(index)
+        val passed = costs.roundNanos(drafted, kind >= Trials.DRAFTER)
         val loss: Double
         if (kind >= Trials.DRAFTER) {
-            drafterRounds[drafted] += 1L
-            passed += costs.draftNanos(drafted)
             addConfidence(accepted)
             loss = passed / plain - (accepted + 1).toDouble()
         } else {
-            ngramRounds[drafted] += 1L
-            loss = passed / plain - (accepted + 1).toDouble() / (goal * plain)
+            loss = passed / plain - (accepted + 1).toDouble() / (goodput.goal * plain)
         }
         // What a trial loses is on its own account.
-        if (!isTrial && source.balance(loss, DEFICIT, MOST_DEFICIT)) {
-            trials.account -= ALARM
-            trials.pause()
-        }
+        if (!isTrial && source.balance(loss, DEFICIT, MOST_DEFICIT)) trials.alarm()
         source.estimate()
     }
 
@@ -168,105 +146,23 @@ public class Auto(
     ) {
         val kind = trials.kind
         val count = trials.count
+        val goal = goodput.goal
         var most = WORST_ROUND
-        val index = indexOf[count]
-        if (costs.isMeasured(index)) {
+        if (costs.isMeasured(costs.index(count))) {
             // A round that is twice as long as it should be was delayed by something else.
-            most = 2.0 * (if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(index)) / plain
+            most = 2.0 * costs.roundNanos(count, kind >= Trials.DRAFTER) / plain
         }
         val loss = minOf(nanos.toDouble() / plain, most) - (accepted + 1).toDouble() / (goal * plain)
         // Plain decoding loses nothing against itself.
         trials.spend(nanos, if (kind == Trials.PLAIN) 0.0 else loss)
         if (kind == Trials.PLAIN) mustCheck = false
-        val hasWon = rate(kind, count) > goal
+        val hasWon = goodput.expected(kind, count) > goal
         var isOver = trials.left <= 0
         // Not decided: it may go on as long as the account bears it.
         if (isOver && kind >= Trials.DRAFTER && !hasWon) isOver = trials.left <= -MORE || trials.account < 0.0
         // The first round of plain decoding may have shown nothing of its cost.
-        val isHopeful = hope(kind, count) > goal || (kind == Trials.PLAIN && !costs.isFresh(0))
+        val isHopeful = goodput.hoped(kind, count) > goal || (kind == Trials.PLAIN && !costs.isFresh(0))
         if (isOver || !isHopeful) trials.end(hasWon)
-    }
-
-    /** Goodput that is expected of [count] drafts, in tokens a nanosecond. */
-    private fun rate(
-        kind: Int,
-        count: Int,
-    ): Double {
-        val passed = if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(indexOf[count])
-        return if (count > 0) tokens(source(kind).rates, count) / passed else 1.0 / passed
-    }
-
-    /** Goodput that may be hoped of [count] drafts. */
-    private fun hope(
-        kind: Int,
-        count: Int,
-    ): Double {
-        val hoped = costs.hopedNanos(indexOf[count])
-        val passed = if (kind >= Trials.DRAFTER) hoped + costs.draftNanos(count) else hoped
-        return if (count > 0) tokens(source(kind).hopes, count) / passed else 1.0 / passed
-    }
-
-    private fun tokens(
-        rates: DoubleArray,
-        count: Int,
-    ): Double {
-        var tokens = 1.0
-        var reach = 1.0
-        for (i in 0 until count) {
-            reach *= rates[i]
-            tokens += reach
-        }
-        return tokens
-    }
-
-    /**
-     * The number of the model's drafts with the best goodput of those that were measured; sets the goal to it. What is
-     * used stays until something is clearly better.
-     */
-    private fun best(most: Int): Int {
-        var best = 0
-        goal = 1.0 / costs.passNanos(0)
-        var highest = if (used == 0) goal * STAY else goal
-        if (!hasDrafter || !drafter.isJudged) return 0
-        var tokens = 1.0
-        var reach = 1.0
-        for (count in 1..most) {
-            reach *= drafter.rates[count - 1]
-            tokens += reach
-            if (!costs.isMeasured(indexOf[count])) continue
-            val rate = tokens / nanos(count)
-            val weighed = if (used == count) rate * STAY else rate
-            if (weighed > highest) {
-                best = count
-                goal = rate
-                highest = weighed
-            }
-        }
-        return best
-    }
-
-    /** How many drafts of a match to take: those that win most over the goal, 0 if none do. */
-    private fun ngramCount(
-        kind: Int,
-        most: Int,
-    ): Int {
-        val source = source(kind)
-        if (!source.isJudged) return 0
-        var best = 0
-        var highest = 0.0
-        var tokens = 1.0
-        var reach = 1.0
-        for (count in 1..most) {
-            reach *= source.rates[count - 1]
-            tokens += reach
-            if (!costs.isMeasured(indexOf[count])) continue
-            val passed = goal * costs.passNanos(indexOf[count])
-            if (tokens - passed > highest && tokens > passed * STAY) {
-                best = count
-                highest = tokens - passed
-            }
-        }
-        return best
     }
 
     /** How many drafts of a match to try, 0 if it is not to be tried. */
@@ -278,7 +174,7 @@ public class Auto(
         if (trials.isWaiting(kind) || !mayTry()) return 0
         val count = narrowestHopeful(kind, most)
         if (count == 0) return 0
-        return if (trials.isDue(kind, expectedLoss(kind, count, 1.0, position))) count else 0
+        return if (trials.isDue(kind, goodput.expectedLoss(kind, count, 1.0, position))) count else 0
     }
 
     private fun beginsTrial(
@@ -286,15 +182,15 @@ public class Auto(
         position: Int,
     ): Boolean {
         if (!mayTry()) return false
-        if (used > 0 && checksPlain()) {
+        if (goodput.used > 0 && checksPlain()) {
             trials.begin(Trials.PLAIN, 0, CHECK_ROUNDS)
             return true
         }
         if (!hasDrafter) return false
         val count = narrowestHopeful(Trials.DRAFTER, most)
         if (count == 0) return false
-        val kind = Trials.DRAFTER + indexOf[count]
-        if (!trials.isDue(kind, expectedLoss(kind, count, EXPECTED_ROUNDS, position))) return false
+        val kind = Trials.DRAFTER + costs.index(count)
+        if (!trials.isDue(kind, goodput.expectedLoss(kind, count, EXPECTED_ROUNDS, position))) return false
         trials.begin(kind, count, TRIAL_ROUNDS)
         return true
     }
@@ -305,7 +201,7 @@ public class Auto(
      */
     private fun checksPlain(): Boolean {
         if (trials.isWaiting(Trials.PLAIN)) return false
-        return if (mustCheck) tokens >= CHECK_TOKENS else hope(Trials.PLAIN, 0) > goal
+        return if (mustCheck) tokens >= CHECK_TOKENS else goodput.hoped(Trials.PLAIN, 0) > goodput.goal
     }
 
     /**
@@ -320,39 +216,25 @@ public class Auto(
         for (index in 1 until widths.size) {
             val count = widths[index] - 1
             if (count > most || (index > 1 && !isTried)) return 0
-            val isBarred = kind >= Trials.DRAFTER && (count == used || trials.isWaiting(Trials.DRAFTER + index))
-            if (!isBarred && hope(kind, count) > goal * HOPED_GAIN) return count
+            val isBarred = kind >= Trials.DRAFTER && (count == goodput.used || trials.isWaiting(Trials.DRAFTER + index))
+            if (!isBarred && goodput.hoped(kind, count) > goodput.goal * HOPED_GAIN) return count
         }
         return 0
-    }
-
-    /** What [rounds] rounds with [count] drafts will give less than the goal, in rounds of plain decoding. */
-    private fun expectedLoss(
-        kind: Int,
-        count: Int,
-        rounds: Double,
-        position: Int,
-    ): Double {
-        val plain = costs.passNanos(0)
-        val index = indexOf[count]
-        val nanos = if (kind >= Trials.DRAFTER) nanos(count) else costs.passNanos(index)
-        val tokens = rate(kind, count) * nanos
-        val lost = rounds * (nanos - tokens / goal) + costs.replanNanos(index, position)
-        return lost / plain
     }
 
     private fun hasPlain() = isKnown || costs.passCount(0) >= PLAIN_ROUNDS
 
     private fun mayTry() = knownTokens + tokens >= FIRST_TRIAL_TOKENS
 
-    private fun source(kind: Int): Acceptance = if (kind >= Trials.DRAFTER) drafter else ngrams[kind - Trials.NGRAM]
-
-    /** Of a round with [count] drafts of the model. */
-    private fun nanos(count: Int): Double = costs.passNanos(indexOf[count]) + costs.draftNanos(count)
-
     private fun fade() {
-        if (tokens - drafter.tokens >= FADING_TOKENS) drafter.fade(tokens)
-        for (i in ngrams.indices) if (tokens - ngrams[i].tokens >= FADING_TOKENS) ngrams[i].fade(tokens)
+        fade(drafter)
+        for (i in ngrams.indices) fade(ngrams[i])
+    }
+
+    private fun fade(source: Acceptance) {
+        if (tokens - source.tokens < FADING_TOKENS) return
+        source.fade(tokens)
+        source.estimate()
     }
 
     private fun planned(
@@ -394,15 +276,13 @@ public class Auto(
         private const val TRIAL_ROUNDS = 4
         private const val CHECK_ROUNDS = 3
         private const val MORE = 8
-        private const val STAY = 1.02
         private const val HOPED_GAIN = 1.03
         private const val EXPECTED_ROUNDS = 2.0
         private const val FADING_TOKENS = 16L
 
-        /** Rounds of plain decoding that a source's drafts may lose before its evidence is doubted, and at most. */
+        /** Rounds of plain decoding that a source's drafts may lose before its evidence is doubted, and in any case. */
         private const val DEFICIT = 2.0
         private const val MOST_DEFICIT = 6.0
-        private const val ALARM = 1.0
 
         /** A round that is longer counts as this long: it was something else than the width. */
         private const val WORST_ROUND = 16.0

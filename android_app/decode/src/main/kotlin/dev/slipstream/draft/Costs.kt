@@ -3,16 +3,20 @@ package dev.slipstream.draft
 import kotlin.math.abs
 
 /**
- * What a pass of each of [widths], ascending from 1, and up to [most] drafts of the model cost on this device, now.
+ * What a pass of each of [widths], ascending from 1, and as many drafts of the model as they hold cost on this device,
+ * now.
  *
  * A cost is a relative cost times the level. The level is what all costs share, a device that grows hot or is loaded: it
  * follows every round. Relative costs are medians, and hold while a width is not used; where it comes back they are
  * measured again, at the level of the time. Times are nanoseconds.
  */
 internal class Costs(
-    private val widths: IntArray,
-    most: Int,
+    val widths: IntArray,
 ) {
+    private val most = widths.last() - 1
+
+    /** For each number of drafts, the narrowest width that holds them. */
+    private val indexOf = IntArray(most + 1) { count -> widths.indexOfFirst { it > count } }
     private val passes = Array(widths.size) { RecentMedian(PASS_ROUNDS) }
     private val drafts = Array(most + 1) { RecentMedian(DRAFT_ROUNDS) }
     private val replans = RecentMedian(REPLAN_ROUNDS)
@@ -30,22 +34,24 @@ internal class Costs(
     private var rounds = 0L
     private var level = 1.0
     private var isLevelOpen = false
+    private var firstNanos = 0.0
 
     /** Of all rounds. */
     var nanos = 0L
         private set
 
     /**
-     * A round at [position] with a pass of widths[[index]] and [drafted] drafts of the model (0: none) took
-     * [roundNanos], of which [draftNanos] for drafting.
+     * A round at [position] with [drafted] drafts, the model's or not, took [roundNanos], of which [draftNanos] for
+     * drafting.
      */
     fun observe(
-        index: Int,
         position: Int,
         drafted: Int,
+        isModel: Boolean,
         draftNanos: Long,
         roundNanos: Long,
     ) {
+        val index = indexOf[drafted]
         rounds += 1
         nanos += roundNanos
         val passed = (roundNanos - draftNanos).toDouble()
@@ -53,22 +59,36 @@ internal class Costs(
             addPass(index, passed)
         } else if (passes[index].count >= MEASURED) {
             replans.add(maxOf(passed / level - relative[index], 0.0))
-        } else if (passes[index].count == 0 && index > 0) {
+        } else if (index == 0 && passes[0].count == 0) {
+            firstNanos = passed
+        } else if (passes[index].count == 0) {
             bounds[index] = minOf(passed - REPLAN_NANOS, WORST * relative[0] * level) / level
             boundNanos[index] = nanos
             extend()
         }
-        if (drafted > 0 && isRegular(widths.size, position / STEP_SLOTS)) {
+        if (isModel && isRegular(widths.size, position / STEP_SLOTS)) {
             drafts[drafted].add(draftNanos.toDouble() / level)
-            extend()
+            extendDrafts()
         }
     }
+
+    /** The index of the narrowest width that holds [count] drafts. */
+    fun index(count: Int): Int = indexOf[count]
 
     /** Of a pass of widths[[index]]; estimated from the others until it is measured. */
     fun passNanos(index: Int): Double = relative[index] * level
 
     /** Of [count] drafts of the model. */
     fun draftNanos(count: Int): Double = draftRelative[count] * level
+
+    /** Of a round with [count] drafts; the model's take time of their own. */
+    fun roundNanos(
+        count: Int,
+        isModel: Boolean,
+    ): Double {
+        val passed = relative[indexOf[count]] * level
+        return if (isModel) passed + draftRelative[count] * level else passed
+    }
 
     /** What planning anew will add to a pass at [position], as far as is known. */
     fun replanNanos(
@@ -129,7 +149,7 @@ internal class Costs(
         nanos: Double,
     ) {
         drafts[count].add(nanos)
-        extend()
+        extendDrafts()
     }
 
     private fun stepOf(
@@ -186,6 +206,11 @@ internal class Costs(
             added[index] += 1L
             skipped[index] = 0
             extend()
+            if (index == 0 && ring.count == MEASURED && firstNanos > 0.0) {
+                // Its first round of all has shown what planning takes.
+                replans.add(maxOf(firstNanos / level - relative[0], 0.0))
+                firstNanos = 0.0
+            }
         }
     }
 

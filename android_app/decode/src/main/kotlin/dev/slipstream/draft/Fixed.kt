@@ -9,9 +9,10 @@ import dev.slipstream.decode.Round
  */
 public class Fixed(
     public val count: Int,
-    private val ngrams: Boolean = false,
+    ngrams: Boolean = false,
 ) : Policy {
     override val isAsked: Boolean get() = false
+    override val looksUp: Boolean = ngrams && count > 0
 
     private val byDrafter = DraftPlan(DraftSource.DRAFTER, count)
     private val byNgram = DraftPlan(DraftSource.NGRAM, count)
@@ -23,7 +24,7 @@ public class Fixed(
     ): DraftPlan =
         when {
             count < 1 -> DraftPlan.PLAIN
-            ngrams && match > 0 -> byNgram
+            looksUp && match > 0 -> byNgram
             else -> byDrafter
         }
 

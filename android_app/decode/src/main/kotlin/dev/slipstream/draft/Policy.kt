@@ -7,6 +7,9 @@ public interface Policy : GoesOn {
     /** The time that trials of this policy took, in nanoseconds. */
     public val probeNanos: Long get() = 0
 
+    /** Whether it may draft from a match; one that never does is told of none. */
+    public val looksUp: Boolean
+
     /**
      * For the round at [position], where the loop allows [most] drafts (>= 1) and the text has an n-gram match of [match]
      * tokens (0: none).

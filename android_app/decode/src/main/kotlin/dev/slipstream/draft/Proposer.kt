@@ -48,7 +48,7 @@ public class Proposer(
     ): IntList {
         val begin = clock.asLong
         forget()
-        val match = index.match(cached, bonusToken)
+        val match = if (policy.looksUp) index.match(cached, bonusToken) else 0
         val plan = policy.plan(position, count, match)
         val wanted = minOf(plan.count, count)
         val draftTokens =

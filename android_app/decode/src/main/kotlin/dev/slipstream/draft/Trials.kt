@@ -29,7 +29,7 @@ internal class Trials(
     fun isDue(
         kind: Int,
         expectedLoss: Double,
-    ): Boolean = clock >= next[kind] && account >= expectedLoss
+    ): Boolean = clock >= next[kind] && account >= minOf(expectedLoss, MOST_SAVED)
 
     fun isWaiting(kind: Int): Boolean = clock < next[kind]
 
@@ -54,9 +54,13 @@ internal class Trials(
         left -= 1
     }
 
-    fun passTime(amount: Double) {
+    /** [amount] has passed, in which decoding is by [ahead] (>= 0.0) faster than plainly. */
+    fun passTime(
+        amount: Double,
+        ahead: Double,
+    ) {
         clock += amount
-        account = minOf(account + SHARE * amount, MOST_SAVED)
+        account = minOf(account + (SHARE + REPAID * ahead) * amount, MOST_SAVED)
     }
 
     /** Ends the trial. One that failed is repeated after a wait, which doubles as long as it keeps failing. */
@@ -69,6 +73,12 @@ internal class Trials(
         }
         kind = NONE
         left = 0
+    }
+
+    /** What was known of a source holds no more: the text has changed. */
+    fun alarm() {
+        account = minOf(account, 0.0) - ALARM
+        pause()
     }
 
     /** How long [kind] still waits. */
@@ -88,7 +98,7 @@ internal class Trials(
     }
 
     /** No width is tried with the model's drafts for a while: what speaks against one hardly speaks for another. */
-    fun pause() {
+    private fun pause() {
         for (kind in DRAFTER until next.size) next[kind] = maxOf(next[kind], clock + FIRST_WAIT)
     }
 
@@ -107,9 +117,15 @@ internal class Trials(
 
         /** Of all time, what trials may lose. */
         private const val SHARE = 0.01
-        private const val ALLOWANCE = 1.5
+
+        /** Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search. */
+        private const val REPAID = 0.05
+        private const val ALLOWANCE = 1.25
         const val MOST_SAVED = 1.75
         private const val MOST_OWED = 4.0
+
+        /** What an alarm costs the account; what was saved is spent then. */
+        private const val ALARM = 1.0
         private const val FIRST_WAIT = 64.0
         private const val LONGEST_WAIT = 2048.0
     }

@@ -1,12 +1,8 @@
 package dev.slipstream.draft
 
-/** [policy], which is never told of a match: nothing is drafted from the text. */
+/** [policy], for which nothing is looked up. */
 public class Unmatched(
     private val policy: Policy,
 ) : Policy by policy {
-    override fun plan(
-        position: Int,
-        most: Int,
-        match: Int,
-    ): DraftPlan = policy.plan(position, most, match = 0)
+    override val looksUp: Boolean get() = false
 }

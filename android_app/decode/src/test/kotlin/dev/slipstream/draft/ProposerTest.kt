@@ -59,6 +59,7 @@ class ProposerTest {
         count: Int = 0,
         private val patience: Int = 99,
     ) : Policy {
+        override val looksUp: Boolean get() = true
         private val plan = DraftPlan(source, count)
         val planned = ArrayList<List<Int>>()
         val asked = ArrayList<Pair<Int, Double>>()
