@@ -55,7 +55,7 @@ class Auto:
         self.drafter = Acceptance(self._most, DRAFTER_PRIOR)
         self.ngrams = [Acceptance(self._most, prior) for prior in NGRAM_PRIORS]
         self.confidence = Confidence()
-        self.goodput = Goodput(self.costs, has_drafter, self.drafter, self.ngrams)
+        self.goodput = Goodput(self.costs, self.drafter, self.ngrams)
         self.trials = Trials(DRAFTER + len(verify_widths))
         self.tokens = self.known_tokens = 0
         self.is_known = self.must_check = False

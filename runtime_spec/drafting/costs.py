@@ -33,6 +33,9 @@ LEVEL_SHIFT = 2.0
 """Where the level has moved, costs of other widths may not have moved with it."""
 ROW_PRIOR, DRAFT_PRIOR = 0.1, 0.08
 """Until there is better: a row more and a draft cost so many passes of width 1."""
+PLAUSIBLE = 1.5
+"""A pass costs no more than decoding its rows one by one, and a draft no more than a token, each so many times: what
+took longer was delayed by something else."""
 WORST = 8.0
 """A first round counts for so many passes of width 1 at most."""
 NEVER = -1
@@ -57,6 +60,7 @@ class Costs:
         self.drafts = [RecentMedian(DRAFT_ROUNDS) for _ in range(drafts + 1)]
         self.replans = RecentMedian(REPLAN_ROUNDS)
         self.draft_relative = [0.0] * (drafts + 1)
+        self._drafts_measured_nanos = NEVER
         self._first_nanos = 0.0
         self.rounds = 0
         self.nanos = 0
@@ -80,8 +84,11 @@ class Costs:
             self._bounds[index], self._bound_nanos[index] = bound, self.nanos
             self._extend()
         if is_model and self._is_regular(len(self.widths), position // STEP_SLOTS):
-            self.drafts[drafted].add(float(draft_nanos) / self.level)
-            self._extend_drafts()
+            value = float(draft_nanos) / self.level
+            if value <= PLAUSIBLE * self.relative[0] * float(drafted):
+                self.drafts[drafted].add(value)
+                self._drafts_measured_nanos = self.nanos
+                self._extend_drafts()
 
     def pass_nanos(self, index: int) -> float:
         """Of a pass of widths[index]; estimated from the others until it is measured."""
@@ -104,6 +111,10 @@ class Costs:
     def is_measured(self, index: int) -> bool:
         return self.passes[index].count >= MEASURED
 
+    def has_drafts(self) -> bool:
+        """Whether it is known what the model's drafts cost."""
+        return self._drafts_measured_nanos != NEVER
+
     def is_fresh(self, index: int) -> bool:
         """Whether the latest round has shown what a pass of widths[index] costs."""
         return self.measured_nanos[index] == self.nanos
@@ -119,6 +130,11 @@ class Costs:
         age = float(self.nanos - self.measured_nanos[index]) / FADING_NANOS
         shift = self.level / self._measured_level[index] - 1.0
         return self.relative[index] * self.level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+
+    def hoped_draft_nanos(self, count: int) -> float:
+        """What `count` drafts of the model may cost at best."""
+        age = float(self.nanos - self._drafts_measured_nanos) / FADING_NANOS if self.has_drafts() else 0.0
+        return self.draft_relative[count] * self.level / (1.0 + age)
 
     def import_pass(self, index: int, nanos: float) -> None:
         """A cost that was measured another time: true in relation to the others, whatever the level is now."""
@@ -139,6 +155,7 @@ class Costs:
 
     def import_drafts(self, count: int, nanos: float) -> None:
         self.drafts[count].add(nanos)
+        self._drafts_measured_nanos = self.nanos
         self._extend_drafts()
 
     def _is_regular(self, index: int, step: int) -> bool:
@@ -164,6 +181,8 @@ class Costs:
             self._new[index] = 0
         value = nanos / self.level
         is_learnt = self._new[index] >= LEARNT
+        if index > 0 and not is_learnt and value > PLAUSIBLE * self.relative[0] * float(self.widths[index]):
+            return
         if is_learnt:
             self.level *= 1.0 + LEVEL_GAIN * max(-LEVEL_CLIP, min(LEVEL_CLIP, value / ring.value - 1.0))
             self._skipped[index] += 1

@@ -14,10 +14,10 @@ class Goodput:
     """Costs and acceptance put together. `goal` is the goodput of the best that is known, `used` its number of the
     model's drafts; what else is done must give as much. Kinds are those of trials.py."""
 
-    __slots__ = ("costs", "drafter", "goal", "has_drafter", "ngrams", "used")
+    __slots__ = ("costs", "drafter", "goal", "ngrams", "used")
 
-    def __init__(self, costs: Costs, has_drafter: bool, drafter: Acceptance, ngrams: Sequence[Acceptance]):
-        self.costs, self.has_drafter, self.drafter, self.ngrams = costs, has_drafter, drafter, ngrams
+    def __init__(self, costs: Costs, drafter: Acceptance, ngrams: Sequence[Acceptance]):
+        self.costs, self.drafter, self.ngrams = costs, drafter, ngrams
         self.used = 0
         self.goal = 0.0
 
@@ -33,7 +33,7 @@ class Goodput:
         """What may be hoped of `count` drafts."""
         tokens = _tokens(self.source(kind).hopes, count) if count > 0 else 1.0
         nanos = self.costs.hoped_nanos(self.costs.index[count])
-        return tokens / (nanos + self.costs.draft_nanos(count) if kind >= DRAFTER else nanos)
+        return tokens / (nanos + self.costs.hoped_draft_nanos(count) if kind >= DRAFTER else nanos)
 
     def choose(self, most: int) -> None:
         """The number of the model's drafts with the best goodput of those that were measured. What is used stays until
@@ -41,7 +41,7 @@ class Goodput:
         costs = self.costs
         best, goal = 0, 1.0 / costs.pass_nanos(0)
         highest = goal * STAY if self.used == 0 else goal
-        if self.has_drafter and self.drafter.is_judged:
+        if self.drafter.is_judged and costs.has_drafts():
             rates = self.drafter.rates
             tokens = reach = 1.0
             for count in range(1, most + 1):

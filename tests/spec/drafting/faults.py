@@ -33,6 +33,13 @@ FAULTS = (
     Fault("no_budget", "trials", " and self.account >= min(expected_loss, MOST_SAVED)", ""),
     Fault("dear_trials_never", "trials", "min(expected_loss, MOST_SAVED)", "expected_loss"),
     Fault("alarm_costs_nothing", "trials", "min(self.account, 0.0) - ALARM", "self.account"),
+    Fault("delayed_rounds_believed", "costs", "PLAUSIBLE = 1.5", "PLAUSIBLE = 1e9"),
+    Fault(
+        "dear_drafts_for_ever",
+        "costs",
+        "self.level / (1.0 + age)\n\n    def import_pass",
+        "self.level\n\n    def import_pass",
+    ),
     Fault("gains_pay_nothing", "trials", " + REPAID * ahead", ""),
     Fault("first_planning_forgotten", "costs", "self._first_nanos = passed", "pass"),
     Fault(

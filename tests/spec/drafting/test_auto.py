@@ -170,6 +170,26 @@ def test_planning_that_costs_more_than_the_account_holds_delays_trials_but_ends_
     assert play.round(policy, 99).planned >= 4
 
 
+def test_rounds_that_something_else_delayed_say_nothing_of_a_width():
+    told = Told()
+    for _ in range(25):
+        told.round(FLAT)
+    for _ in range(3):
+        told.round([20 * nanos for nanos in FLAT], draft_nanos=400 * MS)
+    assert not told.policy.costs.is_measured(1) and not told.policy.costs.has_drafts()
+    for _ in range(1000):
+        told.round(FLAT)
+    assert told.round(FLAT)[0] == "drafter"
+
+
+def test_drafts_that_were_dear_long_ago_are_tried_again():
+    told = Told()
+    for _ in range(200):
+        told.round(FLAT, draft_nanos=130 * MS)
+    assert not told.policy.goodput.used
+    assert any(told.round(FLAT)[0] for _ in range(1000))
+
+
 def test_what_failed_long_ago_is_tried_again():
     told, quick = Told(), [nanos // 1000 for nanos in FLAT]
     for _ in range(400):

@@ -17,6 +17,8 @@ CAUGHT_BY = {
         (test_auto.test_planning_that_costs_more_than_the_account_holds_delays_trials_but_ends_none,)
     ],
     "alarm_costs_nothing": [(test_trials.test_an_alarm_spends_what_was_saved,)],
+    "delayed_rounds_believed": [(test_auto.test_rounds_that_something_else_delayed_say_nothing_of_a_width,)],
+    "dear_drafts_for_ever": [(test_auto.test_drafts_that_were_dear_long_ago_are_tried_again,)],
     "fading_by_rounds": [(test_auto.test_what_failed_long_ago_is_tried_again,)],
     "hopeless_trial_not_stopped": [(test_auto.test_a_hopeless_trial_is_one_round_and_is_repeated_rarely,)],
     "no_wait_after_a_failure": [(test_trials.test_each_failure_doubles_the_wait_up_to_the_longest,)],

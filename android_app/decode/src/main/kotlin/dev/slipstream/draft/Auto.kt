@@ -24,7 +24,7 @@ public class Auto(
     internal var isKnown = false
     internal var mustCheck = false
 
-    private val goodput = Goodput(costs, hasDrafter, drafter, ngrams)
+    private val goodput = Goodput(costs, drafter, ngrams)
     internal val trials = Trials(Trials.DRAFTER + widths.size)
     override val looksUp: Boolean get() = true
     private val drafterPlans = Array(mostDrafts + 1) { DraftPlan(DraftSource.DRAFTER, it) }

@@ -35,6 +35,7 @@ internal class Costs(
     private var level = 1.0
     private var isLevelOpen = false
     private var firstNanos = 0.0
+    private var draftsMeasuredNanos = NEVER.toLong()
 
     /** Of all rounds. */
     var nanos = 0L
@@ -67,8 +68,12 @@ internal class Costs(
             extend()
         }
         if (isModel && isRegular(widths.size, position / STEP_SLOTS)) {
-            drafts[drafted].add(draftNanos.toDouble() / level)
-            extendDrafts()
+            val value = draftNanos.toDouble() / level
+            if (value <= PLAUSIBLE * relative[0] * drafted.toDouble()) {
+                drafts[drafted].add(value)
+                draftsMeasuredNanos = nanos
+                extendDrafts()
+            }
         }
     }
 
@@ -104,6 +109,9 @@ internal class Costs(
     /** Whether the cost of [count] drafts has been measured. */
     fun isDraftMeasured(count: Int): Boolean = drafts[count].count > 0
 
+    /** Whether it is known what the model's drafts cost. */
+    fun hasDrafts(): Boolean = draftsMeasuredNanos != NEVER.toLong()
+
     /** Whether the latest round has shown what a pass of widths[[index]] costs. */
     fun isFresh(index: Int): Boolean = measuredNanos[index] == nanos
 
@@ -119,6 +127,12 @@ internal class Costs(
         val age = (nanos - measuredNanos[index]).toDouble() / FADING_NANOS
         val shift = level / measuredLevel[index] - 1.0
         return relative[index] * level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+    }
+
+    /** What [count] drafts of the model may cost at best. */
+    fun hopedDraftNanos(count: Int): Double {
+        val age = if (hasDrafts()) (nanos - draftsMeasuredNanos).toDouble() / FADING_NANOS else 0.0
+        return draftRelative[count] * level / (1.0 + age)
     }
 
     /** A cost that was measured another time: true in relation to the others, whatever the level is now. */
@@ -149,6 +163,7 @@ internal class Costs(
         nanos: Double,
     ) {
         drafts[count].add(nanos)
+        draftsMeasuredNanos = this.nanos
         extendDrafts()
     }
 
@@ -178,17 +193,19 @@ internal class Costs(
             level = levels.value
             if (levels.count == KEPT) isLevelOpen = false
         } else {
-            addRelative(index, ring, passed)
+            if (!addRelative(index, ring, passed)) return
         }
         measuredNanos[index] = nanos
         measuredLevel[index] = level
     }
 
+    /** Whether the round says something. */
+
     private fun addRelative(
         index: Int,
         ring: RecentMedian,
         passed: Double,
-    ) {
+    ): Boolean {
         val shift = level / measuredLevel[index] - 1.0
         if (nanos - measuredNanos[index] > STALE_NANOS || abs(shift) > SHIFTED) {
             // It comes back: the level may have been that of other widths alone.
@@ -197,6 +214,8 @@ internal class Costs(
         }
         val value = passed / level
         val isLearnt = added[index] >= LEARNT
+        val most = PLAUSIBLE * relative[0] * widths[index].toDouble()
+        if (index > 0 && !isLearnt && value > most) return false
         if (isLearnt) {
             level *= 1.0 + LEVEL_GAIN * maxOf(-LEVEL_CLIP, minOf(LEVEL_CLIP, value / ring.value - 1.0))
             skipped[index] += 1L
@@ -212,6 +231,7 @@ internal class Costs(
                 firstNanos = 0.0
             }
         }
+        return true
     }
 
     /** Costs of all widths and numbers of drafts, from those that were measured. */
@@ -292,6 +312,12 @@ internal class Costs(
         /** Until there is better: a row more and a draft cost so many passes of width 1. */
         const val ROW_PRIOR = 0.1
         const val DRAFT_PRIOR = 0.08
+
+        /**
+         * A pass costs no more than decoding its rows one by one, and a draft no more than a token, each so many times:
+         * what took longer was delayed by something else.
+         */
+        const val PLAUSIBLE = 1.5
         const val WORST = 8.0
         const val NEVER = -1
     }

@@ -2,11 +2,10 @@ package dev.slipstream.draft
 
 /**
  * What is expected of plain decoding and of drafts, in tokens a nanosecond, and what is the best of it: [costs] and the
- * acceptance of the model's drafts, if it [hasDrafter], and of matches put together. Kinds are those of [Trials].
+ * acceptance of the model's drafts and of matches put together. Kinds are those of [Trials].
  */
 internal class Goodput(
     private val costs: Costs,
-    private val hasDrafter: Boolean,
     private val drafter: Acceptance,
     private val ngrams: List<Acceptance>,
 ) {
@@ -36,7 +35,7 @@ internal class Goodput(
     ): Double {
         val tokens = if (count > 0) tokens(source(kind).hopes, count) else 1.0
         val nanos = costs.hopedNanos(costs.index(count))
-        return tokens / (if (kind >= Trials.DRAFTER) nanos + costs.draftNanos(count) else nanos)
+        return tokens / (if (kind >= Trials.DRAFTER) nanos + costs.hopedDraftNanos(count) else nanos)
     }
 
     /**
@@ -46,7 +45,7 @@ internal class Goodput(
     fun choose(most: Int) {
         var best = 0
         var goal = 1.0 / costs.passNanos(0)
-        if (hasDrafter && drafter.isJudged) {
+        if (drafter.isJudged && costs.hasDrafts()) {
             var highest = if (used == 0) goal * STAY else goal
             var tokens = 1.0
             var reach = 1.0
