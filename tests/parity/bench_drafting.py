@@ -1,7 +1,7 @@
 """Plain decoding against every draft length and the automatic one, with and without n-grams, greedy and sampled, over
-classes of prompts: `python -m tests.parity.bench_drafting BUNDLE`. Prints a table, or with --json an object; speeds are
-tokens/s of decoding alone in the reference runtime, one thread, interleaved reply by reply, ratios the median over
-replies of one to the plain one that was measured beside it.
+classes of prompts: `python -m tests.parity.bench_drafting BUNDLE [--runtime kotlin]`. Prints a table, or with --json an
+object; speeds are tokens/s of decoding alone in the reference runtime or the Kotlin one, one thread, interleaved reply
+by reply, ratios the median over replies of one to the plain one that was measured beside it.
 
 Every class is decoded once before its replies count. The automatic length begins that pass knowing nothing: it is the
 row "from cold", and what users see the first time that they open a bundle.
@@ -10,18 +10,15 @@ row "from cold", and what users see the first time that they open a bundle.
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from export.demo.evaluate import distinct_four_grams, held_out_prompts
-from export.evidence.speed import TimedReply, timed
-from runtime_spec.drafting.auto import Auto
-from runtime_spec.drafting.proposer import Policy
-from runtime_spec.drafting.unmatched import Unmatched
+from export.evidence.speed import timed
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.stats import sum_stats
 from runtime_spec.sampling.parameters import GREEDY, Sampling
+from tests.parity.drafting_ways import RUNTIMES, Decode, Decoded
 from tests.scale.run import machine
 
 NEW_TOKENS, PROMPTS, PASSES = 128, 8, 3
@@ -71,61 +68,34 @@ def shared_four_grams(prompt: Sequence[int], reply: Sequence[int]) -> float:
     return sum(tuple(reply[i : i + 4]) in known for i in range(len(reply) - 3)) / max(1, len(reply) - 3)
 
 
-def policies(runtime: Runtime) -> dict[str, Callable[[], Policy]]:
-    """How drafts are planned, by name, plain first. An automatic one begins knowing nothing."""
-    lengths = [w - 1 for w in runtime.target.verify_widths if w > 1]
-    ways: dict[str, Callable[[], Policy]] = {"plain": lambda: runtime.fixed_policy(0)}
-    for n in lengths:
-        if runtime.drafter:
-            ways[f"{n} drafts"] = lambda n=n: runtime.fixed_policy(n)
-        ways[f"{n} drafts, n-grams"] = lambda n=n: runtime.fixed_policy(n, n_grams=True)
-    if runtime.drafter:
-        ways["auto"] = lambda: Unmatched(Auto(runtime.target.verify_widths, True))
-    ways["auto, n-grams"] = lambda: Auto(runtime.target.verify_widths, runtime.drafter is not None)
-    return ways
-
-
-@dataclass
-class Row:
-    """Replies of one way, in the order of the prompts."""
-
-    replies: list[TimedReply] = field(default_factory=list)
-
-    def figures(self, plain: "Row", those: slice) -> dict:
-        """Of those replies, beside plain decoding's."""
-        replies = self.replies[those]
-        stats = sum_stats(reply.stats for reply in replies)
-        pairs = zip(replies, plain.replies[those], strict=True)
-        ratios = sorted(one.speed / other.speed for one, other in pairs if one.speed and other.speed)
-        return {
-            "tokens_per_second": round(statistics.median(reply.speed for reply in replies), 1),
-            "ratio_to_plain": round(statistics.median(ratios), 3),
-            "least_ratio": round(ratios[len(ratios) // 10], 3),
-            "acceptance_rate": round(stats.acceptance_rate, 3) if stats.drafted else None,
-            "tokens_per_round": round(stats.mean_accepted_length, 2) if stats.rounds else None,
-            "drafting": stats.drafting(),
-        }
+def figures(replies: Sequence[Decoded], plain: Sequence[Decoded]) -> dict:
+    """Of a way's replies, beside plain decoding's of the same prompts."""
+    stats = sum_stats(reply.stats for reply in replies)
+    pairs = zip(replies, plain, strict=True)
+    ratios = sorted(one.speed / other.speed for one, other in pairs if one.speed and other.speed)
+    return {
+        "tokens_per_second": round(statistics.median(reply.speed for reply in replies), 1),
+        "ratio_to_plain": round(statistics.median(ratios), 3),
+        "least_ratio": round(ratios[len(ratios) // 10], 3),
+        "acceptance_rate": round(stats.acceptance_rate, 3) if stats.drafted else None,
+        "tokens_per_round": round(stats.mean_accepted_length, 2) if stats.rounds else None,
+        "drafting": stats.drafting(),
+    }
 
 
 def measure(
-    runtime: Runtime, prompts: dict[str, list[list[int]]], sampling: Sampling, passes: int
+    decode: Decode, prompts: dict[str, list[list[int]]], capacity: int, sampling: Sampling, passes: int
 ) -> dict[str, dict[str, dict]]:
     """Figures by class of prompts and way."""
-    ways = policies(runtime)
+    count = min(NEW_TOKENS, capacity - max(len(tokens) for kind in prompts.values() for tokens in kind))
+    replies = decode(prompts, count, 1 + passes, sampling)
     found = {}
-    for kind, all_tokens in prompts.items():
-        kept = {name: make() for name, make in ways.items()}
-        rows = {name: Row() for name in ways}
-        budget = min(NEW_TOKENS, runtime.target.capacity - max(map(len, all_tokens)))
-        for number in range((1 + passes) * len(all_tokens)):
-            tokens = all_tokens[number % len(all_tokens)]
-            for name, policy in kept.items():
-                session = runtime.session(stop=frozenset(), policy=policy)
-                rows[name].replies.append(timed(session, tokens, budget, replace(sampling, seed=number)))
-        first, others = slice(0, len(all_tokens)), slice(len(all_tokens), None)
-        found[kind] = {name: row.figures(rows["plain"], others) for name, row in rows.items()}
-        cold = [name for name in rows if name.startswith("auto")]
-        found[kind] |= {name + COLD: rows[name].figures(rows["plain"], first) for name in cold}
+    for kind, by_way in replies.items():
+        first, others = slice(0, len(prompts[kind])), slice(len(prompts[kind]), None)
+        plain = by_way["plain"]
+        found[kind] = {name: figures(those[others], plain[others]) for name, those in by_way.items()}
+        cold = [name for name in by_way if name.startswith("auto")]
+        found[kind] |= {name + COLD: figures(by_way[name][first], plain[first]) for name in cold}
     return found
 
 
@@ -149,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bundles", type=Path, nargs="+")
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="of each class (default: %(default)s)")
     parser.add_argument("--passes", type=int, default=PASSES, help="over all prompts (default: %(default)s)")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="python")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     all_found = {"machine": machine()}
@@ -156,10 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with Runtime(path) as runtime:
             prompts = prompt_classes(runtime, options.prompts)
             recipe = runtime.manifest.recipe.name
+            decode = RUNTIMES[options.runtime](runtime)
             for way, sampling in WAYS.items():
-                all_found[f"{recipe}, {way}"] = found = measure(runtime, prompts, sampling, options.passes)
+                found = measure(decode, prompts, runtime.target.capacity, sampling, options.passes)
+                all_found[f"{recipe}, {options.runtime}, {way}"] = found
                 if not options.json:
-                    print(f"{path}, {recipe}, {way}; {machine()['cpu']}\n\n{table(found)}\n", flush=True)
+                    print(
+                        f"{path}, {recipe}, {options.runtime}, {way}; {machine()['cpu']}\n\n{table(found)}\n",
+                        flush=True,
+                    )
     if options.json:
         print(json.dumps(all_found, indent=1))
 
