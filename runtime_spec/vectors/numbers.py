@@ -48,8 +48,19 @@ LARGE = (
     (5, Sampling(1.0, 1000, 1.0, seed=6), []),
     (5, Sampling(0.0, 0, 1.0, 0.0, 1.3, 4), [0, 1, 2]),
     (24, Sampling(3.0, seed=7), []),
+    (24, Sampling(1.0, 5000, seed=8), []),
+    (5, Sampling(2.0, 70_000, 0.99, seed=9), []),
 )
 """Rows of Gemma's vocabulary: bits, what is chosen, the text before."""
+LIGHT = ["42200000", "00000000", "bf000000", "bf7fffff", "bf800000"]
+"""40, and what is 40 to 41 less: the first of it alone has a weight."""
+DRAWS = (
+    ((7, 3), (0.5, 0.5), (0.0, 0.5, nextafter(0.5, 0.0), 1 - 2.0**-53)),
+    ((0, 1, 2, 3), (0.25, 0.25, 0.25, 0.25), (0.25, 0.5, 0.75)),
+    ((4, 9, 1), (2.0, 1.0, 1.0), (0.5, 0.75, nextafter(0.75, 0.0))),
+    ((5, 6, 8), (0.5, 0.0, 0.5), (0.5,)),
+)
+"""Tokens, weights and numbers, at most of which a running sum is exactly that part of the whole: the next is drawn."""
 
 
 def double(value: float) -> str:
@@ -92,12 +103,20 @@ def exponents() -> Iterator[float]:
     yield from (-40 * uniform(1, i, CHOOSE) for i in range(60))
 
 
+def draw_cases() -> Iterator[list]:
+    for tokens, weights, numbers in DRAWS:
+        for u in numbers:
+            yield [list(tokens), list(map(double, weights)), double(u), draw(Distribution(tokens, weights), u)]
+
+
 def filter_cases() -> Iterator[dict]:
     draws = Draws(7)
     for row in ROWS:
         size = len(row_of(row))
         for sampling in (CALM, *(draw_sampling(draws) for _ in range(8))):
             yield _filter_case(row, [draws.below(size) for _ in range(draws.below(7))], sampling)
+    for sampling in (Sampling(1.0), Sampling(1.0, 5)):
+        yield _filter_case({"floats": LIGHT}, [], sampling)
     for bits, sampling, text in LARGE:
         yield _filter_case({"seed": 9, "size": VOCABULARY, "bits": bits}, text, sampling)
 
@@ -182,6 +201,7 @@ def cases() -> dict[str, list]:
         "exponential": [[double(x), double(exponential(x))] for x in exponents()],
         "uniform": [[*one, double(uniform(*one))] for one in numbers],
         "reply_seed": [[seed, n, reply_seed(seed, n)] for seed in SEEDS for n in (0, 1, 2, 1000, 2**31 - 1)],
+        "draw": list(draw_cases()),
         "filtered": list(filter_cases()),
         "residual": list(residual_cases()),
         "rounds": list(round_cases()),

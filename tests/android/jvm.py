@@ -10,9 +10,9 @@ import pytest
 ANDROID_APP = Path(__file__).parents[2] / "android_app"
 
 
-def run_driver(module: str, main_class: str, lines: list[str]) -> list[str]:
+def run_driver(module: str, main_class: str, lines: list[str], arch: str | None = None) -> list[str]:
     """Output lines of a main class in a module's test sources, which is fed `lines`. Skips without Java or classes,
-    but never under CI."""
+    but never under CI. `arch`: aarch64 for the emulated CPU of bin/setup-aarch64, None for this machine's."""
     target = ANDROID_APP / module / "target"
     compiled = target / "test-classes" / f"{main_class.replace('.', '/')}.class"
     if shutil.which("java") is None or not compiled.exists() or not (target / "lib").is_dir():
@@ -21,10 +21,19 @@ def run_driver(module: str, main_class: str, lines: list[str]) -> list[str]:
             pytest.fail(reason)
         pytest.skip(reason)
     path = ":".join(map(str, (target / "classes", target / "test-classes", target / "lib" / "*")))
-    command = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dstdout.encoding=UTF-8", "-cp", path, main_class]
+    command = [*_java(arch), "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dstdout.encoding=UTF-8", "-cp", path, main_class]
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         command, input="".join(f"{line}\n" for line in lines), capture_output=True, encoding="utf-8", env=environment
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def _java(arch: str | None) -> list[str]:
+    if arch is None:
+        return ["java"]
+    done = subprocess.run([ANDROID_APP / "bin/setup-aarch64"], capture_output=True, text=True, check=True)
+    home = Path(done.stdout.strip())
+    java = home / "root/usr/lib/jvm/java-17-openjdk-arm64/bin/java"
+    return [str(home / "qemu/usr/bin/qemu-aarch64"), "-L", str(home / "root"), str(java)]

@@ -9,7 +9,9 @@ import pytest
 from export.bundle.writer import BundleWriter
 from runtime_spec.bundle.reader import Bundle
 from runtime_spec.reference.trace import read_traces, trace_text
+from runtime_spec.vectors.numbers import FILE as NUMBERS_FILE
 from runtime_spec.vectors.scenario import DIGEST_FILE
+from tests.android import jvm
 from tests.android.launcher import ANDROID_APP, run, run_driver, run_json
 
 ARCHITECTURES = (None, "aarch64")
@@ -24,6 +26,17 @@ def bundle(request):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_digest_is_the_same_string(arch):
     assert run("digest", arch=arch).stdout == DIGEST_FILE.read_text()
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_numbers_of_sampling_are_the_same_bits(arch, tmp_path):
+    text = NUMBERS_FILE.read_text(encoding="utf-8")
+    other = tmp_path / "sampling.json"
+    other.write_text(text.replace('["c044000000000000","3c5', '["c044000000000000","3c6', 1), encoding="utf-8")
+    found = jvm.run_driver(
+        "decode", "dev.slipstream.sampling.SamplingVectorsDriverKt", [str(NUMBERS_FILE), str(other)], arch
+    )
+    assert found[0] == "right" and found[1].startswith("exponential[6]: wanted 3c6")
 
 
 def recorded_rounds(path) -> dict[str, int]:

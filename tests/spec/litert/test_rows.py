@@ -63,6 +63,21 @@ def test_rows_of_the_whole_vocabulary(sampling):
         assert_same(row, sampling)
 
 
+@pytest.mark.parametrize("size", [2047, 2048, 5000])
+def test_rows_whose_largest_stand_together(size):
+    rising = np.arange(size, dtype=np.float32) / 100
+    for row in (
+        rising,
+        -rising,
+        np.floor(rising),
+        np.minimum(rising, 20),
+        np.roll(rising, 64),
+        np.repeat(rising[:9], size),
+    ):
+        for top_k in (1, 2, 64, 70, 1500):
+            assert_same(row.astype(np.float32)[:size], Sampling(1.0, top_k))
+
+
 def test_ties_at_the_end_of_the_largest_go_to_the_lowest_ids():
     row = np.zeros(VOCABULARY, np.float32)
     row[[200_000, 9]] = 1.0

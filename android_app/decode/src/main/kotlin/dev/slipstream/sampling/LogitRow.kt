@@ -1,6 +1,7 @@
 package dev.slipstream.sampling
 
 import androidx.collection.IntList
+import dev.slipstream.errors.RuntimeLibraryException
 import java.nio.FloatBuffer
 
 /**
@@ -28,6 +29,9 @@ internal class LogitRow {
         source.position(begin)
         source.get(logits, 0, size)
     }
+
+    /** The error for a row that is not all finite. */
+    fun notFinite(): RuntimeLibraryException = notFinite(FloatBuffer.wrap(logits), 0, size, position)
 
     /**
      * Changes the logits of [tokens]\[from until to\], but of those that have none; [source] and [begin] are those of

@@ -16,6 +16,7 @@ public class Sampler(
     public var sampling: Sampling = Sampling.GREEDY,
     capacity: Int = 0,
 ) {
+    private val best = BestToken()
     private val filter = Filter()
     private val block = Block()
     private val row = LogitRow()
@@ -65,7 +66,7 @@ public class Sampler(
     ) {
         result.clear()
         if (sampling.isGreedy) {
-            for (i in 0 until tokens.size) result.add(bestToken(logits, i * size, size, position + i))
+            for (i in 0 until tokens.size) result.add(best.of(logits, i * size, size, position + i))
         } else if (wereDrawn(tokens, position)) {
             while (p.size < tokens.size) p.add(Distribution())
             for (i in 0 until tokens.size) distribution(logits, i * size, size, position + i, p[i])
@@ -140,7 +141,7 @@ public class Sampler(
                 confidence = filter.share(row, CONFIDENCE_TOKENS, p[0])
                 p[0].tokens[0]
             } else {
-                bestToken(logits, 0, size, text.size - 1)
+                best.of(logits, 0, size, text.size - 1)
             }
         text.add(token)
         return token

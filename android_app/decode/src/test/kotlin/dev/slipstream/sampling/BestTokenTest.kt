@@ -9,7 +9,9 @@ import java.nio.FloatBuffer
 import kotlin.random.Random
 
 class BestTokenTest {
-    private fun best(vararg row: Float) = bestToken(FloatBuffer.wrap(row), 0, row.size, position = 7)
+    private val choice = BestToken()
+
+    private fun best(vararg row: Float) = choice.of(FloatBuffer.wrap(row), 0, row.size, position = 7)
 
     @Test
     fun `the largest logit wins, the lowest id among equals`() {
@@ -21,7 +23,7 @@ class BestTokenTest {
     @Test
     fun `rows of a pass are told apart`() {
         val rows = FloatBuffer.wrap(floatArrayOf(0f, 1f, 9f, 8f, 3f, 4f))
-        assertEquals(listOf(1, 0, 1), List(3) { bestToken(rows, it * 2, 2, it) })
+        assertEquals(listOf(1, 0, 1), List(3) { choice.of(rows, it * 2, 2, it) })
     }
 
     @Test
@@ -44,11 +46,27 @@ class BestTokenTest {
     }
 
     @Test
+    fun `the first that is no finite number is named, whatever the others are`() {
+        val row = FloatArray(9000) { it.toFloat() }
+        for (wrong in listOf(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY)) {
+            for (later in listOf(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY)) {
+                row[4096] = wrong
+                row[8999] = later
+                val error = assertThrows<RuntimeLibraryException> { best(*row) }
+                assertEquals("$wrong for token 4096", error.found)
+            }
+        }
+    }
+
+    @Test
     fun `it is the first maximum of many random rows, ties among them`() {
         val random = Random(3)
         repeat(2000) {
-            val row = FloatArray(random.nextInt(2, 40)) { random.nextInt(6).toFloat() }
+            val row = FloatArray(random.nextInt(2, if (it % 100 == 0) 20_000 else 40)) { random.nextInt(6).toFloat() }
             assertEquals(row.indexOfFirst { it == row.max() }, best(*row))
+        }
+        for (peak in listOf(0, 4095, 4096, 8999)) {
+            assertEquals(peak, best(*FloatArray(9000) { if (it == peak) 1f else 0f }))
         }
     }
 

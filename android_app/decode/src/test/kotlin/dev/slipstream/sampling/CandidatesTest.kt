@@ -1,7 +1,9 @@
 package dev.slipstream.sampling
 
+import dev.slipstream.errors.RuntimeLibraryException
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
 import java.nio.FloatBuffer
 import kotlin.random.Random
 
@@ -33,9 +35,38 @@ class CandidatesTest {
 
     @Test
     fun `rows that rise or fall all along are no special case`() {
-        for (logits in listOf(FloatArray(9000) { it / 7f }, FloatArray(9000) { -it / 7f }, FloatArray(9000) { 2f })) {
-            candidates.takeBest(row(logits), 64)
-            assertEquals(ordered(logits).take(64), found())
+        val rows =
+            listOf<(Int) -> Float>(
+                { it / 7f },
+                { -it / 7f },
+                { 2f },
+                // In steps of equals, some longer than what is looked at together.
+                { (it / 50).toFloat() },
+                { (it / 700).toFloat() },
+                // Equals at the end of what rises: the lowest ids of them stay.
+                { minOf(it, 6000).toFloat() },
+                { if (it < 6000) it.toFloat() else 5990f + it % 8 },
+                { it * (1 - it % 2 * 2) / 7f },
+            )
+        for (row in rows) {
+            for (size in listOf(6145, 9000, 20_000)) {
+                val logits = FloatArray(size, row)
+                for (most in listOf(1, 64, 700)) {
+                    candidates.takeBest(row(logits), most)
+                    assertEquals(ordered(logits).take(most), found())
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `the first logit that is no finite number is named wherever a rising row has it`() {
+        for (wrong in listOf(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY)) {
+            for (token in listOf(0, 500, 4000, 7000, 19_999)) {
+                val logits = FloatArray(20_000) { if (it == token) wrong else it.toFloat() }
+                val error = assertThrows<RuntimeLibraryException> { candidates.takeBest(row(logits), 64) }
+                assertEquals("$wrong for token $token", error.found)
+            }
         }
     }
 

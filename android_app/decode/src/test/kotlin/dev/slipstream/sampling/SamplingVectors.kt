@@ -39,6 +39,11 @@ private val CHECKS: Map<String, (Any) -> String?> =
             val (seed, n, wanted) = raw as List<*>
             difference(long(wanted), replySeed(long(seed), long(n)))
         },
+        "draw" to { raw ->
+            val (tokens, weights, u, wanted) = raw as List<*>
+            val distribution = whole(mapOf("tokens" to tokens, "weights" to weights))
+            difference(int(wanted), draw(distribution, double(u)))
+        },
         "filtered" to ::filteredDifference,
         "residual" to ::residualDifference,
         "rounds" to ::roundDifference,
