@@ -23,10 +23,11 @@ RENEWED = 16
 """A relative cost that is known is still mended, by one round in so many."""
 KNOWN_ROUNDS = 3
 """What a known cost of another time counts for, and the rounds that then set the level."""
-STALE_NANOS, SHIFTED = 20_000_000_000, 0.15
-"""A relative cost is measured again where it is older, or the level has moved by more since."""
-FADING_NANOS = 60_000_000_000.0
-"""A cost that has not been measured for so long may have halved."""
+STALE, SHIFTED = 1.0 / 3.0, 0.15
+"""A relative cost is measured again where its age is more, or the level has moved by more since."""
+FADING_NANOS, FADING_ROUNDS = 60_000_000_000.0, 4096.0
+"""A cost that has not been measured for so long, which is an age of 1, may have halved. Rounds are plain decoding's:
+what was measured wrongly on a fast device is not to last for tens of thousands of tokens."""
 LEVEL_GAIN, LEVEL_CLIP = 0.1, 0.35
 """Of a round's deviation, the part that moves the level, and the most that counts: one slow round is soon forgotten."""
 LEVEL_SHIFT = 2.0
@@ -56,6 +57,8 @@ class Costs:
         self._bounds, self._bound_nanos = [0.0] * count, [0] * count
         self.measured_nanos, self._measured_level = [0] * count, [1.0] * count
         self._new, self._skipped = [0] * count, [0] * count
+        # Costs of another time, which are as old as can be.
+        self._is_known = [False] * count
         self.step, self._round = [NEVER] * (count + 1), [NEVER] * (count + 1)
         self.drafts = [RecentMedian(DRAFT_ROUNDS) for _ in range(drafts + 1)]
         self.replans = RecentMedian(REPLAN_ROUNDS)
@@ -127,13 +130,13 @@ class Costs:
         """What a pass may cost at best: the less, the longer ago it was measured and the more the level has moved."""
         if self.passes[index].count == 0:
             return self.relative[index] * self.level
-        age = float(self.nanos - self.measured_nanos[index]) / FADING_NANOS
+        age = self._age(self.measured_nanos[index]) + (STALE if self._is_known[index] else 0.0)
         shift = self.level / self._measured_level[index] - 1.0
         return self.relative[index] * self.level / (1.0 + age + LEVEL_SHIFT * abs(shift))
 
     def hoped_draft_nanos(self, count: int) -> float:
         """What `count` drafts of the model may cost at best."""
-        age = float(self.nanos - self._drafts_measured_nanos) / FADING_NANOS if self.has_drafts() else 0.0
+        age = self._age(self._drafts_measured_nanos) if self.has_drafts() else 0.0
         return self.draft_relative[count] * self.level / (1.0 + age)
 
     def import_pass(self, index: int, nanos: float) -> None:
@@ -141,7 +144,7 @@ class Costs:
         for _ in range(KNOWN_ROUNDS):
             self.passes[index].add(nanos)
         self._levels = RecentMedian(KNOWN_ROUNDS)
-        self.measured_nanos[index] = -STALE_NANOS - 1
+        self._is_known[index] = True
         self._extend()
 
     def bound_nanos(self, index: int) -> float:
@@ -158,6 +161,11 @@ class Costs:
         self._drafts_measured_nanos = self.nanos
         self._extend_drafts()
 
+    def _age(self, nanos: int) -> float:
+        """Of what was measured at `nanos`."""
+        plain, passed = self.relative[0] * self.level, float(self.nanos - nanos)
+        return passed / FADING_NANOS + passed / (FADING_ROUNDS * plain) if plain > 0.0 else 0.0
+
     def _is_regular(self, index: int, step: int) -> bool:
         is_regular = self.step[index] == step and self.rounds - self._round[index] <= WARM_ROUNDS
         self.step[index], self._round[index] = step, self.rounds
@@ -172,13 +180,13 @@ class Costs:
             if self._levels.count == KNOWN_ROUNDS:
                 self._levels = None
             self._measured_level[index] = self.level
-            self.measured_nanos[index] = self.nanos
+            self.measured_nanos[index], self._is_known[index] = self.nanos, False
             return
         shift = self.level / self._measured_level[index] - 1.0
-        if self.nanos - self.measured_nanos[index] > STALE_NANOS or abs(shift) > SHIFTED:
+        if self._is_known[index] or self._age(self.measured_nanos[index]) > STALE or abs(shift) > SHIFTED:
             # It comes back: the level may have been that of other widths alone.
             ring.keep(1)
-            self._new[index] = 0
+            self._new[index], self._is_known[index] = 0, False
         value = nanos / self.level
         is_learnt = self._new[index] >= LEARNT
         if index > 0 and not is_learnt and value > PLAUSIBLE * self.relative[0] * float(self.widths[index]):
@@ -203,7 +211,7 @@ class Costs:
         for index, width in enumerate(self.widths):
             # Between a flat and a straight line: kernels compute in tiles of rows.
             value = relative[low] + 0.5 * slope * float(width - self.widths[low])
-            bound = self._bounds[index] / (1.0 + float(self.nanos - self._bound_nanos[index]) / FADING_NANOS)
+            bound = self._bounds[index] / (1.0 + self._age(self._bound_nanos[index]))
             is_seen = passes[index].count > 0 or bound > value
             if passes[index].count > 0:
                 value = passes[index].value

@@ -9,7 +9,7 @@ REPAID = 0.05
 """Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search."""
 ALLOWANCE, MOST_SAVED, MOST_OWED = 1.25, 1.75, 4.0
 """The account at first, at most, and at least: a surprise is not paid for all day."""
-ALARM = 1.0
+ALARM = 0.5
 """What it costs the account that the text has changed; what was saved for trials is spent then."""
 TRIAL_ROUNDS, CHECK_ROUNDS = 4, 3
 """Rounds of a trial: the first one is not counted as a rule, the others show cost and acceptance."""

@@ -195,6 +195,14 @@ def test_what_failed_long_ago_is_tried_again():
     for _ in range(400):
         told.round(quick, accepted=0, draft_nanos=8000)
     assert any(told.round(quick, accepted=0, draft_nanos=8000)[0] for _ in range(1000))
+    # Plain tokens go by, too, and say nothing: what is still possible rises towards the hope of the beginning.
+    hope = told.policy.drafter.hopes[0]
+    while told.round(quick, accepted=0, draft_nanos=8000)[0] is not None:
+        hope = told.policy.drafter.hopes[0]
+    for _ in range(40):
+        told.policy.plan(50, 4, 0)
+        told.policy.observe(PlayedRound(50, range(0), 1, 0), 0, quick[0])
+    assert told.policy.drafter.hopes[0] > hope
 
 
 def test_costs_that_rise_together_change_nothing_and_plain_is_measured_again():

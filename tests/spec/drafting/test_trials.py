@@ -78,6 +78,7 @@ def test_a_full_account_bears_a_trial_that_costs_more():
 
 def test_an_alarm_spends_what_was_saved():
     trials = Trials(DRAFTER + 3)
+    trials.pass_time(1e9, 0.0)
     trials.alarm()
     assert trials.account == -ALARM and trials.is_waiting(DRAFTER + 1)
     trials.alarm()

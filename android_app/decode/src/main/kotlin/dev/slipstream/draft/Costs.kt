@@ -29,6 +29,9 @@ internal class Costs(
     private val measuredLevel = DoubleArray(widths.size) { 1.0 }
     private val added = LongArray(widths.size)
     private val skipped = LongArray(widths.size)
+
+    /** Costs of another time, which are as old as can be. */
+    private val isKnown = BooleanArray(widths.size)
     private val step = IntArray(widths.size + 1) { NEVER }
     private val round = LongArray(widths.size + 1) { NEVER.toLong() }
     private var rounds = 0L
@@ -124,14 +127,14 @@ internal class Costs(
     /** What a pass may cost at best: the less, the longer ago it was measured and the more the level has moved. */
     fun hopedNanos(index: Int): Double {
         if (passes[index].count == 0) return relative[index] * level
-        val age = (nanos - measuredNanos[index]).toDouble() / FADING_NANOS
+        val age = age(measuredNanos[index]) + (if (isKnown[index]) STALE else 0.0)
         val shift = level / measuredLevel[index] - 1.0
         return relative[index] * level / (1.0 + age + LEVEL_SHIFT * abs(shift))
     }
 
     /** What [count] drafts of the model may cost at best. */
     fun hopedDraftNanos(count: Int): Double {
-        val age = if (hasDrafts()) (nanos - draftsMeasuredNanos).toDouble() / FADING_NANOS else 0.0
+        val age = if (hasDrafts()) age(draftsMeasuredNanos) else 0.0
         return draftRelative[count] * level / (1.0 + age)
     }
 
@@ -142,7 +145,7 @@ internal class Costs(
     ) {
         repeat(KEPT) { passes[index].add(nanos) }
         isLevelOpen = true
-        measuredNanos[index] = -STALE_NANOS - 1
+        isKnown[index] = true
         extend()
     }
 
@@ -165,6 +168,13 @@ internal class Costs(
         drafts[count].add(nanos)
         draftsMeasuredNanos = this.nanos
         extendDrafts()
+    }
+
+    /** Of what was measured at [then]. */
+    private fun age(then: Long): Double {
+        val plain = relative[0] * level
+        val passed = (nanos - then).toDouble()
+        return if (plain > 0.0) passed / FADING_NANOS + passed / (FADING_ROUNDS * plain) else 0.0
     }
 
     private fun stepOf(
@@ -192,6 +202,7 @@ internal class Costs(
             levels.add(passed / ring.value)
             level = levels.value
             if (levels.count == KEPT) isLevelOpen = false
+            isKnown[index] = false
         } else {
             if (!addRelative(index, ring, passed)) return
         }
@@ -207,10 +218,11 @@ internal class Costs(
         passed: Double,
     ): Boolean {
         val shift = level / measuredLevel[index] - 1.0
-        if (nanos - measuredNanos[index] > STALE_NANOS || abs(shift) > SHIFTED) {
+        if (isKnown[index] || age(measuredNanos[index]) > STALE || abs(shift) > SHIFTED) {
             // It comes back: the level may have been that of other widths alone.
             ring.keep(1)
             added[index] = 0
+            isKnown[index] = false
         }
         val value = passed / level
         val isLearnt = added[index] >= LEARNT
@@ -241,7 +253,7 @@ internal class Costs(
         for (index in widths.indices) {
             // Between a flat and a straight line: kernels compute in tiles of rows.
             var value = relative[low] + 0.5 * slope * (widths[index] - widths[low]).toDouble()
-            val bound = bounds[index] / (1.0 + (nanos - boundNanos[index]).toDouble() / FADING_NANOS)
+            val bound = bounds[index] / (1.0 + age(boundNanos[index]))
             val isMeasured = passes[index].count > 0
             val isSeen = isMeasured || bound > value
             if (isMeasured) {
@@ -299,12 +311,16 @@ internal class Costs(
         const val RENEWED = 16L
         const val KEPT = 3
 
-        /** A relative cost is measured again where it is older, or the level has moved by more since. */
-        const val STALE_NANOS = 20_000_000_000L
+        /** A relative cost is measured again where its age is more, or the level has moved by more since. */
+        const val STALE = 1.0 / 3.0
         const val SHIFTED = 0.15
 
-        /** A cost that has not been measured for so long may have halved. */
+        /**
+         * A cost that has not been measured for so long, which is an age of 1, may have halved. Rounds are plain
+         * decoding's: what was measured wrongly on a fast device is not to last for tens of thousands of tokens.
+         */
         const val FADING_NANOS = 60_000_000_000.0
+        const val FADING_ROUNDS = 4096.0
         const val LEVEL_GAIN = 0.1
         const val LEVEL_CLIP = 0.35
         const val LEVEL_SHIFT = 2.0

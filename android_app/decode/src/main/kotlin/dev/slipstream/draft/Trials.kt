@@ -125,7 +125,7 @@ internal class Trials(
         private const val MOST_OWED = 4.0
 
         /** What an alarm costs the account; what was saved is spent then. */
-        private const val ALARM = 1.0
+        private const val ALARM = 0.5
         private const val FIRST_WAIT = 64.0
         private const val LONGEST_WAIT = 2048.0
     }
