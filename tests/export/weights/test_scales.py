@@ -4,37 +4,14 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_quantizer import qtyping
-from ai_edge_quantizer.algorithms.uniform_quantize import mse, octav
 from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as uniform
 
 from export.choices.recipe import LEAST_ERROR, Storage
 from export.weights.quantize import FLOOR, Quantizer
 from export.weights.scales import ROWS, ScaleSearch
+from tests.export.weights.spectra import QUANTIZERS, SPECTRA, drawn, quantizers
 
 BEST = Storage(4, 0, LEAST_ERROR)
-CONFIG = qtyping.TensorQuantizationConfig(4, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE)
-OPERATION = qtyping.OpInfo(None, qtyping.TFLOperationName.FULLY_CONNECTED, 0, qtyping.OpQuantizationConfig(CONFIG))
-
-
-def outlier_columns(draw, shape):
-    rows = draw.standard_normal(shape)
-    columns = draw.choice(shape[1], max(1, shape[1] // 100), replace=False)
-    rows[:, columns] *= draw.uniform(10, 30, len(columns))
-    return rows
-
-
-SPECTRA = {
-    "gaussian": lambda draw, shape: draw.standard_normal(shape),
-    "t of 4": lambda draw, shape: draw.standard_t(4, shape),
-    "t of 6": lambda draw, shape: draw.standard_t(6, shape),
-    "outlier columns": outlier_columns,
-    "one outlier": lambda draw, shape: np.where(np.arange(shape[1]) == 3, 50, draw.standard_normal(shape)),
-    "uniform": lambda draw, shape: draw.uniform(-1, 1, shape),
-}
-
-
-def drawn(spectrum, count, width):
-    return SPECTRA[spectrum](np.random.default_rng(0), (count, width)).astype(np.float32)
 
 
 def squared_error(rows, scales):
@@ -63,14 +40,12 @@ def test_no_other_scale_is_much_better(spectrum, width, share):
     tried = [squared_error(rows, exact * np.float32(part)) for part in np.geomspace(1.02, 1 / 60, 400)]
     assert (found <= squared_error(rows, exact) * (1 + 1e-6)).all()
     assert found.sum() <= share * np.min(tried, axis=0).sum()
-    limits = {"min": rows.min(1, keepdims=True), "max": rows.max(1, keepdims=True)}
-    for quantizer in (mse, octav):
-        theirs = quantizer.get_tensor_quant_params(OPERATION, CONFIG, rows, limits).scale
-        assert found.sum() <= 1.001 * squared_error(rows, theirs).sum(), quantizer.__name__
+    for way in QUANTIZERS:
+        assert found.sum() <= 1.001 * squared_error(rows, quantizers(rows, way, 4)[1]).sum(), way
 
 
 def test_codes_are_the_quantizers_at_that_scale():
-    rows = drawn("t of 4", 64, 256)
+    rows = drawn("Student t of 4", 64, 256)
     scales = torch.empty(64)
     packed = Quantizer(rows.size).store(torch.from_numpy(rows), BEST, scales).numpy().view(np.int8)
     codes = np.stack([packed << 4 >> 4, packed >> 4], -1).reshape(rows.shape)
@@ -98,7 +73,7 @@ def test_rows_of_zeros_have_a_scale():
 
 def test_rows_are_judged_alone():
     """However many come at once, and whatever came before."""
-    rows = drawn("t of 6", 2 * ROWS + 5, 48)
+    rows = drawn("Student t of 6", 2 * ROWS + 5, 48)
     rows *= np.geomspace(1e-3, 1e3, len(rows), dtype=np.float32)[:, None]
     search, whole = ScaleSearch(rows.size), scales_of(rows)
     for begin, end in ((0, 1), (7, ROWS + 9), (len(rows) - 1, len(rows))):
