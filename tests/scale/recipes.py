@@ -104,11 +104,11 @@ def demo_check(recipe: str, folder: Path) -> dict:
     return json.loads((out / "report.json").read_text())["check"]
 
 
-def measured(folder: Path) -> list[Row]:
-    with tempfile.TemporaryDirectory() as holes:
-        shapes = {shape: plans(shape, Path(holes) / shape) for shape in SHAPES}
-        sized = {name: {shape: of[name] for shape, of in shapes.items()} for name in RECIPES}
-        return [Row(name, sized[name], demo_check(name, folder)) for name in RECIPES]
+def measured(folder: Path, holes: Path) -> list[Row]:
+    """`holes` has to stand as long as plans are asked."""
+    shapes = {shape: plans(shape, holes / shape) for shape in SHAPES}
+    sized = {name: {shape: of[name] for shape, of in shapes.items()} for name in RECIPES}
+    return [Row(name, sized[name], demo_check(name, folder)) for name in RECIPES]
 
 
 def rendered(rows: list[Row]) -> str:
@@ -119,11 +119,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
     folder = parser.parse_args().folder
-    if folder:
-        print(rendered(measured(folder)))
-        return
     with tempfile.TemporaryDirectory() as made:
-        print(rendered(measured(Path(made))))
+        print(rendered(measured(folder or Path(made, "demo"), Path(made, "holes"))))
 
 
 if __name__ == "__main__":
