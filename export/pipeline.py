@@ -299,11 +299,14 @@ class _Run:
 
 
 def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tuple[WrittenModels, Manifest]:
-    """Writes the models into the unfinished bundle."""
+    """Writes the models into the unfinished bundle. On one thread: choosing scales is many short operations, a second
+    one gains a quarter there, and beside the float pass or other programs made it ten times slower."""
     from export.bundle.assemble import manifest, planned_models, write_models
+    from export.evidence.float_ports import one_torch_thread
 
     models = planned_models(plan, graphs)
-    return write_models(writer, plan, models), manifest(plan, models)
+    with one_torch_thread():
+        return write_models(writer, plan, models), manifest(plan, models)
 
 
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:

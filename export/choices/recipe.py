@@ -7,7 +7,7 @@ and `--help` read it.
 import math
 import os
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,6 +21,8 @@ LARGEST = 1 << 20
 """Bytes of a recipe's file."""
 BITS = (32, 8, 4)
 BLOCKS = (0, 32, 64, 128)
+MAXIMUM, LEAST_ERROR = "maximum", "least_error"
+SCALES = (MAXIMUM, LEAST_ERROR)
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "table"}
 # Kind by parameter name, first match first. The drafter's parameters begin with `drafter.`, and so do their kinds.
 KINDS = (
@@ -38,10 +40,12 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Storage:
-    """How one tensor is stored: 32 is float; `block` values of a row share a scale, 0 = the whole row does."""
+    """How one tensor is stored: 32 is float; `block` values of a row share a scale, 0 = the whole row does; `scales`
+    of SCALES says what a scale follows from."""
 
     bits: int
     block: int = 0
+    scales: str = MAXIMUM
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
         """Bytes of the codes (or floats) alone."""
@@ -55,11 +59,16 @@ class Storage:
 
 @dataclass(frozen=True)
 class Rule:
-    """Parameters whose kind or name matches `match` (fnmatch) get `bits` and `block`."""
+    """Parameters whose kind or name matches `match` (fnmatch) get `bits` and `block`.
+
+    `scales`: with `maximum` the largest weight has the largest code; with `least_error` a scale is what makes the
+    squared error of its row least, and larger weights are cut. That is for 4 bits and whole rows: at 8 bits, and in
+    blocks, the largest weight costs little (python -m tests.scale.weight_error)."""
 
     match: str
     bits: int
     block: int = 0
+    scales: str = MAXIMUM
 
 
 @dataclass(frozen=True)
@@ -93,11 +102,15 @@ class Recipe:
         for rule in self.rules:
             if rule.bits not in BITS or rule.block not in BLOCKS or (rule.block and rule.bits == 32):
                 raise self._error(f"bits of {BITS} and a block of {BLOCKS}, float without block", str(rule))
+            if rule.scales not in SCALES:
+                raise self._error(f"scales of {SCALES}", str(rule))
+            if rule.scales == LEAST_ERROR and (rule.bits, rule.block) != (4, 0):
+                raise self._error(f"scales {LEAST_ERROR} with 4 bits and without a block", str(rule))
         if not self.rules or self.rules[-1].match != "*":
             raise self._error('a last rule that matches "*"', str(self.rules[-1:]))
         # One table serves both: it is stored once.
         embedding, head = self._rule("embedding", "embed_tokens.weight"), self._rule("head", "head.weight")
-        if (embedding.bits, embedding.block) != (head.bits, head.block):
+        if replace(embedding, match="") != replace(head, match=""):
             raise self._error("one rule for embedding and head", "two that differ")
         for name, value in asdict(self.tolerances).items():
             most = math.inf if name in ("max_mean_kl", "near_tie_margin") else 1
@@ -122,7 +135,8 @@ class Recipe:
         kinds = {"description": str, "keep_codes": bool, "rules": list, "tolerances": dict}
         _check_keys(path, "the file", values, kinds, optional={"keep_codes"})
         for number, rule in enumerate(values["rules"], 1):
-            _check_keys(path, f"rule {number}", rule, {"match": str, "bits": int, "block": int}, optional={"block"})
+            keys = {"match": str, "bits": int, "block": int, "scales": str}
+            _check_keys(path, f"rule {number}", rule, keys, optional={"block", "scales"})
         wanted = {one.name: float for one in fields(Tolerances)}
         _check_keys(path, "tolerances", values["tolerances"], wanted)
         rules = tuple(Rule(**rule) for rule in values["rules"])
@@ -160,7 +174,7 @@ class Recipe:
             return Storage(8)
         if rule.block and row % rule.block:
             return Storage(rule.bits)
-        return Storage(rule.bits, rule.block)
+        return Storage(rule.bits, rule.block, rule.scales)
 
     def _rule(self, kind: str, name: str) -> Rule:
         return next(rule for rule in self.rules if fnmatchcase(kind, rule.match) or fnmatchcase(name, rule.match))

@@ -16,4 +16,4 @@ def run(options: argparse.Namespace) -> None:
         show_object({"recipes": [recipe.to_dict() for recipe in recipes]})
         return
     for recipe in recipes:
-        print(f"{recipe.name:10} {recipe.description}")
+        print(f"{recipe.name:12} {recipe.description}")

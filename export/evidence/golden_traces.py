@@ -68,11 +68,15 @@ def _header(plan: Plan, models: Models, name: str, drafts: int) -> Header:
 def _recorded(header: Header, given: list[GivenTurn], budget: int, models: Models) -> Trace:
     """`header` with the turns that were played, and their rounds with the margin of every target token.
 
-    What a further turn is given depends on what was replied before it."""
+    What a further turn is given depends on what was replied before it; one that has no room is left out."""
     session = new_session(header, models.target, models.drafter if header.num_draft_tokens else None)
     turns, rounds, replies = [], [], []
     for context_after in given:
-        turns.append(Turn(tuple(context_after(replies)), budget, from_start=bool(replies)))
+        context = context_after(replies)
+        # A reply is read as text, which an untrained model's pieces may make ten times as many tokens of.
+        if replies and len(context) + budget >= header.capacity:
+            break
+        turns.append(Turn(tuple(context), budget, from_start=bool(replies)))
         replies.append([])
         for one in play_turn(session, turns[-1]):
             one.margins = models.target.margins() if one.target_tokens else []

@@ -1,14 +1,16 @@
 """Rows of a checkpoint to stored bytes, equal bit for bit to ai-edge-quantizer's.
 
-int8: scale = max|row| / 127. int4: max / 7, per row or per block of columns; block scales pass through bf16 to fp16.
-A block whose scale fp16 takes for zero gets the smallest one there is: the quantizer divides by zero there, and
-XNNPACK refuses such a scale. Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are
-reused: fresh 8 MB chunks raised resident memory to 8.5 GB at E2B's size.
+int8: scale = max|row| / 127. int4: max / 7, per row or per block of columns, or for a row what rounds it best
+(scales.py: codes are the quantizer's at that scale); block scales pass through bf16 to fp16. A block whose scale fp16
+takes for zero gets the smallest one there is: the quantizer divides by zero there, and XNNPACK refuses such a scale.
+Codes are divided (not multiplied by a reciprocal), then rounded to even. Work buffers are reused: fresh
+8 MB chunks raised resident memory to 8.5 GB at E2B's size.
 """
 
 import torch
 
-from export.choices.recipe import Storage
+from export.choices.recipe import LEAST_ERROR, Storage
+from export.weights.scales import ScaleSearch
 
 FLOOR = 1e-9
 """ai-edge-quantizer's smallest max|w|, so that a row of zeros has a scale."""
@@ -25,6 +27,7 @@ class Quantizer:
         self.codes = torch.empty(capacity, dtype=torch.int8)
         self.packed = torch.empty(capacity // 2, dtype=torch.uint8)
         self.low, self.high = torch.empty(capacity), torch.empty(capacity)
+        self.search: ScaleSearch | None = None
 
     def store(self, rows: torch.Tensor, storage: Storage, scales: torch.Tensor | None) -> torch.Tensor:
         """Rows [n, k] of any float type to bytes; int8[n, k], uint8[n, k / 2] (low nibble first) or float[n, k].
@@ -41,18 +44,27 @@ class Quantizer:
         torch.amin(groups, 1, out=low)
         torch.amax(groups, 1, out=high)
         torch.maximum(low.neg_(), high, out=high)
-        high.clamp_min_(FLOOR).div_(127 if storage.bits == 8 else 7)
+        high.clamp_min_(FLOOR)
+        if storage.scales == LEAST_ERROR:
+            high.copy_(self._search().least_error(groups, high))
+        else:
+            high.div_(127 if storage.bits == 8 else 7)
         if storage.block:
             high = self._block_scales(high, scales)
         else:
             scales.copy_(high)
         groups.div_(high[:, None]).round_()
-        if storage.block:
-            # Scales of a few bits (subnormals) may be a third too small for the largest weight of their block.
+        if storage.bits == 4:
+            # Least error cuts the largest weights; block scales of a few bits (subnormals) may be a third too small.
             groups.clamp_(-8, 7)
         codes = self.codes[: count * width].view(count, width)
         codes.copy_(values)
         return codes if storage.bits == 8 else self._pack(codes)
+
+    def _search(self) -> ScaleSearch:
+        if self.search is None:
+            self.search = ScaleSearch(self.values.numel())
+        return self.search
 
     def _block_scales(self, exact: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         """Fills `scales` (float16); as float32, which codes are divided by."""

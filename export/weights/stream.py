@@ -129,11 +129,9 @@ def write_group(stream: BinaryIO, models: Sequence[PlannedModel], section_alignm
     users: dict[tuple, list[tuple[int, Weight]]] = {}
     for i, model in enumerate(models):
         for weight in model.weights:
-            users.setdefault((model.source.key(weight.name), weight.storage.bits, weight.storage.block), []).append(
-                (i, weight)
-            )
+            users.setdefault((model.source.key(weight.name), weight.storage), []).append((i, weight))
     shared, writer = [], _WeightWriter(stream)
-    for (key, *_), users_of_key in sorted(users.items(), key=lambda item: len(item[1]) == 1):
+    for (key, _), users_of_key in sorted(users.items(), key=lambda item: len(item[1]) == 1):
         first_model, first = users_of_key[0]
         start = cursor = round_up(cursor, ALIGNMENT)
         cursor = writer.write(first, models[first_model].source, cursor, [weight for _, weight in users_of_key])

@@ -51,7 +51,7 @@ def test_golden_traces_replay_on_this_machine_without_a_fork(bundle):
 
 
 def test_golden_traces_replay_on_an_emulated_arm64_cpu(bundle):
-    """Measured: 0 forks of 89 rounds in float, 1 of 89 in int8, 2 of 92 in int4. A wrong port forks in
+    """Measured: 0 forks of 89 rounds in float, 1 of 89 in int8, 0 of 97 in int4. A wrong port forks in
     most rounds, and a target fork beyond the recorded margin is an error of its own."""
     found = run_json("verify", bundle, arch="aarch64")
     assert found["rounds"] == recorded_rounds(bundle)

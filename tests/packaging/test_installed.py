@@ -44,7 +44,8 @@ def test_its_choices_are_the_checkout_s(installed, empty):
     devices = installed.run("slipstream", "devices", "--json", cwd=empty)
     recipes = installed.run("slipstream", "recipes", "--json", cwd=empty)
     assert [device["id"] for device in json.loads(devices.stdout)["devices"]] == ["android", "desktop", "pixel"]
-    assert [recipe["name"] for recipe in json.loads(recipes.stdout)["recipes"]] == ["float", "int4", "int8", "qat"]
+    names = [recipe["name"] for recipe in json.loads(recipes.stdout)["recipes"]]
+    assert names == ["float", "int4", "int4-blocks", "int8", "qat"]
     prompts = "from export.choices.prompts import Prompts; print(len(Prompts.load().plain))"
     assert installed.run("python", "-c", prompts, cwd=empty).stdout == "10\n"
 

@@ -35,7 +35,7 @@ def counts(rounds, budget):
     return accepted, drafted
 
 
-@pytest.mark.parametrize("recipe", ["float_out", "int8_out"])
+@pytest.mark.parametrize("recipe", ["float_out", "int8_out", "int4_out"])
 def test_the_engine_counts_what_the_reference_counts(recipe, request):
     bundle, texts = request.getfixturevalue(recipe) / "model.litertlm", Prompts.load().plain
     command = [sys.executable, "-m", "tests.parity.engine_acceptance", str(bundle), str(NEW_TOKENS)]

@@ -71,11 +71,14 @@ def test_a_prompt_longer_than_the_context_is_refused(int8_out, capsys):
     assert "context" in capsys.readouterr().err
 
 
-def test_the_embedding_table_is_stored_once(int8_out, capsys):
-    assert main(["inspect", str(int8_out / "model.litertlm"), "--json"]) == 0
+@pytest.mark.parametrize(("recipe", "row_bytes"), [("int8", 128), ("int4", 64)])
+def test_the_embedding_table_is_stored_once(recipe, row_bytes, demo, capsys):
+    bundle = demo(recipe) / "model.litertlm"
+    capsys.readouterr()
+    assert main(["inspect", str(bundle), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     (shared,) = found["shared_weights"]
-    assert set(shared["sections"]) == {"embedder", "main"} and shared["end"] - shared["begin"] == 2048 * 128
+    assert set(shared["sections"]) == {"embedder", "main"} and shared["end"] - shared["begin"] == 2048 * row_bytes
 
 
 @pytest.mark.parametrize(

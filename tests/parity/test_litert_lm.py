@@ -11,7 +11,7 @@ from runtime_spec.litert.runtime import Runtime
 NEW_TOKENS = 96
 
 
-@pytest.fixture(params=["float_out", "int8_out"])
+@pytest.fixture(params=["float_out", "int8_out", "int4_out"])
 def bundle(request):
     return request.getfixturevalue(request.param) / "model.litertlm"
 

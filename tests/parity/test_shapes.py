@@ -23,7 +23,7 @@ from tests.parity.test_litert_lm import engine_replies
 from tests.qat_checkpoints import write_qat_pair
 
 PROMPTS, NEW_TOKENS = ["the thing and the other", "an island in the north"], 48
-QUANTISED = {"tiny_e2b": ["int4"], "tiny_e4b": ["int8"], "tiny_unified": ["int8"]}
+QUANTISED = {"tiny_e2b": ["int4", "int4-blocks"], "tiny_e4b": ["int8"], "tiny_unified": ["int8"]}
 """These also pass the check of a recipe and run in LiteRT-LM, drafted and plain."""
 SHAPES = {"tiny_e2b": (3, 256), "tiny_e4b": (4, 256), "tiny_plain": (7, 96), "tiny_unified": (2, 256)}
 """Draft tokens and context; in 96 slots a chat of two turns has no room."""

@@ -6,15 +6,16 @@ import pytest
 
 from export.checkpoint.config import parse_drafter, parse_target
 from export.checkpoint.tensors import expected_tensors
-from export.choices.recipe import KEEPS_CODES, Recipe, Rule, Storage, kind_of
+from export.choices.recipe import KEEPS_CODES, LEAST_ERROR, Recipe, Rule, Storage, kind_of
 from export.errors import UsageError
 from tests.checkpoints import drafter_config, target_config
 
 ATTENTION, TABLE = "layers.3.self_attn.q_proj.weight", "embed_tokens.weight"
+ROWS = Storage(4, 0, LEAST_ERROR)
 
 
 def test_shipped_recipes():
-    assert Recipe.names() == ["float", "int4", "int8", "qat"]
+    assert Recipe.names() == ["float", "int4", "int4-blocks", "int8", "qat"]
     assert [recipe.name for recipe in Recipe.all() if recipe.keep_codes] == [KEEPS_CODES] == ["qat"]
     assert [recipe.name for recipe in Recipe.all() if recipe.is_float] == ["float"]
     for recipe in Recipe.all():
@@ -34,14 +35,22 @@ def test_tolerances_widen_with_fewer_bits():
     [
         ("float", ATTENTION, Storage(32)),
         ("int8", ATTENTION, Storage(8)),
-        ("int4", ATTENTION, Storage(4, 32)),
-        ("int4", "layers.0.mlp.down_proj.weight", Storage(4, 32)),
-        ("int4", TABLE, Storage(8)),
-        ("int4", "head.weight", Storage(8)),
-        ("int4", "embed_tokens_per_layer.weight", Storage(8)),
+        ("int4", ATTENTION, ROWS),
+        ("int4", "layers.0.mlp.down_proj.weight", ROWS),
+        ("int4", TABLE, ROWS),
+        ("int4", "head.weight", ROWS),
+        ("int4", "embed_tokens_per_layer.weight", ROWS),
         ("int4", "layers.0.per_layer_input_gate.weight", Storage(8)),
+        ("int4", "layers.0.per_layer_projection.weight", Storage(8)),
+        ("int4", "per_layer_model_projection.weight", Storage(8)),
         ("int4", "drafter.layers.0.self_attn.q_proj.weight", Storage(8)),
         ("int4", "drafter.pre_projection.weight", Storage(8)),
+        ("int4-blocks", ATTENTION, Storage(4, 32)),
+        ("int4-blocks", "layers.0.mlp.down_proj.weight", Storage(4, 32)),
+        ("int4-blocks", TABLE, Storage(8)),
+        ("int4-blocks", "head.weight", Storage(8)),
+        ("int4-blocks", "embed_tokens_per_layer.weight", Storage(8)),
+        ("int4-blocks", "drafter.layers.0.self_attn.q_proj.weight", Storage(8)),
     ],
 )
 def test_storage(recipe, name, storage):
@@ -54,7 +63,7 @@ def test_vectors_stay_float(shape):
 
 
 def test_block_that_does_not_divide_the_row():
-    assert Recipe.load("int4").storage(ATTENTION, (128, 48)) == Storage(4)
+    assert Recipe.load("int4-blocks").storage(ATTENTION, (128, 48)) == Storage(4)
 
 
 def test_four_bits_of_an_odd_row():
@@ -98,7 +107,11 @@ def test_rules_by_name_come_first():
         (Rule("*", 2),),
         (Rule("*", 4, 48),),
         (Rule("*", 32, 32),),
+        (Rule("*", 4, 0, "mean"),),
+        (Rule("*", 8, 0, LEAST_ERROR),),
+        (Rule("*", 4, 32, LEAST_ERROR),),
         (Rule("head", 4), Rule("*", 8)),  # the table they share is stored once
+        (Rule("head", 4), Rule("*", 4, 0, LEAST_ERROR)),
     ],
 )
 def test_refused_rules(rules):
@@ -109,7 +122,7 @@ def test_refused_rules(rules):
 def test_unknown_recipe():
     with pytest.raises(UsageError) as caught:
         Recipe.load("int5")
-    assert "float, int4, int8" in caught.value.expected and "int" in caught.value.action
+    assert "float, int4, int4-blocks, int8" in caught.value.expected and "int" in caught.value.action
     assert caught.value.exit_code == 2
 
 
@@ -137,6 +150,8 @@ def test_a_recipe_of_the_user_s(own, monkeypatch):
     assert recipe.rules == (Rule("mlp", 4, 32), Rule("*", 8)) and recipe.tolerances.max_mean_kl == 1
     monkeypatch.chdir(own.parent)
     assert Recipe.load("mine.toml") == recipe and not recipe.keep_codes
+    own.write_text(OWN.replace("bits = 8", 'bits = 4, scales = "least_error"'))
+    assert Recipe.load("mine.toml").storage(TABLE, (64, 64)) == ROWS
     own.write_text(OWN.replace("rules", "keep_codes = true\nrules", 1))
     assert Recipe.load("mine.toml").keep_codes
 
@@ -152,6 +167,10 @@ def test_a_recipe_of_the_user_s(own, monkeypatch):
         ("bits = 8", "bits = 8.0", ("rule 2: bits of type integer", "8.0")),
         (", bits = 8 }", " }", ("rule 2: bits", "no such key")),
         ("bits = 4", "bits = 3", ("(32, 8, 4)", "bits=3")),
+        ("bits = 8", 'bits = 4, scales = "mean"', ("('maximum', 'least_error')", "scales='mean'")),
+        ("bits = 8", "bits = 4, scales = 4", ("rule 2: scales of type string", "4")),
+        ("bits = 8", 'bits = 8, scales = "least_error"', ("least_error with 4 bits and without a block", "bits=8")),
+        ("block = 32", 'block = 32, scales = "least_error"', ("with 4 bits and without a block", "block=32")),
         ('"*"', '"head"', ('matches "*"', "head")),
         ("rules = [", "rules = [1, ", ("rule 1", "1")),
         ("rules = [", "rules = 1\nothers = [", ("rules of type array", "1")),
@@ -174,7 +193,7 @@ def test_what_is_wrong_in_a_file_is_named(own, old, new, names):
         Recipe.load(str(own))
     error = caught.value
     assert error.where == str(own) and error.exit_code == 2
-    assert error.action in ("Mend mine.toml.", "Name another file, or one of float, int4, int8, qat.")
+    assert error.action in ("Mend mine.toml.", "Name another file, or one of float, int4, int4-blocks, int8, qat.")
     assert names[0] in error.expected and names[1] in error.found
 
 

@@ -18,7 +18,8 @@ def test_recipes(capsys):
     assert main(["recipes", "--json"]) == 0
     (recipes,) = json.loads(capsys.readouterr().out).values()
     assert [recipe["name"] for recipe in recipes] == Recipe.names()
-    assert recipes[1]["rules"][1] == {"match": "attention", "bits": 4, "block": 32}
+    assert recipes[1]["rules"][2] == {"match": "*", "bits": 4, "block": 0, "scales": "least_error"}
+    assert recipes[2]["rules"][1] == {"match": "attention", "bits": 4, "block": 32, "scales": "maximum"}
     assert set(recipes[0]) == {"name", "description", "rules", "tolerances", "keep_codes"}
 
 

@@ -136,6 +136,18 @@ def test_of_a_chat_that_does_not_fit_the_first_turn_is_recorded(monkeypatch):
     assert [len(traces["chat"].header.turns), len(said(traces["chat"]))] == [1, 2]
 
 
+def test_a_reply_that_is_read_as_many_tokens_more_ends_the_chat(monkeypatch):
+    """An untrained model says pieces such as <unused700>, which no text is made of: theirs is read letter by letter."""
+
+    class Long(Letters):
+        def context(self, contents, replies):
+            return super().context(contents, [10 * reply[:-1] for reply in replies])
+
+    endless = Letters().text("abc") * 40
+    traces, _ = recorded(monkeypatch, THREE, reply=endless, encoder=Long())
+    assert [len(traces["chat"].header.turns), len(said(traces["chat"])[1])] == [1, golden.NEW_TOKENS]
+
+
 def test_no_chat_without_a_template_and_few_tokens_of_a_large_model(monkeypatch):
     endless = Letters().text("abc") * 40
     traces, _ = recorded(monkeypatch, THREE, reply=endless, encoder=Letters(None), parameters=600_000_000)

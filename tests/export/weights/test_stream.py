@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from export.checkpoint.checkpoint import Checkpoint
-from export.choices.recipe import Storage
+from export.choices.recipe import LEAST_ERROR, Storage
 from export.errors import CheckpointError
 from export.weights.plan import Weight
 from export.weights.stream import CheckpointSource, _WeightWriter
@@ -16,7 +16,7 @@ from tests.checkpoints import write_pair
 
 PREFIX = "model.language_model."
 MATRIX, VECTOR = "layers.1.mlp.up_proj.weight", "layers.1.input_layernorm.weight"
-STORAGES = [Storage(32), Storage(8), Storage(4), Storage(4, 32)]
+STORAGES = [Storage(32), Storage(8), Storage(4), Storage(4, 0, LEAST_ERROR), Storage(4, 32)]
 
 
 @pytest.fixture(scope="module")
