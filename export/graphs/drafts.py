@@ -29,6 +29,7 @@ def first_steps(model: schema.ModelT, count: int) -> schema.ModelT:
         output = schema.TensorMapT()
         output.name, output.tensorIndex = name.encode(), index
         definition.outputs.append(output)
+    _drop_tensors(editor, definition)
     return model
 
 
@@ -40,6 +41,23 @@ def _drop_unused(editor: Editor, wanted: set[int]) -> None:
             wanted |= {int(i) for i in op.inputs}
             kept.append(op)
     editor.graph.operators = kept[::-1]
+
+
+def _drop_tensors(editor: Editor, definition: schema.SignatureDefT) -> None:
+    """Drops every tensor that nothing uses; the others move up."""
+    graph, maps = editor.graph, [*definition.inputs, *definition.outputs]
+    used = {int(i) for op in graph.operators for i in (*op.inputs, *op.outputs)} | {int(m.tensorIndex) for m in maps}
+    moved = {old: new for new, old in enumerate(sorted(used - {-1}))} | {-1: -1}
+    graph.tensors = [tensor for i, tensor in enumerate(graph.tensors) if i in moved]
+
+    def places(indices) -> np.ndarray:
+        return np.array([moved[int(i)] for i in indices], np.int32)
+
+    for op in graph.operators:
+        op.inputs, op.outputs = places(op.inputs), places(op.outputs)
+    graph.inputs, graph.outputs = places(graph.inputs), places(graph.outputs)
+    for one in maps:
+        one.tensorIndex = moved[int(one.tensorIndex)]
 
 
 def _joined(editor: Editor, name: str, parts: list[int], shape: list[int], kind: int) -> int:

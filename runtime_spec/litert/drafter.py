@@ -71,6 +71,7 @@ class LiteRtDrafter:
 
     def _at_once(self, drafts: "Drafts", bonus_token: int, hidden: np.ndarray, count: int) -> list[int]:
         """What lies behind a refusal, or behind `count`, is dropped."""
+        self._embeddings.check(bonus_token)
         found = drafts.run(bonus_token, hidden)[:count]
         for number, token in enumerate(found, start=1):
             is_asked = self._goes_on is not None and number < count

@@ -49,7 +49,8 @@ ALLOWED = {
     ],
     "export.report": ["export.android", "export.evidence", "export.files"],
     "export.forecast": [
-        "export.bundle", "export.checkpoint", "export.choices", "export.errors", "export.plan", "runtime_spec.bundle",
+        "export.bundle", "export.checkpoint", "export.choices", "export.errors", "export.modules", "export.plan",
+        "runtime_spec.bundle",
     ],
     "export.progress": ["export.errors", "export.files"],
     "export.results": ["export.evidence", "export.report"],

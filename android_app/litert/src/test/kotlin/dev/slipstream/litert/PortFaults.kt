@@ -50,7 +50,7 @@ private val FAULTS =
         Fault("embedding_of_the_first_row", "Embeddings", "index(tokens[row])", "index(tokens[0])"),
         Fault("per_layer_rows_in_the_first_place", "Embeddings", "perLayer, row)", "perLayer, 0)"),
         Fault("caches_not_shared", "Models", "Pass(main.bind(it, caches))", "Pass(main.bind(it))"),
-        Fault("drafter_reads_other_caches", "Models", "bind(\"mtp_drafter\", caches)", "bind(\"mtp_drafter\")"),
+        Fault("drafter_reads_other_caches", "Models", "shared = caches +", "shared ="),
         Fault("drafter_position_shifted", "DraftStep", "put(0, position - 1)", "put(0, position + 8)"),
         Fault("drafter_sees_dead_rows", "DraftStep", "mask.show(position)", "mask.show(position + 3)"),
         Fault("drafter_keeps_its_first_hidden", "LiteRtDrafter", "lastHidden = step.projected", ""),
@@ -75,6 +75,7 @@ private val COPIED =
     listOf(
         "CausalMask",
         "DraftStep",
+        "Drafts",
         "Embeddings",
         "LiteRtDrafter",
         "LiteRtTarget",
