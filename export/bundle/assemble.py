@@ -51,7 +51,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
         name = "per_layer_embedder"
         models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
-        models["drafter"] = _drafter(plan, graphs, source)
+        models["drafter"] = planned_drafter(plan, graphs, source)
     return models
 
 
@@ -64,7 +64,7 @@ def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Pl
     return PlannedModel(name, model, weights, source)
 
 
-def _drafter(plan: Plan, graphs: dict[str, Path], target: CheckpointSource) -> PlannedModel:
+def planned_drafter(plan: Plan, graphs: dict[str, Path], target: CheckpointSource) -> PlannedModel:
     def stored(name: str, shape: tuple[int, ...]) -> Storage:
         if name == TARGET_EMBEDDING:
             return plan.storage(plan.target, EMBEDDING, shape)

@@ -62,6 +62,18 @@ def _largest(editor: Editor, call: Op, k: int) -> list[Op]:
     ]
 
 
+def _zero_if_finite(editor: Editor, call: Op, _: int) -> list[Op]:
+    """(values[N]) to the sum of their products with 0, [1]."""
+    (values,), float32 = call.inputs, schema.TensorType.FLOAT32
+    zero = editor.new_tensor("zero", [1], float32, np.zeros(1, np.float32))
+    zeros, reducer = editor.new_tensor("zeros", editor.tensor(values).shape, float32), options("Reducer")
+    reducer[1].keepDims = True
+    return [
+        editor.new_op(Builtin.MUL, [values, zero], [zeros], options("Mul")),
+        editor.new_op(Builtin.SUM, [zeros, editor.integers([0])], call.outputs, reducer),
+    ]
+
+
 def _take(editor: Editor, call: Op, _: int) -> list[Op]:
     """(table[N, M], rows[k]) to [k, M]."""
     return [editor.new_op(Builtin.GATHER, call.inputs, call.outputs, options("Gather"))]
@@ -153,6 +165,7 @@ READ_PREFIX = "slipstream.read_prefix"
 CALLS: dict[str, Callable[[Editor, Op, int], list[Op]]] = {
     READ_PREFIX: _read_prefix,
     "slipstream.largest": _largest,
+    "slipstream.zero_if_finite": _zero_if_finite,
     "slipstream.take": _take,
     "slipstream.cluster_logits": _cluster_logits,
     "slipstream.spread_logits": _spread_logits,

@@ -90,6 +90,12 @@ def _lower_largest(context, values: ir.Value, k: int):
     return stablehlo.custom_call(results, [values], f"slipstream.largest.{k}")
 
 
+@lowerings.lower(torch.ops.slipstream.zero_if_finite)
+def _lower_zero_if_finite(context, values: ir.Value):
+    kind = ir.RankedTensorType.get([1], ir.RankedTensorType(values.type).element_type)
+    return stablehlo.custom_call([kind], [values], "slipstream.zero_if_finite.0")
+
+
 @lowerings.lower(torch.ops.slipstream.take)
 def _lower_take(context, table: ir.Value, rows: ir.Value):
     (count,), source = ir.RankedTensorType(rows.type).shape, ir.RankedTensorType(table.type)

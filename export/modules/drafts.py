@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from export.modules.drafter import Drafter
 from export.modules.layers import HIDDEN, Weight
-from export.modules.selection import largest
+from export.modules.selection import largest, zero_if_finite
 
 CONFIDENCE_LOGITS = 8
 """A greedy draft's confidence is its share among so many (DECODE.md, *Where drafts come from*)."""
@@ -52,4 +52,4 @@ class Drafts(Drafter):
             token = torch.where(logits >= values[:1], tokens, last).amin().reshape(1)
         if missing > 0:
             values = torch.cat([values, torch.full((missing,), HIDDEN)])
-        return token, values + (logits * 0.0).sum()
+        return token, values + zero_if_finite(logits)

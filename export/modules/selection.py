@@ -21,6 +21,17 @@ def _(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     return values.new_empty(k), values.new_empty(k, dtype=torch.int32)
 
 
+@torch.library.custom_op("slipstream::zero_if_finite", mutates_args=())
+def zero_if_finite(values: torch.Tensor) -> torch.Tensor:
+    """Float[1]: 0, or no number if any of float[N] is infinite or none. (The converter takes 0 * x for 0.)"""
+    return (values * 0.0).sum(0, keepdim=True)
+
+
+@zero_if_finite.register_fake
+def _(values: torch.Tensor) -> torch.Tensor:
+    return values.new_empty(1)
+
+
 @torch.library.custom_op("slipstream::take", mutates_args=())
 def take(table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Rows int32[k] of a table [N, M]: [k, M]."""

@@ -132,6 +132,7 @@ def _call(op, shapes, values, given):
         "read_prefix": lambda: shapes[0],
         "spread_mask": lambda: (1, *shapes[1]),
         "largest": lambda: (int(argument),),
+        "zero_if_finite": lambda: (1,),
         "take": lambda: (*shapes[1], *shapes[0][1:]),
         "cluster_logits": lambda: (1, math.prod(shapes[2]) * int(argument)),
         "spread_logits": lambda: (int(argument),),
