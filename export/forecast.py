@@ -17,10 +17,11 @@ from export.checkpoint.files import printable
 from export.checkpoint.tensors import expected_tensors
 from export.choices.recipe import Storage
 from export.errors import MachineError, OutputError
+from export.modules.reads import gathers_head
 from export.plan import PER_LAYER_SCALES, PER_LAYER_TABLE, Plan
 from runtime_spec.bundle.manifest import ALIGNMENT, MAX_BLOCKS, MIN_BLOCK
 
-SCORING_LAYER_BYTES, PREFILL_LAYER_BYTES, DRAFTER_LAYER_BYTES = 13_000, 8_000, 8_000
+SCORING_LAYER_BYTES, PREFILL_LAYER_BYTES, DRAFTER_LAYER_BYTES = 13_000, 8_000, 8_700
 SPREAD_TABLE_LIMIT = 1 << 18
 BLOCK_TEXT_BYTES = 45
 """Of the manifest's JSON, for each block of a section."""
@@ -63,12 +64,13 @@ class Forecast:
 def forecast(plan: Plan, lowered: bool) -> Forecast:
     """`lowered`: whether the graphs are there already."""
     sections = _sections(plan)
-    tied = plan.target.config.tie_word_embeddings
-    shared = _stored_bytes(*_storage(plan, plan.target, _table(plan.target))) if tied else 0
+    table = _stored_bytes(*_storage(plan, plan.target, _table(plan.target)))
+    # The embedder's table is also the head, and what the drafter looks tokens up in.
+    shared = table * (plan.target.config.tie_word_embeddings + (plan.drafter is not None))
     bundle = sum(round_up(nbytes, ALIGNMENT) for nbytes in sections.values()) + ALIGNMENT - shared
     read, skipped = _checkpoint_bytes(plan)
     cache = cache_bytes(plan.target.config, plan.capacity)
-    packed = sections["main"] + sections.get("drafter", 0)
+    packed = sections["main"] + (sections["drafter"] - table if plan.drafter else 0)
     logits = 4 * plan.target.config.vocab_size * 384
     float_pair = 8 * plan.num_parameters if plan.drafter and plan.num_parameters <= SMALL_PAIR else 0
     # Quantising and the float pass beside it each hold an adapter's product for one tensor.
@@ -175,8 +177,10 @@ def _sections(plan: Plan) -> dict[str, int]:
     found["main"] = signatures * layers + _weights(plan, target, main)
     if plan.drafter:
         names = [n for n in expected_tensors(plan.drafter.config, "model.") if not n.endswith("token_ordering")]
-        graph = DRAFTER_LAYER_BYTES * plan.drafter.text.num_layers + _sparse_head(plan.drafter.config)
-        found["drafter"] = graph + _weights(plan, plan.drafter, names)
+        steps = (1 + sum(plan.draft_lengths)) * plan.drafter.text.num_layers
+        graph = DRAFTER_LAYER_BYTES * steps + _sparse_head(plan.drafter.config)
+        table = _weights(plan, target, [_table(target)])
+        found["drafter"] = graph + _weights(plan, plan.drafter, names) + table
     blocks = sum(min(MAX_BLOCKS, nbytes // MIN_BLOCK + 1) for nbytes in found.values())
     found["manifest"] = 32_000 + BLOCK_TEXT_BYTES * blocks
     return found
@@ -187,7 +191,9 @@ def _sparse_head(config: DrafterConfig) -> int:
     if not config.use_ordered_embeddings:
         return 0
     members = config.text.vocab_size * config.num_centroids
-    return 4 * config.text.vocab_size + (members if members <= SPREAD_TABLE_LIMIT else 0)
+    # Of a gathered head its scales stand beside the clusters.
+    tables = 2 if gathers_head(config) else 1
+    return 4 * config.text.vocab_size * tables + (members if members <= SPREAD_TABLE_LIMIT else 0)
 
 
 def _weights(plan: Plan, checkpoint: Checkpoint, names: list[str]) -> int:

@@ -145,6 +145,11 @@ class Plan:
         return tuple(w for w in self.device.all_verify_widths if w <= self.capacity)
 
     @property
+    def draft_lengths(self) -> tuple[int, ...]:
+        """Of the graphs that draft several tokens in one call, ascending: what fills a verify pass."""
+        return tuple(width - 1 for width in self.verify_widths) if self.drafter else ()
+
+    @property
     def checkpoints(self) -> dict[str, Located]:
         """What is read, by what it is to the export: target, drafter, adapter."""
         found = dict(zip(("target", "adapter"), self.target.sources, strict=False))

@@ -1,5 +1,6 @@
 """Lowered graphs and checkpoints to the bundle's model sections."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
@@ -7,12 +8,18 @@ from ai_edge_litert import schema_py_generated as schema
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Group, Part, pack_tokenizer
 from export.bundle.writer import BundleWriter, WrittenModels
+from export.checkpoint.names import TIED_HEAD as HEAD
+from export.choices.recipe import Storage
+from export.graphs.drafts import first_steps
+from export.graphs.editor import Stored
 from export.graphs.flatbuffer import load
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.graphs.widths import with_width
-from export.plan import Plan
+from export.modules.reads import gathers_head
+from export.plan import Plan, Width
 from export.weights.plan import Weight, plan_weights
+from export.weights.sources import Joined, Reordered
 from export.weights.stream import CheckpointSource, PlannedModel, write_group
 from runtime_spec.bundle.manifest import (
     ALIGNMENT,
@@ -25,6 +32,8 @@ from runtime_spec.bundle.manifest import (
     TensorSpec,
 )
 
+EMBEDDING, TARGET_EMBEDDING = "embed_tokens.weight", "target_embedding.weight"
+"""The target's table, as its own graphs and as the drafter's name it."""
 DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT32: "int32"}
 
 
@@ -42,8 +51,7 @@ def planned_models(plan: Plan, graphs: dict[str, Path]) -> dict[str, PlannedMode
         name = "per_layer_embedder"
         models[name] = _planned(name, _single(name, load(graphs[name])), source, plan)
     if plan.drafter:
-        model = _single("mtp_drafter", with_width(load(graphs["drafter"]), plan.drafter_width))
-        models["drafter"] = _planned("drafter", model, CheckpointSource(plan.drafter, plan.recipe.keep_codes), plan)
+        models["drafter"] = planned_drafter(plan, graphs, source)
     return models
 
 
@@ -54,6 +62,32 @@ def _single(signature: str, model: schema.ModelT) -> schema.ModelT:
 def _planned(name: str, model: schema.ModelT, source: CheckpointSource, plan: Plan) -> PlannedModel:
     weights = plan_weights(model, source.shape, lambda n, shape: plan.storage(source.checkpoint, n, shape))
     return PlannedModel(name, model, weights, source)
+
+
+def planned_drafter(plan: Plan, graphs: dict[str, Path], target: CheckpointSource) -> PlannedModel:
+    def stored(name: str, shape: tuple[int, ...]) -> Storage:
+        if name == TARGET_EMBEDDING:
+            return plan.storage(plan.target, EMBEDDING, shape)
+        return plan.storage(plan.drafter, name, shape)
+
+    model = drafter_model(graphs, plan.drafter_width, plan.draft_lengths, stored)
+    source = CheckpointSource(plan.drafter, plan.recipe.keep_codes)
+    if gathers_head(plan.drafter.config):
+        source = Reordered(source, HEAD, plan.drafter.tensors.read("masked_embedding.token_ordering"))
+    source = Joined(source, TARGET_EMBEDDING, target, EMBEDDING)
+    return PlannedModel("drafter", model, plan_weights(model, source.shape, stored), source)
+
+
+def drafter_model(graphs: dict[str, Path], width: Width, draft_lengths: Sequence[int], stored: Stored) -> schema.ModelT:
+    """LiteRT-LM's signature `mtp_drafter`, and ours, `draft_N` for each N of `draft_lengths`."""
+
+    def graph(kind: str) -> schema.ModelT:
+        return with_width(load(graphs[kind]), width)
+
+    signatures = [("mtp_drafter", tidy(graph("drafter"), stored))]
+    for count in draft_lengths:
+        signatures.append((f"draft_{count}", tidy(first_steps(graph("drafts"), count), stored)))
+    return merge(signatures)
 
 
 def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedModel]) -> WrittenModels:
@@ -71,9 +105,10 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
     parts = [
         Part("llm_metadata", lambda stream: stream.write(metadata)),
         Part("tokenizer", lambda stream: stream.write(pack_tokenizer(files.content()))),
-        grouped("embedder", "main"),
+        # The drafter's weights before the target's: its section ends with its own.
+        grouped(*(name for name in ("embedder", "drafter", "main") if name in models)),
     ]
-    parts += [grouped(name) for name in ("per_layer_embedder", "drafter") if name in models]
+    parts += [grouped(name) for name in ("per_layer_embedder",) if name in models]
     return writer.write_models(parts)
 
 

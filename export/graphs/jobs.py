@@ -28,7 +28,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 class GraphJob:
     """One graph to lower; everything its bytes depend on but the tools and this code. `windowed` and `prefixed`: which
     parts of the caches it reads, as in Reads; how many slots there are is no part of it. `scales`: how many a row of
-    the per-layer table has."""
+    the per-layer table has. `steps`: of a graph that drafts, the most in one call."""
 
     kind: str
     config: TextConfig
@@ -37,10 +37,11 @@ class GraphJob:
     prefixed: bool = False
     token_ordering: bytes = b""
     scales: int = 1
+    steps: int = 1
 
     def key(self) -> str:
         ordering = hashlib.sha256(self.token_ordering).hexdigest()
-        reads = f"{self.windowed} {self.prefixed} {ordering} {self.scales}"
+        reads = f"{self.windowed} {self.prefixed} {ordering} {self.scales} {self.steps}"
         text = f"{self.kind} {self.config} {self.drafter} {reads} {_tools()}"
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
@@ -63,6 +64,8 @@ def jobs(plan: Plan) -> list[GraphJob]:
         reads = drafter_reads(plan.drafter.config, plan.capacity)
         parts = reads.window is not None, reads.prefix
         found.append(GraphJob("drafter", config, plan.drafter.config, *parts, ordering))
+        steps = plan.draft_lengths[-1]
+        found.insert(0, GraphJob("drafts", config, plan.drafter.config, *parts, ordering, steps=steps))
     found.append(GraphJob("embedder", config))
     if config.per_layer_size:
         found.append(GraphJob("per_layer_embedder", config, scales=plan.per_layer_scales))
@@ -139,21 +142,27 @@ def _drafter(job: GraphJob, width: Width, lower, out: Path) -> None:
     import torch
 
     from export.modules.drafter import Drafter
+    from export.modules.drafts import Drafts
     from export.modules.target import cache_inputs
 
     ordering = torch.from_numpy(np.frombuffer(job.token_ordering, np.int64).copy())
     sources = {kind: job.config.drafter_kv_layers[kind] for kind in job.drafter.text.kinds}
     reads = Reads(width.slots if job.windowed else None, job.prefixed)
-    vocab_size, weight = job.config.vocab_size, lower.placeholder_weight
-    module = Drafter(job.drafter, sources, width.capacity, ordering, weight, reads, vocab_size)
+    arguments = job.drafter, sources, width.capacity, ordering, lower.placeholder_weight, reads
+    size = job.drafter.backbone_hidden_size
     inputs = {
-        "activations": lower.placeholder((1, 1, 2 * job.drafter.backbone_hidden_size), torch.float32),
         "input_pos": lower.placeholder((1,), torch.int32),
         "mask": lower.placeholder((1, 1, 1, width.capacity), torch.float32),
     }
+    if job.kind == "drafts":
+        module = Drafts(*arguments, vocab_size=job.config.vocab_size, count=job.steps)
+        inputs["token_ids"] = lower.placeholder((1, 1), torch.int32)
+    else:
+        module, size = Drafter(*arguments, vocab_size=job.config.vocab_size), 2 * size
+    inputs["activations"] = lower.placeholder((1, 1, size), torch.float32)
     for layer in sources.values():
         inputs |= cache_inputs(job.config, width.capacity, layer, lower.placeholder)
-    lower.lower("mtp_drafter", module, inputs, out)
+    lower.lower(job.kind, module, inputs, out)
 
 
 def _embedder(job: GraphJob, width: Width, lower, out: Path) -> None:
@@ -176,6 +185,7 @@ BUILDERS: dict[str, Callable] = {
     "verify": _target,
     "prefill": _target,
     "drafter": _drafter,
+    "drafts": _drafter,
     "embedder": _embedder,
     "per_layer_embedder": _embedder,
 }

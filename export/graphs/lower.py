@@ -83,10 +83,37 @@ def _lower_prefix_length(context, newest: ir.Value, capacity: int):
     return stablehlo.minimum(stablehlo.multiply(steps, step), number(capacity))
 
 
-@lowerings.lower(torch.ops.slipstream.kth_largest)
-def _lower_kth_largest(context, values: ir.Value, k: int):
+@lowerings.lower(torch.ops.slipstream.largest)
+def _lower_largest(context, values: ir.Value, k: int):
+    kinds = [ir.RankedTensorType(values.type).element_type, ir.IntegerType.get_signless(32)]
+    results = [ir.RankedTensorType.get([k], kind) for kind in kinds]
+    return stablehlo.custom_call(results, [values], f"slipstream.largest.{k}")
+
+
+@lowerings.lower(torch.ops.slipstream.zero_if_finite)
+def _lower_zero_if_finite(context, values: ir.Value):
     kind = ir.RankedTensorType.get([1], ir.RankedTensorType(values.type).element_type)
-    return stablehlo.custom_call([kind], [values], f"slipstream.kth_largest.{k}")
+    return stablehlo.custom_call([kind], [values], "slipstream.zero_if_finite.0")
+
+
+@lowerings.lower(torch.ops.slipstream.take)
+def _lower_take(context, table: ir.Value, rows: ir.Value):
+    (count,), source = ir.RankedTensorType(rows.type).shape, ir.RankedTensorType(table.type)
+    kind = ir.RankedTensorType.get([count, source.shape[1]], source.element_type)
+    return stablehlo.custom_call([kind], [table, rows], "slipstream.take.0")
+
+
+@lowerings.lower(torch.ops.slipstream.cluster_logits)
+def _lower_cluster_logits(context, hidden: ir.Value, head: ir.Value, clusters: ir.Value, chosen: ir.Value):
+    (count,), (_, size) = (ir.RankedTensorType(value.type).shape for value in (chosen, clusters))
+    kind = ir.RankedTensorType.get([1, count * size], ir.RankedTensorType(hidden.type).element_type)
+    return stablehlo.custom_call([kind], [hidden, head, chosen], f"slipstream.cluster_logits.{size}")
+
+
+@lowerings.lower(torch.ops.slipstream.spread_logits)
+def _lower_spread_logits(context, logits: ir.Value, tokens: ir.Value, vocab_size: int):
+    kind = ir.RankedTensorType.get([vocab_size], ir.RankedTensorType(logits.type).element_type)
+    return stablehlo.custom_call([kind], [logits, tokens], f"slipstream.spread_logits.{vocab_size}")
 
 
 @lowerings.lower(torch.ops.slipstream.spread_mask)

@@ -2,18 +2,17 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from export.checkpoint.config import FULL, SLIDING, DrafterConfig
 from export.modules import layers as ops
 from export.modules.cache import Prefix, Window
 from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
-from export.modules.reads import Reads, drafter_reads
-from export.modules.selection import hide_unchosen
+from export.modules.reads import Reads, drafter_reads, gathers_head
+from export.modules.selection import cluster_logits, hide_unchosen, largest, spread_logits, take
 
-DENSE_HEAD_LIMIT = 4 << 20
-"""Weights of the head (V * D) up to which all tokens are scored and the rest masked; above, rows are gathered."""
+View = dict[str, tuple[torch.Tensor, ...]]
+"""Layer type to keys and values of the slots that are read, their mask, and cos and sin: tables for all queries."""
 
 
 class MaskedEmbedding(nn.Module):
@@ -66,31 +65,31 @@ class Drafter(nn.Module):
             self.masked_embedding = MaskedEmbedding(config, token_ordering, new_weight)
 
     def forward(self, activations, input_pos, mask, **caches) -> dict[str, torch.Tensor]:
-        text, newest = self.config.text, input_pos.to(torch.float)
+        hidden = self.step(activations, self.view(input_pos, mask, caches))
+        return {"logits": self._logits(hidden), "projected_activations": ops.linear(hidden, self.post_projection)}
+
+    def view(self, input_pos, mask, caches: dict[str, torch.Tensor]) -> View:
+        """What the draft steps of a round have in common, by layer type."""
+        text, newest, found = self.config.text, input_pos.to(torch.float), {}
         parts = self._cache_parts(input_pos[0])
-        masks = {kind: parts[kind].read(mask, 3) if kind in parts else mask for kind in text.rope}
-        for kind, part in parts.items():
-            for name, dim in ((f"kv_cache_k_{self.sources[kind]}", 2), (f"kv_cache_v_{self.sources[kind]}", 3)):
-                caches[name] = part.read(caches[name], dim)
-        rotary = {kind: self.rotary[kind](newest + 1.0) for kind in text.rope}
-        x = ops.linear(activations, self.pre_projection)
+        for kind in text.rope:
+            part, source = parts.get(kind), self.sources[kind]
+            keys, values, visible = caches[f"kv_cache_k_{source}"], caches[f"kv_cache_v_{source}"], mask
+            if part:
+                keys, values, visible = part.read(keys, 2), part.read(values, 3), part.read(mask, 3)
+            group = text.num_heads // text.kv_heads[text.layer_types.index(kind)]
+            tables = (ops.repeat_rows(table, group) for table in (visible, *self.rotary[kind](newest + 1.0)))
+            found[kind] = keys, values, *tables
+        return found
+
+    def step(self, activations: torch.Tensor, view: View) -> torch.Tensor:
+        """One draft step: the hidden state after the final norm, [1, 1, D]."""
+        text, x = self.config.text, ops.linear(activations, self.pre_projection)
         for i, layer in enumerate(self.layers):
-            kind = text.layer_types[i]
-            group = text.num_heads // text.kv_heads[i]
-            cos, sin = (ops.repeat_rows(table, group) for table in rotary[kind])
-            source = self.sources[kind]
-            attended = layer.self_attn.output(
-                layer.self_attn.query(layer.attention_input(x), cos, sin),
-                caches[f"kv_cache_k_{source}"],
-                caches[f"kv_cache_v_{source}"],
-                ops.repeat_rows(masks[kind], group),
-            )
-            x = layer.after_attention(x, attended, None)
-        hidden = ops.rms_norm(x, self.norm, text.rms_norm_eps)
-        logits = self._logits(hidden)
-        if self.unknown_tokens:
-            logits = torch.cat([logits, torch.full((1, 1, self.unknown_tokens), HIDDEN)], -1)
-        return {"logits": logits, "projected_activations": ops.linear(hidden, self.post_projection)}
+            keys, values, visible, cos, sin = view[text.layer_types[i]]
+            query = layer.self_attn.query(layer.attention_input(x), cos, sin)
+            x = layer.after_attention(x, layer.self_attn.output(query, keys, values, visible), None)
+        return ops.rms_norm(x, self.norm, text.rms_norm_eps)
 
     def _cache_parts(self, newest: torch.Tensor) -> dict[str, Window | Prefix]:
         """What the layers of each type read of the caches; absent where that is all of it."""
@@ -103,16 +102,23 @@ class Drafter(nn.Module):
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """[1, 1, V]; with the sparse head, tokens outside the chosen clusters get a large negative value."""
+        logits, tokens = self.candidates(hidden)
+        if tokens is not None:
+            logits = spread_logits(logits, tokens, self.config.text.vocab_size)
+        if self.unknown_tokens:
+            logits = torch.cat([logits, torch.full((self.unknown_tokens,), HIDDEN)])
+        return logits.reshape(1, 1, -1)
+
+    def candidates(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """(logits, tokens): of the N tokens that are scored, float[N] and int32[N]; None where they are all that the
+        drafter knows, in order."""
         if not self.config.use_ordered_embeddings:
-            return ops.linear(hidden, self.head)
+            return ops.linear(hidden, self.head).reshape(-1), None
         table = self.masked_embedding
         scores = ops.linear(hidden, table.centroids).reshape(-1)
-        if self.head.weight.numel() <= DENSE_HEAD_LIMIT:
+        if not gathers_head(self.config):
             hidden_tokens = hide_unchosen(scores, table.top_k, table.cluster_of)
-            return ops.linear(hidden, self.head) + hidden_tokens.reshape(1, 1, -1)
-        chosen = torch.topk(scores, table.top_k).indices
-        tokens = table.clusters.index_select(0, chosen).reshape(-1)
-        rows = F.embedding(tokens, self.head.weight)
-        logits = torch.matmul(rows, hidden.reshape(-1, 1)).reshape(-1)
-        spread = torch.full((self.config.text.vocab_size,), HIDDEN)
-        return spread.scatter(0, tokens.long(), logits).reshape(1, 1, -1)
+            return (ops.linear(hidden, self.head) + hidden_tokens.reshape(1, 1, -1)).reshape(-1), None
+        _, chosen = largest(scores, table.top_k)
+        logits = cluster_logits(hidden.reshape(1, -1), self.head.weight, table.clusters, chosen)
+        return logits.reshape(-1), take(table.clusters, chosen).reshape(-1)

@@ -7,6 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.choices.recipe import Storage
+from export.graphs.calls import SCALES
 from export.graphs.flatbuffer import weight_name
 
 ALIGNMENT = 64
@@ -22,7 +23,8 @@ TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4, 2: schema.TensorT
 class Weight:
     """One stored tensor of a model: who fills it, how it is stored, where its buffers lie (from the section's begin).
 
-    `shape` is the checkpoint's: vectors are [N] here, whatever rank the graph gives them."""
+    `shape` is the checkpoint's: vectors are [N] here, whatever rank the graph gives them. With `scales_of` it is no
+    tensor of the checkpoint, but the scales of that weight's rows as values."""
 
     name: str
     shape: tuple[int, ...]
@@ -30,6 +32,7 @@ class Weight:
     buffer: schema.BufferT
     scale_buffer: schema.BufferT | None
     scales: np.ndarray | None = None
+    scales_of: "Weight | None" = None
 
     @property
     def num_scales(self) -> int:
@@ -52,11 +55,15 @@ def plan_weights(model: schema.ModelT, shape_of, storage_of) -> list[Weight]:
             name = weight_name(tensor)
             if name is None:
                 continue
-            shape = shape_of(name)
+            # Rows come before their scales, here as in the file.
+            of = weights[name.removesuffix(SCALES)] if name.endswith(SCALES) else None
+            shape = shape_of(name) if of is None else of.shape[:1]
             if len(shape) > 1:
                 tensor.shape = np.array(shape, np.int32)
             if name not in weights:
-                weights[name] = _new_weight(model, name, shape, storage_of(name, shape))
+                storage = storage_of(name, shape) if of is None else Storage(32)
+                weights[name] = _new_weight(model, name, shape, storage)
+                weights[name].scales_of = of
             count = weights[name].num_scales
             zero_points = zeros.setdefault(count, np.zeros(count, np.int64))
             _store(graph, tensor, weights[name], model, zero_points)

@@ -158,6 +158,10 @@ class _WeightWriter:
 
     def write(self, weight: Weight, source: WeightSource, start: int, users: list[Weight]) -> int:
         """Streams the codes at `start` and block scales behind them; row scales go into every user's root."""
+        if weight.scales_of is not None:
+            self.stream.seek(start)
+            self.stream.write(weight.scales_of.scales.tobytes())
+            return start + weight.nbytes
         codes = source.codes(weight.name)
         if codes is not None:
             return self._keep(weight, source, codes, start, users)

@@ -10,6 +10,9 @@ from runtime_spec.errors import BundleError
 
 MODELS = ("main", "embedder", "per_layer_embedder", "drafter")
 MAX_TENSOR_BYTES = 2**31
+DRAFTS = "draft_"
+"""What names of signatures that draft several tokens begin with; the number follows."""
+LARGEST_LOGITS = 8
 Signatures = Mapping[str, Signature]
 
 
@@ -61,9 +64,24 @@ def expected_signatures(manifest: Manifest, model: str) -> dict[str, Signature]:
             "logits": _float(1, 1, config.vocab_size),
             "projected_activations": _float(1, 1, config.hidden_size),
         }
-        return {"mtp_drafter": Signature(inputs, outputs)}
+        return {"mtp_drafter": Signature(inputs, outputs)} | _drafts(manifest, inputs)
     row = (config.num_layers, config.per_layer_size) if model == "per_layer_embedder" else (config.hidden_size,)
     return {model: Signature({"token_ids": TensorSpec("int32", (1, 1))}, {"embeddings": _float(1, 1, *row)})}
+
+
+def _drafts(manifest: Manifest, inputs: dict[str, TensorSpec]) -> Signatures:
+    """The signatures that draft several tokens in one call: one for each verify width, or, in bundles of before, none.
+    `inputs` are those of the one that drafts a single token."""
+    stated, hidden = manifest.signatures.get("drafter", {}), manifest.config.hidden_size
+    if not any(name.startswith(DRAFTS) for name in stated):
+        return {}
+    inputs = inputs | {"token_ids": TensorSpec("int32", (1, 1)), "activations": _float(1, 1, hidden)}
+    counts = [width - 1 for width in manifest.verify_widths]
+    outputs = {
+        count: {"draft_tokens": TensorSpec("int32", (count,)), "largest_logits": _float(count, LARGEST_LOGITS)}
+        for count in counts
+    }
+    return {f"{DRAFTS}{count}": Signature(inputs, outputs[count]) for count in counts}
 
 
 def _drafter_layers(manifest: Manifest) -> list[int]:

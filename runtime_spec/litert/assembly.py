@@ -1,5 +1,6 @@
 """Compiled models to ports: which signature becomes which pass, and which caches they share."""
 
+from runtime_spec.bundle.contents import DRAFTS
 from runtime_spec.litert.compiled import Buffer, CompiledModel
 from runtime_spec.litert.drafter import LiteRtDrafter
 from runtime_spec.litert.embeddings import Embeddings
@@ -31,4 +32,9 @@ def target(main: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> 
 
 
 def drafter(model: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> LiteRtDrafter:
-    return LiteRtDrafter(model.bind("mtp_drafter", caches), rows)
+    """Signature `mtp_drafter` drafts one token, `draft_N` N of them, all at one position."""
+    tensors = model.signatures["mtp_drafter"].inputs
+    shared = caches | {name: model.buffer(tensors[name]) for name in ("input_pos", "mask")}
+    counts = {name: name.removeprefix(DRAFTS) for name in model.signatures if name.startswith(DRAFTS)}
+    calls = {int(count): model.bind(name, shared) for name, count in counts.items()}
+    return LiteRtDrafter(model.bind("mtp_drafter", shared), rows, calls)

@@ -1,6 +1,6 @@
-"""The drafter port: draft steps over the target's caches."""
+"""The drafter port: draft steps over the target's caches, one by one or several in one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 
 import numpy as np
@@ -22,8 +22,10 @@ class LiteRtDrafter:
 
     source = "drafter"
 
-    def __init__(self, call: BoundCall, embeddings: Embeddings):
+    def __init__(self, call: BoundCall, embeddings: Embeddings, calls: Mapping[int, BoundCall] | None = None):
+        """`calls` draft so many tokens each; their `mask` and `input_pos` are those of `call`, which drafts one."""
         self._call, self._embeddings = call, embeddings
+        self._calls = [Drafts(one) for _, one in sorted((calls or {}).items())]
         activations = call.inputs["activations"].reshape(2, -1)
         self._embedding, self._hidden = activations
         self._position = call.inputs["input_pos"]
@@ -45,8 +47,14 @@ class LiteRtDrafter:
         """The position given to the graph is one less, and constant over the round, as LiteRT-LM passes it."""
         self._position[0] = position - 1
         self._mask.show(position)
-        self._hidden[:] = hidden
         self._sampler.begin_drafts(bonus_token, position)
+        drafts = next((drafts for drafts in self._calls if drafts.count >= count), None)
+        if drafts is None or self._sampler.sampling.draws_drafts:
+            return self._one_by_one(bonus_token, hidden, count)
+        return self._at_once(drafts, bonus_token, hidden, count)
+
+    def _one_by_one(self, bonus_token: int, hidden: np.ndarray, count: int) -> list[int]:
+        self._hidden[:] = hidden
         tokens: list[int] = []
         token = bonus_token
         for step in range(count):
@@ -60,3 +68,33 @@ class LiteRtDrafter:
             if is_asked and not self._goes_on(len(tokens), confidence):
                 break
         return tokens
+
+    def _at_once(self, drafts: "Drafts", bonus_token: int, hidden: np.ndarray, count: int) -> list[int]:
+        """What lies behind a refusal, or behind `count`, is dropped."""
+        self._embeddings.check(bonus_token)
+        found = drafts.run(bonus_token, hidden)[:count]
+        for number, token in enumerate(found, start=1):
+            is_asked = self._goes_on is not None and number < count
+            confidence = self._sampler.chosen_draft(token, drafts.largest[number - 1], is_asked)
+            if is_asked and not self._goes_on(number, confidence):
+                return found[:number]
+        return found
+
+
+class Drafts:
+    """The graph that drafts `count` tokens in one call. `largest` is float32[count, 8], overwritten by every run: the
+    eight largest logits of each draft, descending."""
+
+    def __init__(self, call: BoundCall):
+        self._call = call
+        self._token = call.inputs["token_ids"].reshape(-1)
+        self._hidden = call.inputs["activations"].reshape(-1)
+        self._tokens, self.largest = call.outputs["draft_tokens"], call.outputs["largest_logits"]
+        self.count = len(self._tokens)
+
+    def run(self, bonus_token: int, hidden: np.ndarray) -> list[int]:
+        """The greedy drafts that follow bonus_token and its hidden float32[H]."""
+        self._token[0] = bonus_token
+        self._hidden[:] = hidden
+        self._call.run()
+        return self._tokens.tolist()

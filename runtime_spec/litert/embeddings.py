@@ -30,6 +30,17 @@ class Embeddings:
             index = self._look_up(token)
         return self._tables[0][index]
 
+    def check(self, token: int) -> None:
+        """UsageError for a token outside the vocabulary."""
+        if not 0 <= token < self._vocab_size:
+            raise UsageError(
+                "A token is outside the vocabulary",
+                expected=f"ids from 0 to {self._vocab_size - 1}",
+                found=f"id {token}"[:40],
+                where="the tokens given to the target or drafter",
+                action="Use the tokenizer and the traces of this bundle.",
+            )
+
     def write(self, tokens: Sequence[int], main: np.ndarray, per_layer: np.ndarray | None) -> None:
         """Fills the first len(tokens) rows of main float32[T, H] and of per_layer float32[T, L * P].
 
@@ -45,14 +56,7 @@ class Embeddings:
             self._tables[1].take(indices, 0, per_layer[:count], "clip")
 
     def _look_up(self, token: int) -> int:
-        if not 0 <= token < self._vocab_size:
-            raise UsageError(
-                "A token is outside the vocabulary",
-                expected=f"ids from 0 to {self._vocab_size - 1}",
-                found=f"id {token}"[:40],
-                where="the tokens given to the target or drafter",
-                action="Use the tokenizer and the traces of this bundle.",
-            )
+        self.check(token)
         index = len(self._rows)
         if index == len(self._tables[0]):
             self._tables = [np.concatenate([table, np.empty_like(table)]) for table in self._tables]

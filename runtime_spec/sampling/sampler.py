@@ -1,7 +1,9 @@
 """What target and drafter say, between the models' logits and the loop (DECODE.md, *Sampling*)."""
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
+from runtime_spec.sampling.argmax import not_finite
 from runtime_spec.sampling.block import verified
 from runtime_spec.sampling.filtered import Distribution, draw
 from runtime_spec.sampling.parameters import GREEDY, Sampling
@@ -61,6 +63,17 @@ class Sampler:
             confidence = self._rows.filtered(row, CONFIDENCE, slot - 1).weights[0] if is_asked else None
         self._drafted.append(token)
         return token, confidence
+
+    def chosen_draft(self, token: int, largest: Row, is_asked: bool = False) -> float | None:
+        """Notes the next draft of the round, a greedy one that the drafter's graph chose; `largest` are its eight
+        largest logits, descending. Returns the confidence as `draft_token` does.
+
+        Raises RuntimeLibraryError where the first of them, and so any logit of the row, is no finite number."""
+        slot = self._position + len(self._drafted)
+        if not isfinite(largest[0]):
+            raise not_finite(float(largest[0]), token, len(largest), slot - 1)
+        self._drafted.append(token)
+        return self._rows.filtered(largest, CONFIDENCE, slot - 1).weights[0] if is_asked else None
 
     def _distribution(self, row: Row, slot: int, drafted: list[int]) -> Distribution:
         """Of the token at `slot`, in front of which are the text and, from it on, what was `drafted`."""

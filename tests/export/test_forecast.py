@@ -30,10 +30,17 @@ def test_sizes_are_those_of_the_bundle(recipe, demo):
     found = forecast(make_plan(choices(recipe)), lowered=True)
     assert found.bundle_bytes == pytest.approx(path.stat().st_size, rel=SHARE_OFF)
     with Bundle.open(path) as bundle:
-        real = {section.name: section.end - section.begin for section in bundle.sections}
-        shared = bundle.manifest.shared_weights[0].end - bundle.section("embedder").begin
-    # The embedder's section runs over main's graph to the table that both use.
-    real["embedder"] = min(real["embedder"], shared)
+        sections = {section.name: section for section in bundle.sections}
+        (table,) = bundle.manifest.shared_weights
+        real = {"per_layer_embedder": len(sections["per_layer_embedder"].data)}
+        # The graphs of three models follow each other, then the table that all use, then the weights of each.
+        group = ("embedder", "drafter", "main")
+        ends = [*(sections[name].begin for name in group[1:]), table.begin]
+        end = table.end
+        for name, graph_end in zip(group, ends, strict=True):
+            section = sections[name]
+            real[name] = graph_end - section.begin + table.end - table.begin + section.end - end
+            end = section.end
     for name in ("main", "per_layer_embedder", "drafter"):
         assert found.sections[name] == pytest.approx(real[name], rel=SHARE_OFF), name
 

@@ -26,15 +26,17 @@ ALLOWED = {
         "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.modules", "runtime_spec.bundle",
         "runtime_spec.chat",
     ],
-    "export.graphs": ["export.checkpoint", "export.errors", "export.modules", "export.plan", "export.processes"],
+    "export.graphs": [
+        "export.checkpoint", "export.choices", "export.errors", "export.modules", "export.plan", "export.processes",
+    ],
     "export.resources": ["runtime_spec.cache"],
     "export.weights": [
         "export.alignment", "export.checkpoint", "export.choices", "export.errors", "export.graphs",
         "runtime_spec.bundle",
     ],
     "export.bundle": [
-        "export.alignment", "export.chat", "export.checkpoint", "export.errors", "export.files", "export.graphs",
-        "export.plan", "export.weights", "runtime_spec.bundle", "runtime_spec.chat",
+        "export.alignment", "export.chat", "export.checkpoint", "export.choices", "export.errors", "export.files",
+        "export.graphs", "export.modules", "export.plan", "export.weights", "runtime_spec.bundle", "runtime_spec.chat",
     ],
     "export.evidence": [
         "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
@@ -47,7 +49,8 @@ ALLOWED = {
     ],
     "export.report": ["export.android", "export.evidence", "export.files"],
     "export.forecast": [
-        "export.bundle", "export.checkpoint", "export.choices", "export.errors", "export.plan", "runtime_spec.bundle",
+        "export.bundle", "export.checkpoint", "export.choices", "export.errors", "export.modules", "export.plan",
+        "runtime_spec.bundle",
     ],
     "export.progress": ["export.errors", "export.files"],
     "export.results": ["export.evidence", "export.report"],

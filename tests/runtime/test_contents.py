@@ -11,6 +11,7 @@ import pytest
 from export.bundle.sections import pack_tokenizer, pack_traces
 from export.cli.main import main
 from runtime_spec.bundle.contents import MODELS, expected_signatures
+from runtime_spec.bundle.manifest import Signature, TensorSpec
 from runtime_spec.chat.format import Affixes
 from runtime_spec.errors import UsageError
 from runtime_spec.litert.runtime import Runtime
@@ -86,6 +87,26 @@ def test_a_section_that_the_manifest_does_not_know_of_is_refused(made, refuse):
     alone = replace(values, drafter=None)
     alone = replace(alone, signatures={n: s for n, s in alone.signatures.items() if n != "drafter"})
     refuse(sections, alone, "drafter")
+
+
+def test_a_drafter_has_a_graph_of_several_drafts_for_each_width_or_none(made, refuse):
+    values, sections = made
+    hidden, step = values.config.hidden_size, values.signatures["drafter"]["mtp_drafter"]
+    float32, int32 = (lambda *shape, dtype=dtype: TensorSpec(dtype, shape) for dtype in ("float32", "int32"))
+    inputs = step.inputs | {"token_ids": int32(1, 1), "activations": float32(1, 1, hidden)}
+    drafts = {
+        f"draft_{count}": Signature(inputs, {"draft_tokens": int32(count), "largest_logits": float32(count, 8)})
+        for count in (1, 3)
+    }
+    assert values.verify_widths == (2, 4) and expected_signatures(values, "drafter") == {"mtp_drafter": step}
+
+    def stating(found):
+        return replace(values, signatures=values.signatures | {"drafter": {"mtp_drafter": step} | found})
+
+    assert expected_signatures(stating(drafts), "drafter") == {"mtp_drafter": step} | drafts
+    refuse(sections, stating(drafts), "the graph of section drafter")
+    for wrong in ({"draft_1": drafts["draft_1"]}, drafts | {"draft_2": drafts["draft_1"]}, drafts | {"draft_3": step}):
+        refuse(sections, stating(wrong), "signatures.drafter")
 
 
 @pytest.mark.parametrize("name", MODELS)

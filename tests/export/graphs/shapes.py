@@ -126,11 +126,17 @@ def _gather_nd(op, shapes, values, given):
 
 
 def _call(op, shapes, values, given):
-    name = op.builtinOptions2.callTargetName.decode()
-    kind = name.split(".")[1]
-    if kind == "spread_mask":
-        return (1, *shapes[1])
-    return {"read_prefix": shapes[0], "kth_largest": (1,)}[kind]
+    """Of the first result, which stands for all."""
+    _, kind, argument = op.builtinOptions2.callTargetName.decode().split(".")
+    return {
+        "read_prefix": lambda: shapes[0],
+        "spread_mask": lambda: (1, *shapes[1]),
+        "largest": lambda: (int(argument),),
+        "zero_if_finite": lambda: (1,),
+        "take": lambda: (*shapes[1], *shapes[0][1:]),
+        "cluster_logits": lambda: (1, math.prod(shapes[2]) * int(argument)),
+        "spread_logits": lambda: (int(argument),),
+    }[kind]()
 
 
 RULES = {

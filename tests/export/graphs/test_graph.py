@@ -8,8 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export.checkpoint.checkpoint import Checkpoint
 from export.choices.recipe import Storage
 from export.cli.main import DEMO
-from export.graphs import lower
-from export.graphs import tidy as rewrites
+from export.graphs import calls, lower
 from export.graphs.flatbuffer import constant, load, operator
 from export.graphs.jobs import GraphJob, lower_all, lower_at
 from export.graphs.merge import merge
@@ -217,9 +216,9 @@ class Chosen(torch.nn.Module):
         return {"mask": hide_unchosen(scores, 9, self.group_of)}
 
 
-@pytest.mark.parametrize("limit", [0, rewrites.SPREAD_TABLE_LIMIT], ids=["gathered", "multiplied"])
+@pytest.mark.parametrize("limit", [0, calls.SPREAD_TABLE_LIMIT], ids=["gathered", "multiplied"])
 def test_members_of_unchosen_groups_are_hidden_and_no_others(limit, tmp_path, monkeypatch):
-    monkeypatch.setattr(rewrites, "SPREAD_TABLE_LIMIT", limit)
+    monkeypatch.setattr(calls, "SPREAD_TABLE_LIMIT", limit)
     draw = np.random.default_rng(0)
     group_of = torch.from_numpy(draw.permutation(np.repeat(np.arange(48), 24)).astype(np.int32))
     scores = draw.standard_normal(48).astype(np.float32)

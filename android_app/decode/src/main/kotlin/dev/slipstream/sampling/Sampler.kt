@@ -147,6 +147,28 @@ public class Sampler(
         return token
     }
 
+    /**
+     * Notes the next draft, a greedy one that the drafter's graph chose: [token], whose eight largest logits stand in
+     * row [index] of [largest], descending. [confidence] is computed if it is [wanted][wantsConfidence].
+     *
+     * RuntimeLibraryException where the first, and so any logit of the row, is infinite or not a number.
+     */
+    public fun chosenDraft(
+        token: Int,
+        largest: FloatBuffer,
+        index: Int,
+        wantsConfidence: Boolean,
+    ) {
+        val begin = index * CONFIDENCE_TOKENS
+        val first = largest.get(begin)
+        if (!first.isFinite()) throw notFinite(first, token, CONFIDENCE_TOKENS, text.size - 1)
+        if (wantsConfidence) {
+            row.read(largest, begin, CONFIDENCE_TOKENS, text.size - 1)
+            confidence = filter.share(row, CONFIDENCE_TOKENS, p[0])
+        }
+        text.add(token)
+    }
+
     private fun drawnDraft(
         logits: FloatBuffer,
         size: Int,

@@ -40,7 +40,7 @@ public data class Sampling(
     public val isGreedy: Boolean get() = temperature == 0.0 && !isPenalised
 
     /** Whether the drafter draws. */
-    internal val drawsDrafts: Boolean get() = drafts == DraftChoice.DRAWN && temperature > 0
+    public val drawsDrafts: Boolean get() = drafts == DraftChoice.DRAWN && temperature > 0
 
     /** By the parameters' names, as `--json` prints them. */
     public fun fields(): Map<String, Any> =

@@ -54,7 +54,7 @@ internal class Embeddings(
     }
 
     private fun lookUp(token: Int): Int {
-        if (token !in 0 until vocabSize) throw unknown(token)
+        check(token)
         if (rows.size == limit) rows.clear()
         val index = rows.size
         rows[token] = index
@@ -63,14 +63,17 @@ internal class Embeddings(
         return index
     }
 
-    private fun unknown(token: Int) =
-        UsageException(
+    /** UsageException for a token outside the vocabulary. */
+    fun check(token: Int) {
+        if (token in 0 until vocabSize) return
+        throw UsageException(
             "There is no such token",
             expected = "token ids from 0 to ${vocabSize - 1}",
             found = "$token",
             where = "the tokens of a pass",
             action = "Give tokens of this bundle's tokenizer.",
         )
+    }
 
     private class Table(
         private val call: BoundCall,

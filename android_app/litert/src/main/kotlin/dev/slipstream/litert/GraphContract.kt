@@ -16,6 +16,11 @@ internal const val EMBEDDER = "embedder"
 internal const val PER_LAYER_EMBEDDER = "per_layer_embedder"
 internal const val DRAFTER = "drafter"
 
+/** The drafter's signature that drafts one token; what those begin with that draft several; how many logits they tell. */
+internal const val DRAFT = "mtp_drafter"
+private const val DRAFTS = "draft_"
+private const val LARGEST_LOGITS = 8
+
 /** The sections that [bundle]'s manifest asks for, in the order of opening. BundleException where one is missing. */
 internal fun modelSections(bundle: Bundle): List<String> {
     val manifest = bundle.manifest
@@ -129,20 +134,47 @@ private class Contract(
     }
 
     private fun drafter() {
-        names(DRAFTER, setOf(DRAFT))
-        val signature = manifest.signatures.getValue(DRAFTER).getValue(DRAFT)
-        val inputs =
-            mapOf(
-                "activations" to FLOAT * 2 * config.hiddenSize,
-                "input_pos" to INT,
-                "mask" to FLOAT * capacity,
+        val stated = manifest.signatures.getValue(DRAFTER)
+        // Bundles of before draft step by step alone.
+        val counts =
+            if (stated.keys.none {
+                    it.startsWith(
+                        DRAFTS,
+                    )
+                }
+            ) {
+                emptyList()
+            } else {
+                manifest.verifyWidths.map { it - 1 }
+            }
+        names(DRAFTER, setOf(DRAFT) + counts.map { "$DRAFTS$it" })
+        val common = mapOf("input_pos" to INT, "mask" to FLOAT * capacity)
+        drafter(
+            DRAFT,
+            common + ("activations" to FLOAT * 2 * config.hiddenSize),
+            mapOf("logits" to FLOAT * config.vocabSize, "projected_activations" to FLOAT * config.hiddenSize),
+        )
+        for (count in counts) {
+            drafter(
+                "$DRAFTS$count",
+                common + mapOf("token_ids" to INT, "activations" to FLOAT * config.hiddenSize),
+                mapOf("draft_tokens" to INT * count, "largest_logits" to FLOAT * count * LARGEST_LOGITS),
             )
-        val outputs =
-            mapOf("logits" to FLOAT * config.vocabSize, "projected_activations" to FLOAT * config.hiddenSize)
-        sizes("$DRAFTER.$DRAFT.inputs", inputs, signature.inputs)
-        sizes("$DRAFTER.$DRAFT.outputs", outputs, signature.outputs)
-        val read = signature.inputs.keys.filter { it.startsWith(CACHE_PREFIX) }
-        cacheTensors("$DRAFTER.$DRAFT.inputs", caches.filterKeys { it in read }, signature.inputs)
+        }
+    }
+
+    /** A signature of the drafter's; all read the caches that the first does. */
+    private fun drafter(
+        name: String,
+        inputs: Map<String, Size>,
+        outputs: Map<String, Size>,
+    ) {
+        val stated = manifest.signatures.getValue(DRAFTER)
+        val (signature, first) = stated.getValue(name) to stated.getValue(DRAFT)
+        sizes("$DRAFTER.$name.inputs", inputs, signature.inputs)
+        sizes("$DRAFTER.$name.outputs", outputs, signature.outputs)
+        val read = first.inputs.keys.filter { it.startsWith(CACHE_PREFIX) }
+        cacheTensors("$DRAFTER.$name.inputs", caches.filterKeys { it in read }, signature.inputs)
     }
 
     private fun names(
@@ -208,7 +240,6 @@ private data class Size(
 
 private val FLOAT = Size("float32", 1)
 private val INT = Size("int32", 1)
-private const val DRAFT = "mtp_drafter"
 
 /** A Java buffer ends at 2 GiB, and no exported tensor comes near. */
 private const val MAX_ELEMENTS = (Int.MAX_VALUE / 4).toLong()

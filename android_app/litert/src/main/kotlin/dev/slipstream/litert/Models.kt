@@ -41,13 +41,14 @@ public class Models(
     public fun drafter(
         sampler: Sampler,
         goesOn: GoesOn? = null,
-    ): Drafter? = opened.draftStep?.let { LiteRtDrafter(it, sampler, goesOn) }
+    ): Drafter? = opened.draftStep?.let { LiteRtDrafter(it, opened.drafts, sampler, goesOn) }
 
     private class Opened(
         val scoring: List<Pass>,
         val prefills: List<Pass>,
         val rows: Embeddings,
         val draftStep: DraftStep?,
+        val drafts: List<Drafts>,
         val capacity: Int,
     )
 
@@ -66,7 +67,9 @@ public class Models(
         val caches = caches(main)
         val embedders = listOf(EMBEDDER, PER_LAYER_EMBEDDER).map { models[it]?.let(::onlyCall) }
         val rows = Embeddings(embedders[0]!!, embedders[1], bundle.manifest.config.vocabSize)
-        val draftStep = models[DRAFTER]?.let { DraftStep(it.bind("mtp_drafter", caches), rows) }
+        val draftCalls = models[DRAFTER]?.let { draftCalls(it, caches) }.orEmpty()
+        val draftStep = draftCalls[DRAFT]?.let { DraftStep(it, rows) }
+        val drafts = (draftCalls - DRAFT).values.map { Drafts(it, rows) }.sortedBy { it.count }
         val (prefills, scoring) = passes(main, caches)
         val capacity =
             main
@@ -75,7 +78,7 @@ public class Models(
                 .getValue("mask")
                 .shape
                 .last()
-        return Opened(scoring, prefills, rows, draftStep, capacity)
+        return Opened(scoring, prefills, rows, draftStep, drafts, capacity)
     }
 
     private fun graph(
@@ -115,6 +118,16 @@ public class Models(
             .partition { it.startsWith("prefill") }
             .toList()
             .map { names -> names.map { Pass(main.bind(it, caches)) } }
+
+    /** All signatures of a drafter, by name, over one position and one mask. */
+    private fun draftCalls(
+        model: CompiledModel,
+        caches: Map<String, TensorBuffer>,
+    ): Map<String, BoundCall> {
+        val tensors = model.signature(DRAFT).inputs
+        val shared = caches + listOf("input_pos", "mask").associateWith { model.buffer(tensors.getValue(it)) }
+        return model.signatures.keys.associateWith { model.bind(it, shared) }
+    }
 
     private fun onlyCall(model: CompiledModel): BoundCall = model.bind(model.signatures.keys.single())
 

@@ -29,6 +29,8 @@ private class Fault(
     val wrong: String,
     /** Nothing may notice it: the traces must replay. */
     val isHarmless: Boolean = false,
+    /** Planted where greedy drafts are made step by step, as drawn ones are. */
+    val isStepwise: Boolean = false,
 )
 
 private val FAULTS =
@@ -50,17 +52,32 @@ private val FAULTS =
         Fault("embedding_of_the_first_row", "Embeddings", "index(tokens[row])", "index(tokens[0])"),
         Fault("per_layer_rows_in_the_first_place", "Embeddings", "perLayer, row)", "perLayer, 0)"),
         Fault("caches_not_shared", "Models", "Pass(main.bind(it, caches))", "Pass(main.bind(it))"),
-        Fault("drafter_reads_other_caches", "Models", "bind(\"mtp_drafter\", caches)", "bind(\"mtp_drafter\")"),
+        Fault("drafter_reads_other_caches", "Models", "shared = caches +", "shared ="),
         Fault("drafter_position_shifted", "DraftStep", "put(0, position - 1)", "put(0, position + 8)"),
         Fault("drafter_sees_dead_rows", "DraftStep", "mask.show(position)", "mask.show(position + 3)"),
-        Fault("drafter_keeps_its_first_hidden", "LiteRtDrafter", "lastHidden = step.projected", ""),
+        Fault("drafts_step_by_step", "LiteRtDrafter", "", "", isHarmless = true, isStepwise = true),
+        Fault(
+            "drafter_keeps_its_first_hidden",
+            "LiteRtDrafter",
+            "lastHidden = step.projected",
+            "",
+            isStepwise = true,
+        ),
+        Fault("drafts_after_another_token", "Drafts", "put(0, token)", "put(0, 5)"),
+        Fault("drafts_after_no_hidden", "Drafts", "activations.put(hidden)", ""),
         Fault(
             "hidden_of_the_first_row",
             "Pass",
             "position(row * size).limit((row + 1) * size)",
             "position(0).limit(size)",
         ),
-        Fault("upper_half_of_the_drafts_logits_unseen", "LiteRtDrafter", "logits.capacity()", "logits.capacity() / 2"),
+        Fault(
+            "upper_half_of_the_drafts_logits_unseen",
+            "LiteRtDrafter",
+            "logits.capacity()",
+            "logits.capacity() / 2",
+            isStepwise = true,
+        ),
         Fault("rows_of_logits_half_as_long", "Pass", "?: 0) / width", "?: 0) / width / 2"),
         Fault(
             "last_prompt_token_one_slot_late",
@@ -70,11 +87,14 @@ private val FAULTS =
         ),
     )
 
+private const val AT_ONCE = "if (sampler.sampling.drawsDrafts)"
+private const val STEP_BY_STEP = "if (count > 0)"
 private const val SOURCES = "src/main/kotlin/dev/slipstream/litert"
 private val COPIED =
     listOf(
         "CausalMask",
         "DraftStep",
+        "Drafts",
         "Embeddings",
         "LiteRtDrafter",
         "LiteRtTarget",
@@ -109,6 +129,7 @@ private fun compile(
     module: Path,
     folder: Path,
 ): ClassLoader {
+    check(AT_ONCE in module.resolve("$SOURCES/LiteRtDrafter.kt").readText()) { "$AT_ONCE is not there" }
     for (fault in FAULTS) {
         val sources = Files.createDirectories(folder.resolve("src/${fault.name}"))
         for (file in COPIED) {
@@ -116,8 +137,9 @@ private fun compile(
             val isHere = file == fault.file
             check(!isHere || fault.right in source) { "${fault.name}: ${fault.right} is not in $file.kt" }
             val changed = if (isHere && fault.right != "") source.replace(fault.right, fault.wrong) else source
+            val ways = if (fault.isStepwise) changed.replace(AT_ONCE, STEP_BY_STEP) else changed
             val begin = "package faults.${fault.name}\n\nimport dev.slipstream.litert.*\n"
-            sources.resolve("$file.kt").writeText(changed.replaceFirst(Regex("package .*\n"), begin))
+            sources.resolve("$file.kt").writeText(ways.replaceFirst(Regex("package .*\n"), begin))
         }
     }
     val classes = folder.resolve("classes")
