@@ -57,11 +57,20 @@ internal fun notFinite(
     position: Int,
 ): RuntimeLibraryException {
     val token = (0 until size).first { !logits.get(begin + it).isFinite() }
-    return RuntimeLibraryException(
+    return notFinite(logits.get(begin + token), token, size, position)
+}
+
+/** The error for a row of [size] logits in which [token] has [logit]. */
+internal fun notFinite(
+    logit: Float,
+    token: Int,
+    size: Int,
+    position: Int,
+): RuntimeLibraryException =
+    RuntimeLibraryException(
         "The model returned a logit that is no finite number",
         expected = "$size finite logits",
-        found = "${logits.get(begin + token)} for token $token",
+        found = "$logit for token $token",
         where = "the logits after cache slot $position",
         action = "Verify the bundle; if it is intact, report the model and the device.",
     )
-}
