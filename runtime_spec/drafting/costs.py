@@ -13,6 +13,8 @@ STEP_SLOTS = 128
 """The graphs read the cache in steps of so many slots; a pass that is the first to read one more is planned anew."""
 REPLAN_NANOS = 50_000_000.0
 """More than planning anew takes."""
+WARMING_NANOS = 300_000.0
+"""By so much its next rounds may be slower than later ones: code and weights have left the processor's cache."""
 WARM_ROUNDS = 32
 """A width that has not run for so many rounds is cold: its next round is not representative."""
 MEASURED, LEARNT = 2, 4
@@ -132,7 +134,10 @@ class Costs:
             return self.relative[index] * self.level
         age = self._age(self.measured_nanos[index]) + (STALE if self._is_known[index] else 0.0)
         shift = self.level / self._measured_level[index] - 1.0
-        return self.relative[index] * self.level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+        nanos = self.relative[index] * self.level
+        if index > 0 and self._new[index] < LEARNT:
+            nanos = max(nanos - WARMING_NANOS, min(nanos, self.relative[0] * self.level))
+        return nanos / (1.0 + age + LEVEL_SHIFT * abs(shift))
 
     def hoped_draft_nanos(self, count: int) -> float:
         """What `count` drafts of the model may cost at best."""

@@ -129,7 +129,11 @@ internal class Costs(
         if (passes[index].count == 0) return relative[index] * level
         val age = age(measuredNanos[index]) + (if (isKnown[index]) STALE else 0.0)
         val shift = level / measuredLevel[index] - 1.0
-        return relative[index] * level / (1.0 + age + LEVEL_SHIFT * abs(shift))
+        var hoped = relative[index] * level
+        if (index > 0 && added[index] < LEARNT) {
+            hoped = maxOf(hoped - WARMING_NANOS, minOf(hoped, relative[0] * level))
+        }
+        return hoped / (1.0 + age + LEVEL_SHIFT * abs(shift))
     }
 
     /** What [count] drafts of the model may cost at best. */
@@ -299,6 +303,9 @@ internal class Costs(
 
         /** A width that has not run for so many rounds is cold: its next round is not representative. */
         const val WARM_ROUNDS = 32L
+
+        /** By so much its next rounds may be slower than later ones: code and weights have left the processor's cache. */
+        const val WARMING_NANOS = 300_000.0
         const val MEASURED = 2
 
         /** Rounds of a width after which its relative cost is known, and what differs is the level. */
