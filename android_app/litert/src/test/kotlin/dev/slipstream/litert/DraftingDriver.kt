@@ -12,6 +12,7 @@ import dev.slipstream.json.parseStrictJson
 import dev.slipstream.sampling.Sampling
 import dev.slipstream.trace.readSampling
 import java.io.File
+import kotlin.io.path.createTempDirectory
 
 /**
  * Decodes prompts in every way of drafting, interleaved. Arguments: the bundle, a JSON file with the names of `ways`, `classes`
@@ -25,15 +26,22 @@ internal fun main(arguments: Array<String>) {
     val classes = (request["classes"] as Map<*, *>).mapValues { (_, prompts) -> (prompts as List<*>).map(::tokens) }
     val count = number(request["new_tokens"])
     val passes = number(request["passes"])
-    withHeldLog { BundleRuntime(File(arguments[0])) }.use { runtime ->
-        // The compiler's work belongs to none of the classes.
-        repeat(WARM_UPS) { decode(runtime, classes.values.first(), names, count, 1, sampling) { _, _ -> } }
-        for ((kind, prompts) in classes) {
-            decode(runtime, prompts, names, count, passes, sampling) { name, reply ->
-                val fields = reply.fields("", "", sampling, probeSeconds = 0.0)
-                println("$kind\t$name\t${json(fields)}")
+    // Packed in a file, as the app has them: packed in memory each graph has weights of its own.
+    val folder = createTempDirectory("packed").toFile()
+    try {
+        val weights = PackedWeights(folder, limit = 0) { error(it) }
+        withHeldLog { BundleRuntime(File(arguments[0]), weights = weights) }.use { runtime ->
+            // The compiler's work belongs to none of the classes.
+            repeat(WARM_UPS) { decode(runtime, classes.values.first(), names, count, 1, sampling) { _, _ -> } }
+            for ((kind, prompts) in classes) {
+                decode(runtime, prompts, names, count, passes, sampling) { name, reply ->
+                    val fields = reply.fields("", "", sampling, probeSeconds = 0.0)
+                    println("$kind\t$name\t${json(fields)}")
+                }
             }
         }
+    } finally {
+        folder.deleteRecursively()
     }
 }
 
