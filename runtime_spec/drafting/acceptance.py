@@ -8,7 +8,7 @@ HOPE, HOPE_WEIGHT = 0.95, 3.0
 """What a trial may hope for: the rate of evidence that has faded away, and how much of it that outweighs."""
 KEPT_TRIES = 1.0
 """What is left of the evidence when the text has changed: little, so that a new trial is soon decided."""
-UNLIKELY, RARE = 15.0, 0.3
+UNLIKELY, RARE = 17.0, 0.3
 """Squared deviations, in variances, that chance hardly explains; with few tries a variance says too little."""
 JUDGED_ROUNDS = 2
 """Before so many rounds a source's rates are no more than what was assumed."""

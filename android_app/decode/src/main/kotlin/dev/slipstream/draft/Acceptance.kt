@@ -151,7 +151,7 @@ internal class Acceptance(
         private const val LONG_TRIES = 60.0
         private const val FIRST_WEIGHT = 2.0
         private const val KEPT_TRIES = 1.0
-        private const val UNLIKELY = 15.0
+        private const val UNLIKELY = 17.0
         private const val RARE = 0.3
         private const val JUDGED_ROUNDS = 2L
     }
