@@ -66,7 +66,8 @@ class CheckTest : AppTest() {
     @Test
     fun `without a bundle the result says so`() {
         openByIntent()
-        await { app.resultFile.isFile }
+        // The line follows the file.
+        await { logLines().isNotEmpty() }
         assertEquals(false, result()["passed"])
         assertTrue("There is no bundle" in result()["first_difference"] as String)
         assertEquals(1, logLines().size)
@@ -81,6 +82,7 @@ class CheckTest : AppTest() {
         scenario!!.moveToState(Lifecycle.State.CREATED)
         scenario!!.moveToState(Lifecycle.State.RESUMED)
         awaitText("Nothing was written")
+        await { logLines().isNotEmpty() }
         assertFalse(app.resultFile.exists())
         assertEquals(listOf("self-check cancelled"), logLines())
     }
