@@ -13,7 +13,7 @@ NEW_TOKENS = 48
 class Impatient:
     """Plans as Fixed, but ends drafts that the model is not sure of, and notes what it was asked."""
 
-    probe_nanos = 0
+    probe_nanos, looks_up = 0, False
 
     def __init__(self, count):
         self.plan, self.observe = Fixed(count).plan, Fixed(count).observe
