@@ -78,7 +78,10 @@ def test_the_embedding_table_is_stored_once(recipe, row_bytes, demo, capsys):
     assert main(["inspect", str(bundle), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     (shared,) = found["shared_weights"]
-    assert set(shared["sections"]) == {"embedder", "main"} and shared["end"] - shared["begin"] == 2048 * row_bytes
+    assert (
+        set(shared["sections"]) == {"embedder", "main", "drafter"}
+        and shared["end"] - shared["begin"] == 2048 * row_bytes
+    )
 
 
 @pytest.mark.parametrize(

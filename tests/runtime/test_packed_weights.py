@@ -59,7 +59,8 @@ def flip(path):
 
 def test_a_damaged_copy_run_first_leaves_nothing_for_the_intact_bundle(bundle, damaged, expected, tmp_path):
     refused = run("generate", damaged, tmp_path / "cache")
-    assert refused.code == 8 and "damaged in main" in refused.errors.replace("embedder and ", "")
+    # Sections that share weights share the damage.
+    assert refused.code == 8 and "Bundle is damaged in" in refused.errors and "main" in refused.errors
     assert run("generate", bundle, tmp_path / "cache").tokens == expected
     assert json.loads(run("verify", bundle, tmp_path / "cache").out)["forks"] == 0
 

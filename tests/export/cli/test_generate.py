@@ -157,7 +157,7 @@ def test_where_drafts_come_from(words, count, n_grams, capsys):
     """2 is what the scripted runtime's automatic policy says."""
     assert main(["generate", "b", "--prompt", "x", *words]) == 0
     ((policy, _),) = SEEN
-    assert (policy.count, policy.ngrams) == (count, n_grams)
+    assert (policy.count, policy.looks_up) == (count, n_grams)
 
 
 @pytest.mark.parametrize(
