@@ -176,10 +176,15 @@ def test_ctrl_c_stops_the_reply_and_not_the_program(bundle):
         screen.until("> $")
         screen.type("half a line")
         screen.until("half a line")
-        # A signal between what a terminal shows and the wait for more is answered with the next key.
+        # A signal between what a terminal shows and the wait for more is answered with the next key: on a busy machine
+        # that may be long after what is shown.
         time.sleep(2)
         screen.type("\x03")
-        screen.until("/quit or Ctrl-D leaves")
+        try:
+            screen.until("/quit or Ctrl-D leaves", 20)
+        except AssertionError:
+            screen.type("\x03")
+            screen.until("/quit or Ctrl-D leaves")
         screen.until("> $")
         screen.type("/retry\r")
         screen.until("/retry\r\n")
