@@ -119,7 +119,7 @@ def assert_same_answer(capsys, *arguments):
 
 def test_a_conversation_is_read_and_shown_as_python_does(int8, tmp_path, capsys):
     asked = ["--messages", written(tmp_path, ASKED)]
-    assert_same_answer(capsys, int8, *asked, "--max-new-tokens", "20")
+    assert_same_answer(capsys, int8, *asked, *FOUR, "--max-new-tokens", "20")
     shown = assert_same_answer(capsys, int8, *asked, "--show-prompt")
     assert list(shown) == ["prompt", "prompt_tokens"]
     assert run("generate", int8, *asked, "--show-prompt").stdout == shown["prompt"] + "\n"
