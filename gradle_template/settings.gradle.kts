@@ -14,4 +14,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "slipstream"
-include(":decode", ":litert", ":app")
+include(":decode", ":litert", ":slipstream", ":app")

@@ -26,7 +26,7 @@ android {
         targetCompatibility = JavaVersion.VERSION_17
     }
 
-    // Stored, not compressed: the bundle is mapped right out of the APK.
+    // Stored, not compressed: the bundle is copied out of the APK as it is.
     androidResources { noCompress += "litertlm" }
     packaging { jniLibs { useLegacyPackaging = false } }
 
@@ -40,9 +40,7 @@ android {
 }
 
 dependencies {
-    implementation(project(":litert"))
-    implementation(libs.litert)
-    implementation(variantOf(libs.jna) { artifactType("aar") })
+    implementation(project(":slipstream"))
     implementation(libs.activity.compose)
     implementation(libs.compose.foundation)
     implementation(libs.compose.material3)

@@ -2,9 +2,11 @@ import org.jetbrains.kotlin.gradle.dsl.JvmTarget
 
 plugins {
     alias(libs.plugins.kotlin.jvm)
+    `maven-publish`
 }
 
 java {
+    withSourcesJar()
     sourceCompatibility = JavaVersion.VERSION_17
     targetCompatibility = JavaVersion.VERSION_17
 }
@@ -20,4 +22,8 @@ kotlin {
 dependencies {
     api(libs.collection)
     implementation(libs.gson)
+}
+
+publishing {
+    publications.register<MavenPublication>("release") { from(components["java"]) }
 }

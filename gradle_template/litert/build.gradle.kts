@@ -2,9 +2,11 @@ import org.jetbrains.kotlin.gradle.dsl.JvmTarget
 
 plugins {
     alias(libs.plugins.kotlin.jvm)
+    `maven-publish`
 }
 
 java {
+    withSourcesJar()
     sourceCompatibility = JavaVersion.VERSION_17
     targetCompatibility = JavaVersion.VERSION_17
 }
@@ -19,6 +21,10 @@ kotlin {
 
 dependencies {
     api(project(":decode"))
-    // The app brings JNA as an AAR, with the libraries for Android: both would be the same classes twice.
+    // :slipstream brings JNA as an AAR, with the libraries for Android: both would be the same classes twice.
     compileOnly(libs.jna)
+}
+
+publishing {
+    publications.register<MavenPublication>("release") { from(components["java"]) }
 }

@@ -1,6 +1,5 @@
 """The app's window over the real engine on the demo pair, and the bundles its own tests import."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -8,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from runtime_spec.litert.library import default_path
 
 APP = Path(__file__).parents[2] / "android_app/app"
 CLASS_PATH = APP / "target/test-class-path.txt"
@@ -21,17 +22,17 @@ def run_on_bundle(test: str, bundle: Path) -> str:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    litert = Path(importlib.util.find_spec("ai_edge_litert").submodule_search_locations[0]) / "libLiteRt.so"
     properties = {
         "robolectric.offline": "true",
         "robolectric.dependency.dir": APP / "target/robolectric",
         "slipstream.bundle": bundle,
-        "slipstream.litert": litert,
     }
     path = f"{APP}/target/test-classes:{APP}/target/classes:{CLASS_PATH.read_text().strip()}"
     command = ["java", "@src/test/jvm.options", "-XX:TieredStopAtLevel=1", "-cp", path]
     command += [f"-D{name}={value}" for name, value in properties.items()]
-    done = subprocess.run([*command, "org.junit.runner.JUnitCore", test], cwd=APP, capture_output=True, text=True)
+    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
+    command += ["org.junit.runner.JUnitCore", test]
+    done = subprocess.run(command, cwd=APP, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
 

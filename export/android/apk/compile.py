@@ -8,7 +8,7 @@ from pathlib import Path
 from export.android.apk import tools
 from export.resources import buildable_android
 
-SOURCES = ("decode", "litert", "app")
+SOURCES = ("decode", "litert", "slipstream", "app")
 SHARED = ("androidx", "androidx-test", "cli", "jmh", "tools")
 """Folders of android_app that hold nothing of an export, and are built where they are."""
 

@@ -61,7 +61,8 @@ def kotlin_value(literal):
 
 def test_every_file_of_template_and_sources_is_there_unchanged(out):
     project = rendered(out).folder
-    sources = [file for name in ("decode", "litert", "app") for file in (ANDROID / name / "src/main").rglob("*")]
+    names = ("decode", "litert", "slipstream", "app")
+    sources = [file for name in names for file in (ANDROID / name / "src/main").rglob("*")]
     for base, files in ((TEMPLATE, TEMPLATE.rglob("*")), (ANDROID, sources)):
         for file in filter(Path.is_file, files):
             copy = project / file.relative_to(base)

@@ -81,7 +81,7 @@ public class MainActivity : ComponentActivity() {
             onPick = { picker.launch(arrayOf("*/*")) },
             onShare = ::share,
             onScreen = { screen = it },
-            onReload = { lifecycleScope.launch { services.host.reload() } },
+            onReload = setup::reload,
             onOtherBundle = {
                 setup.chooseAnother()
                 services.host.forget()

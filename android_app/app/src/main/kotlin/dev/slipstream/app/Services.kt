@@ -6,7 +6,9 @@ import dev.slipstream.app.engine.EngineHost
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.PackedBundle
 import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.MainScope
 
 /** What the screens stand on: one of each a process. Tests have their own. */
 internal class Services(
@@ -20,4 +22,6 @@ internal class Services(
     val freeMemory: () -> Long,
     val hasDynamicColour: Boolean,
     val io: CoroutineDispatcher = Dispatchers.IO,
+    /** For what outlives a window. */
+    val scope: CoroutineScope = MainScope(),
 )

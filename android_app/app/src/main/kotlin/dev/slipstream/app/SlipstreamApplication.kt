@@ -3,20 +3,17 @@ package dev.slipstream.app
 import android.app.ActivityManager
 import android.app.Application
 import android.os.Build
-import android.util.Log
+import dev.slipstream.Slipstream
 import dev.slipstream.app.chat.ConversationStore
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.check.deviceFacts
 import dev.slipstream.app.check.thermalStatus
 import dev.slipstream.app.engine.EngineHost
-import dev.slipstream.app.engine.LiteRtEngine
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.openAsset
-import dev.slipstream.litert.BundleRuntime
-import dev.slipstream.litert.KnownDrafting
-import dev.slipstream.litert.PackedWeights
+import dev.slipstream.open
 import java.io.File
 
 /** The process: it holds what outlives windows. */
@@ -26,7 +23,7 @@ public open class SlipstreamApplication : Application() {
     internal open fun createServices(): Services {
         val external = getExternalFilesDir(null) ?: filesDir
         return Services(
-            host = EngineHost(::openEngine),
+            host = EngineHost { Slipstream.open(this, it) },
             shelf = BundleShelf(FolderDisk(File(filesDir, "bundle")), File(external, PUSHED)),
             conversations = ConversationStore(File(filesDir, "conversation.json")),
             report = CheckReport(File(external, "self-check.json"), ::deviceFacts) { thermalStatus(this) },
@@ -37,12 +34,6 @@ public open class SlipstreamApplication : Application() {
     }
 
     private fun packed(asset: String) = PackedBundle(ModelBindings.BUNDLE_SHA256) { openAsset(assets, asset) }
-
-    /** Of packed weights, which are as large as the bundle, those of the one that is loaded stay. */
-    private fun openEngine(file: File): LiteRtEngine {
-        val weights = PackedWeights(cacheDir, limit = 0) { Log.w("slipstream", it) }
-        return LiteRtEngine(BundleRuntime(file, threads(), weights, known = KnownDrafting(cacheDir)))
-    }
 
     internal fun freeMemory(): Long {
         val memory = ActivityManager.MemoryInfo()
@@ -58,12 +49,8 @@ public open class SlipstreamApplication : Application() {
 
     private companion object {
         const val PUSHED = "model.litertlm"
-        const val MOST_THREADS = 4
 
         /** TRIM_MEMORY_RUNNING_CRITICAL, which newer Android versions no longer send. */
         const val RUNNING_CRITICAL = 15
-
-        /** The big cores of most phones: more threads wait for the slowest one. */
-        fun threads() = minOf(MOST_THREADS, Runtime.getRuntime().availableProcessors())
     }
 }

@@ -12,20 +12,23 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextReplacement
 import androidx.lifecycle.Lifecycle
-import dev.slipstream.app.engine.Drafting
+import dev.slipstream.Drafting
 import dev.slipstream.app.engine.EngineState
-import dev.slipstream.app.engine.SCRIPT
-import dev.slipstream.app.engine.ScriptedEngine
-import dev.slipstream.app.engine.THOUGHT
 import dev.slipstream.app.storage.resource
 import dev.slipstream.chat.MODEL
 import dev.slipstream.chat.USER
+import dev.slipstream.engine.SCRIPT
+import dev.slipstream.engine.ScriptedEngine
+import dev.slipstream.engine.THOUGHT
+import dev.slipstream.errors.UsageException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
 import org.robolectric.RuntimeEnvironment
+import java.io.File
 
 private val REPLY = SCRIPT.joinToString("") { it.text }
 
@@ -76,7 +79,7 @@ class ChatTest : AppTest() {
         assertEquals(listOf("Hello", REPLY, "More"), second.messages.map { it.content })
         assertEquals(tokens(SCRIPT.size), second.messages[1].tokens)
         assertTrue(second.isChat)
-        assertEquals(setOf("engine"), engine.threads)
+        assertEquals(setOf("slipstream"), engine.threads)
     }
 
     @Test
@@ -153,7 +156,8 @@ class ChatTest : AppTest() {
         awaitReplies(2)
         assertEquals(2, engines.size)
         val (first, second) = engine.requests
-        assertEquals(before.messages.map { it.said() }, first.messages)
+        assertEquals(before.messages.map { it.text }, first.messages.map { it.content })
+        assertEquals(tokens(SCRIPT.size), first.messages[1].tokens)
         assertEquals(listOf("long", REPLY + REPLY, "More"), second.messages.map { it.content })
     }
 
@@ -198,7 +202,12 @@ class ChatTest : AppTest() {
         for (choice in listOf(Drafting.OFF, Drafting.ON, Drafting.AUTO)) {
             rule.onNodeWithTag("drafting-$choice").performClick()
             say("Hello")
-            await { engine.requests.lastOrNull()?.drafting == choice && hasSend() }
+            await {
+                engine.requests
+                    .lastOrNull()
+                    ?.options
+                    ?.drafting == choice && hasSend()
+            }
         }
     }
 
@@ -298,7 +307,11 @@ class ChatTest : AppTest() {
         rule.onNodeWithTag("thinking").performClick()
         say("long")
         awaitReplies(1)
-        assertTrue(engine.requests.single().thinking)
+        assertTrue(
+            engine.requests
+                .single()
+                .options.thinking,
+        )
         rule.onNodeWithText(REPLY).assertExists()
         rule.onNodeWithText(THOUGHT).assertDoesNotExist()
         rule.onNodeWithTag("thought-title").performClick()
@@ -307,10 +320,18 @@ class ChatTest : AppTest() {
         rule.onNodeWithTag("thinking").performClick()
         rule.onNodeWithTag("send").performClick()
         await { engine.requests.size == 2 && hasSend() }
-        assertTrue(engine.requests.last().thinking)
+        assertTrue(
+            engine.requests
+                .last()
+                .options.thinking,
+        )
         say("More")
         awaitReplies(2)
-        assertFalse(engine.requests.last().thinking)
+        assertFalse(
+            engine.requests
+                .last()
+                .options.thinking,
+        )
         assertEquals(
             THOUGHT,
             engine.requests
@@ -326,6 +347,62 @@ class ChatTest : AppTest() {
         say("fill")
         awaitText("The context is full")
         rule.onNodeWithTag("send").assertIsNotEnabled()
+    }
+
+    @Test
+    fun `a full disk takes nothing back`() {
+        openChat()
+        // Where the file is written before it is moved.
+        File(app.filesDir, "conversation.json.part").mkdirs()
+        say("Hello")
+        awaitReplies(1)
+        awaitText("This did not work")
+        rule.onNodeWithText(REPLY).assertExists()
+        assertNull(app.services.conversations.read(engine.info.bundleSha256))
+        say("More")
+        await { engine.requests.size == 2 && hasSend() }
+        assertEquals(
+            listOf("Hello", REPLY, "More"),
+            engine.requests
+                .last()
+                .messages
+                .map { it.content },
+        )
+    }
+
+    @Test
+    fun `what was said when the window closes is kept`() {
+        openChat()
+        engine.isPaused = true
+        say("Hello")
+        awaitText("along")
+        close()
+        await { app.services.conversations.read(engine.info.bundleSha256) != null }
+        val kept = app.services.conversations.read(engine.info.bundleSha256)!!
+        assertEquals(listOf("Hello", REPLY.dropLast(1)), kept.messages.map { it.text })
+        assertTrue(kept.chat.canGoOn)
+    }
+
+    @Test
+    fun `a model that can't be loaded again says why, and another bundle can be chosen`() {
+        openChat()
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        awaitText("ran low on memory")
+        app.openEngine =
+            { throw UsageException("It does not load", "memory", "none", "the script", "Close other apps.") }
+        rule.onNodeWithText("Load it again").performClick()
+        awaitText("It does not load")
+        awaitTag("pick")
+    }
+
+    @Test
+    fun `another bundle can be chosen when memory had run low`() {
+        openChat()
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        awaitText("ran low on memory")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Choose another bundle").performClick()
+        awaitTag("pick")
     }
 
     @Test

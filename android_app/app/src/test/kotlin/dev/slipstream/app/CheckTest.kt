@@ -7,8 +7,8 @@ import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.lifecycle.Lifecycle
 import androidx.test.core.app.ActivityScenario
-import dev.slipstream.app.engine.ScriptedEngine
 import dev.slipstream.app.storage.resource
+import dev.slipstream.engine.ScriptedEngine
 import dev.slipstream.json.parseStrictJson
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -50,7 +50,7 @@ class CheckTest : AppTest() {
         assertEquals(keys.split(" ").toSet(), result.keys)
         assertEquals(true, result["passed"])
         assertEquals(listOf("self-check passed: ${app.resultFile}"), logLines())
-        assertEquals(setOf("engine"), engine.threads)
+        assertEquals(setOf("slipstream"), engine.threads)
     }
 
     @Test

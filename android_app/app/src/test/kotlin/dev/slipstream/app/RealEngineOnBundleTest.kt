@@ -7,17 +7,17 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextInput
 import androidx.test.core.app.ActivityScenario
-import dev.slipstream.app.engine.Engine
-import dev.slipstream.app.engine.LiteRtEngine
-import dev.slipstream.app.engine.ReplyEnd
-import dev.slipstream.app.engine.ReplyProgress
-import dev.slipstream.app.engine.ReplyRequest
+import dev.slipstream.CheckOutcome
+import dev.slipstream.CheckStep
+import dev.slipstream.ReplyEvent
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.bundle.Bundle
+import dev.slipstream.engine.Engine
+import dev.slipstream.engine.EngineReply
+import dev.slipstream.engine.ReplyRequest
+import dev.slipstream.engine.openEngine
 import dev.slipstream.json.JsonNumber
 import dev.slipstream.json.parseStrictJson
-import dev.slipstream.litert.BundleRuntime
-import dev.slipstream.litert.LiteRtLibrary
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
@@ -29,7 +29,7 @@ import java.io.File
 
 /**
  * The window over the real engine. tests/android/test_app.py exports the demo pair and runs this with
- * `slipstream.bundle` and `slipstream.litert`; Maven alone leaves it out.
+ * `slipstream.bundle` and $SLIPSTREAM_LITERT; Maven alone leaves it out.
  */
 class RealEngineOnBundleTest : AppTest() {
     private val bundle = File(property("slipstream.bundle"))
@@ -39,10 +39,7 @@ class RealEngineOnBundleTest : AppTest() {
 
     @Before
     fun prepare() {
-        val library = LiteRtLibrary.load(property("slipstream.litert"))
-        app.openEngine = {
-            HeldEngine(LiteRtEngine(BundleRuntime(it, 1, null, library), benchSeconds = 1.0)).also { engine = it }
-        }
+        app.openEngine = { HeldEngine(openEngine(it, cache = null, threads = 1)).also { held -> engine = held } }
         File(app.external, "model.litertlm").let { bundle.copyTo(it, overwrite = true) }
     }
 
@@ -69,15 +66,21 @@ class RealEngineOnBundleTest : AppTest() {
         override fun reply(
             request: ReplyRequest,
             cancelled: () -> Boolean,
-            onProgress: (ReplyProgress) -> Unit,
-        ): ReplyEnd {
+            onEvent: (ReplyEvent) -> Unit,
+        ): EngineReply {
             rounds = 0
             return engine.reply(request, cancelled) {
-                onProgress(it)
-                rounds += 1
+                onEvent(it)
+                if (it is ReplyEvent.Round) rounds += 1
                 while (isHeld && rounds == HELD_AFTER && !cancelled()) Thread.sleep(2)
             }
         }
+
+        override fun selfCheck(
+            benchSeconds: Double,
+            cancelled: () -> Boolean,
+            onStep: (CheckStep) -> Unit,
+        ): CheckOutcome? = engine.selfCheck(benchSeconds = 1.0, cancelled, onStep)
     }
 
     private companion object {

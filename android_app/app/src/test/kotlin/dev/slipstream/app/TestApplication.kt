@@ -1,13 +1,14 @@
 package dev.slipstream.app
 
+import dev.slipstream.Slipstream
 import dev.slipstream.app.chat.ConversationStore
 import dev.slipstream.app.check.CheckReport
-import dev.slipstream.app.engine.Engine
 import dev.slipstream.app.engine.EngineHost
-import dev.slipstream.app.engine.ScriptedEngine
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
+import dev.slipstream.engine.Engine
+import dev.slipstream.engine.ScriptedEngine
 import java.io.File
 
 /** The app with what a test puts in: it is asked for when the first window opens. */
@@ -30,7 +31,7 @@ internal class TestApplication : SlipstreamApplication() {
 
     override fun createServices(): Services =
         Services(
-            host = EngineHost { openEngine(it) },
+            host = EngineHost { Slipstream.over(openEngine(it)) },
             shelf = BundleShelf(FolderDisk(bundles), File(external, "model.litertlm")),
             conversations = ConversationStore(File(filesDir, "conversation.json")),
             report = CheckReport(resultFile, { mapOf("model" to "JVM") }) { "none" },

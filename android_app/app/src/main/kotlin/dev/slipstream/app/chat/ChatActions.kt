@@ -1,6 +1,6 @@
 package dev.slipstream.app.chat
 
-import dev.slipstream.app.engine.Drafting
+import dev.slipstream.Drafting
 
 /** What the chat's screen can ask for. */
 internal class ChatActions(

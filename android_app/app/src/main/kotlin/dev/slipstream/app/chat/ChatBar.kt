@@ -22,8 +22,8 @@ import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextOverflow
+import dev.slipstream.ModelInfo
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.EngineInfo
 
 private const val TWO_LINES_SCALE = 1.3f
 
@@ -32,7 +32,7 @@ private const val TWO_LINES_SCALE = 1.3f
 @Composable
 internal fun ChatBar(
     state: ChatState,
-    info: EngineInfo,
+    info: ModelInfo,
     actions: ChatActions,
 ) {
     TopAppBar(
@@ -54,7 +54,7 @@ internal fun ChatBar(
 }
 
 @Composable
-private fun Names(info: EngineInfo) {
+private fun Names(info: ModelInfo) {
     Text(
         listOfNotNull(info.targetId, info.drafterId).joinToString(" + "),
         style = MaterialTheme.typography.bodySmall,
@@ -67,7 +67,7 @@ private fun Names(info: EngineInfo) {
 @Composable
 private fun Menu(
     state: ChatState,
-    info: EngineInfo,
+    info: ModelInfo,
     actions: ChatActions,
 ) {
     var isOpen by remember { mutableStateOf(false) }

@@ -17,15 +17,15 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
+import dev.slipstream.ModelInfo
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.EngineInfo
 import dev.slipstream.app.ui.ProblemCard
 
 /** The conversation over [info]; with [isUnloaded] the model was given back and can be loaded again. */
 @Composable
 internal fun ChatScreen(
     state: ChatState,
-    info: EngineInfo,
+    info: ModelInfo,
     isUnloaded: Boolean,
     actions: ChatActions,
 ) {

@@ -1,9 +1,9 @@
 package dev.slipstream.app.chat
 
+import dev.slipstream.Drafting
+import dev.slipstream.ReplyEvent
+import dev.slipstream.ReplyFigures
 import dev.slipstream.app.Problem
-import dev.slipstream.app.engine.Drafting
-import dev.slipstream.app.engine.Meter
-import dev.slipstream.app.engine.ReplyProgress
 
 /** What the chat's screen shows. [messages] end with the growing reply while [isReplying]. */
 internal data class ChatState(
@@ -13,8 +13,8 @@ internal data class ChatState(
     val isThinking: Boolean = false,
     val isReplying: Boolean = false,
     /** How much of a long prompt is read; null when the reply has begun. */
-    val reading: ReplyProgress.Reading? = null,
-    val meter: Meter? = null,
+    val reading: ReplyEvent.Prefill? = null,
+    val meter: ReplyFigures? = null,
     val problem: Problem? = null,
     /** The last reply ended in the middle: an empty message goes on with it. */
     val canGoOn: Boolean = false,

@@ -1,10 +1,13 @@
 package dev.slipstream.app.chat
 
+import dev.slipstream.ChatSnapshot
+import dev.slipstream.errors.UsageException
 import dev.slipstream.json.JsonException
 import dev.slipstream.json.JsonNumber
 import dev.slipstream.json.json
 import dev.slipstream.json.parseStrictJson
 import java.io.File
+import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
@@ -12,14 +15,9 @@ import java.nio.file.StandardCopyOption
 internal class ConversationStore(
     private val file: File,
 ) {
+    /** IOException where it can't be written: the old one stays. */
     fun write(conversation: Conversation) {
-        val fields =
-            mapOf(
-                "bundle_sha256" to conversation.bundleSha256,
-                "is_chat" to conversation.isChat,
-                "messages" to conversation.messages.map(::fields),
-                "can_go_on" to conversation.canGoOn,
-            )
+        val fields = mapOf("chat" to conversation.chat.toJson(), "runs" to conversation.runs.map { it.map(::numbers) })
         val part = File(file.path + ".part")
         file.parentFile?.mkdirs()
         part.writeText(json(fields))
@@ -31,8 +29,12 @@ internal class ConversationStore(
     fun read(bundleSha256: String): Conversation? {
         if (!file.isFile) return null
         return try {
-            conversation(parseStrictJson(file.readText())).takeIf { it.bundleSha256 == bundleSha256 }
+            conversation(parseStrictJson(file.readText())).takeIf { it.chat.bundleSha256 == bundleSha256 }
         } catch (_: JsonException) {
+            null
+        } catch (_: UsageException) {
+            null
+        } catch (_: IOException) {
             null
         }
     }
@@ -41,47 +43,21 @@ internal class ConversationStore(
         file.delete()
     }
 
-    private fun fields(message: Message) =
-        mapOf(
-            "is_user" to message.isUser,
-            "text" to message.text,
-            "thought" to message.thought,
-            "tokens" to message.tokens,
-            "answer_begin" to message.answerBegin,
-            "is_thinking" to message.isThinking,
-            "runs" to message.runs.map { listOf(it.end, it.tokens, if (it.accepted) 1 else 0) },
-        )
-
     private fun conversation(raw: Any?): Conversation {
         val fields = typed<Map<*, *>>(raw)
-        return Conversation(
-            typed(fields["bundle_sha256"]),
-            typed(fields["is_chat"]),
-            typed<List<*>>(fields["messages"]).map(::message),
-            typed(fields["can_go_on"]),
-        )
+        val chat = ChatSnapshot.parse(typed(fields["chat"]))
+        val runs = typed<List<*>>(fields["runs"]).map { turn -> typed<List<*>>(turn).map(::run) }
+        if (runs.size != chat.turns.size) throw JsonException("runs of ${runs.size} turns, not ${chat.turns.size}")
+        return Conversation(chat, runs)
     }
 
-    private fun message(raw: Any?): Message {
-        val fields = typed<Map<*, *>>(raw)
-        val runs =
-            typed<List<*>>(fields["runs"]).map { run ->
-                val numbers = typed<List<*>>(run).map(::int)
-                if (numbers.size != RUN_SIZE) throw JsonException("no run: $run")
-                Run(numbers[0], numbers[1], numbers[2] == 1)
-            }
-        return Message(
-            typed(fields["is_user"]),
-            typed(fields["text"]),
-            runs,
-            typed(fields["thought"]),
-            typed<List<*>>(fields["tokens"]).map(::int),
-            fields["answer_begin"]?.let(::int),
-            typed(fields["is_thinking"]),
-        )
-    }
+    private fun numbers(run: Run) = listOf(run.end, run.tokens, if (run.accepted) 1 else 0)
 
-    private fun int(raw: Any?): Int = typed<JsonNumber>(raw).toIntOrNull() ?: throw JsonException("no integer: $raw")
+    private fun run(raw: Any?): Run {
+        val numbers = typed<List<*>>(raw).map { typed<JsonNumber>(it).toIntOrNull() ?: throw JsonException("$it") }
+        if (numbers.size != RUN_SIZE) throw JsonException("no run: $raw")
+        return Run(numbers[0], numbers[1], numbers[2] == 1)
+    }
 
     private inline fun <reified T> typed(raw: Any?): T = raw as? T ?: throw JsonException("no ${T::class}: $raw")
 

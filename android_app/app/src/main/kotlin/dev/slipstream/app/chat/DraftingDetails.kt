@@ -14,9 +14,9 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
+import dev.slipstream.ReplyFigures
+import dev.slipstream.SourceFigures
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.DraftingFigures
-import dev.slipstream.app.engine.SourceFigures
 import java.util.Locale
 
 /** With large letters the rest of the lines is scrolled to: the conversation stays in sight. */
@@ -24,7 +24,7 @@ private val MOST_HEIGHT = 112.dp
 
 /** A reply's drafts in figures: each source, rounds by length, trials. */
 @Composable
-internal fun DraftingDetails(figures: DraftingFigures) {
+internal fun DraftingDetails(figures: ReplyFigures) {
     Column(
         Modifier
             .fillMaxWidth()

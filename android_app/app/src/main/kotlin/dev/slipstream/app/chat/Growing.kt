@@ -1,8 +1,8 @@
 package dev.slipstream.app.chat
 
-import dev.slipstream.app.engine.Piece
+import dev.slipstream.ReplyEvent
 
-/** A reply while it grows, from [begun] on where that goes on. Written by the engine's thread, read when it is shown. */
+/** A reply while it grows, from [begun] on where that goes on. Written by who collects it, read when it is shown. */
 internal class Growing(
     begun: Message? = null,
 ) {
@@ -25,19 +25,19 @@ internal class Growing(
     }
 
     @Synchronized
-    fun add(pieces: List<Piece>) {
-        for (piece in pieces) {
-            if (piece.isThought) {
-                thought.append(piece.text)
-                continue
-            }
-            text.append(piece.text)
-            val last = runs.lastOrNull()
-            if (last != null && last.accepted == piece.accepted) {
-                runs[runs.size - 1] = Run(text.length, last.tokens + 1, last.accepted)
-            } else {
-                runs.add(Run(text.length, 1, piece.accepted))
-            }
+    fun add(piece: ReplyEvent.Thought) {
+        thought.append(piece.text)
+    }
+
+    @Synchronized
+    fun add(piece: ReplyEvent.Text) {
+        text.append(piece.text)
+        val accepted = piece.draftSource != null
+        val last = runs.lastOrNull()
+        if (last != null && last.accepted == accepted) {
+            runs[runs.size - 1] = Run(text.length, last.tokens + 1, accepted)
+        } else {
+            runs.add(Run(text.length, 1, accepted))
         }
     }
 

@@ -22,9 +22,9 @@ import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
+import dev.slipstream.Drafting
+import dev.slipstream.ReplyFigures
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.Drafting
-import dev.slipstream.app.engine.Meter
 import java.util.Locale
 
 /**
@@ -33,7 +33,7 @@ import java.util.Locale
  */
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
-internal fun MeterLine(meter: Meter?) {
+internal fun MeterLine(meter: ReplyFigures?) {
     val items = if (meter == null) listOf("") else meterTexts(meter)
     var isOpen by rememberSaveable { mutableStateOf(false) }
     val details = stringResource(if (isOpen) R.string.figures_hide else R.string.figures_show)
@@ -51,11 +51,11 @@ internal fun MeterLine(meter: Meter?) {
     ) {
         for (item in items) Text(item, style = MaterialTheme.typography.labelMedium)
     }
-    if (meter != null && isOpen) DraftingDetails(meter.drafting)
+    if (meter != null && isOpen) DraftingDetails(meter)
 }
 
 @Composable
-private fun meterTexts(meter: Meter): List<String> {
+private fun meterTexts(meter: ReplyFigures): List<String> {
     val speed =
         String.format(
             Locale.getDefault(),

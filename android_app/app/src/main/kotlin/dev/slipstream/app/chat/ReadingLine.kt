@@ -12,12 +12,12 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
+import dev.slipstream.ReplyEvent
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.ReplyProgress
 
 /** How much of a long prompt is read. */
 @Composable
-internal fun ReadingLine(reading: ReplyProgress.Reading) {
+internal fun ReadingLine(reading: ReplyEvent.Prefill) {
     Column(
         Modifier.fillMaxWidth().testTag("reading").semantics(mergeDescendants = true) {},
         verticalArrangement = Arrangement.spacedBy(4.dp),

@@ -3,12 +3,14 @@ package dev.slipstream.app.check
 import android.util.Log
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
+import dev.slipstream.CheckOutcome
+import dev.slipstream.CheckStep
 import dev.slipstream.app.ModelBindings
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
-import dev.slipstream.app.engine.CheckOutcome
-import dev.slipstream.app.engine.CheckStep
+import dev.slipstream.app.engine.EngineState
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -23,27 +25,28 @@ internal class CheckModel(
     private val states = MutableStateFlow(CheckState())
     val state: StateFlow<CheckState> = states.asStateFlow()
 
-    @Volatile
-    private var isStopped = false
+    private var running: Job? = null
 
     fun run() {
-        if (states.value.step != null) return
-        isStopped = false
+        val model = (services.host.state.value as? EngineState.Ready)?.model
+        if (states.value.step != null || model == null) return
         states.value = CheckState(step = FIRST)
-        viewModelScope.launch {
-            try {
-                withContext(services.io) { services.report.clear() }
-                finish(runInEngine())
-            } catch (error: CancellationException) {
-                throw error
-            } catch (error: Exception) {
-                fail(Problem.of(error))
+        running =
+            viewModelScope.launch {
+                try {
+                    withContext(services.io) { services.report.clear() }
+                    finish(model.selfCheck { step -> states.update { it.copy(step = step) } })
+                } catch (error: CancellationException) {
+                    cancelled()
+                    throw error
+                } catch (error: Exception) {
+                    if (services.host.state.value is EngineState.Ready) fail(Problem.of(error)) else cancelled()
+                }
             }
-        }
     }
 
     fun stop() {
-        isStopped = true
+        running?.cancel()
     }
 
     /** A check that was asked for from outside and can't begin, because nothing could be loaded. */
@@ -51,17 +54,12 @@ internal class CheckModel(
         viewModelScope.launch { fail(problem) }
     }
 
-    private suspend fun runInEngine(): CheckOutcome? =
-        services.host.use { engine, cancelled ->
-            engine.selfCheck({ isStopped || cancelled() }) { step -> states.update { it.copy(step = step) } }
-        }
+    private fun cancelled() {
+        states.value = CheckState(isCancelled = true)
+        Log.i(TAG, "self-check cancelled")
+    }
 
-    private suspend fun finish(outcome: CheckOutcome?) {
-        if (outcome == null) {
-            states.value = CheckState(isCancelled = true)
-            Log.i(TAG, "self-check cancelled")
-            return
-        }
+    private suspend fun finish(outcome: CheckOutcome) {
         val status = withContext(services.io) { services.report.write(outcome) }
         states.value = CheckState(outcome = outcome, thermalStatus = status)
         Log.i(TAG, "self-check ${if (outcome.passed) "passed" else "failed"}: ${services.report.file}")

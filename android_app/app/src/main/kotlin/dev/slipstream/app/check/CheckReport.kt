@@ -1,6 +1,6 @@
 package dev.slipstream.app.check
 
-import dev.slipstream.app.engine.CheckOutcome
+import dev.slipstream.CheckOutcome
 import dev.slipstream.json.json
 import java.io.File
 import java.nio.file.Files

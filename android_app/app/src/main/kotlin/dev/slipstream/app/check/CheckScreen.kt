@@ -26,8 +26,8 @@ import androidx.compose.ui.semantics.LiveRegionMode
 import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
+import dev.slipstream.CheckStep
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.CheckStep
 import dev.slipstream.app.ui.ProblemCard
 
 /** What the self-check's screen can ask for. */

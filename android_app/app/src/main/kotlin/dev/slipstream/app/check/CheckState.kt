@@ -1,8 +1,8 @@
 package dev.slipstream.app.check
 
+import dev.slipstream.CheckOutcome
+import dev.slipstream.CheckStep
 import dev.slipstream.app.Problem
-import dev.slipstream.app.engine.CheckOutcome
-import dev.slipstream.app.engine.CheckStep
 
 /** What the self-check's screen shows: [step] while it runs, then [outcome] or [problem]. */
 internal data class CheckState(

@@ -21,8 +21,8 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.TextStyle
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
+import dev.slipstream.CheckOutcome
 import dev.slipstream.app.R
-import dev.slipstream.app.engine.CheckOutcome
 import java.util.Locale
 
 /** Pass or the first difference, then the bench. */

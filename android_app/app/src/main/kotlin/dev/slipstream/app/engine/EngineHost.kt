@@ -1,81 +1,70 @@
 package dev.slipstream.app.engine
 
+import dev.slipstream.ModelInfo
+import dev.slipstream.Slipstream
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.asCoroutineDispatcher
-import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
-import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import java.io.File
-import java.util.concurrent.Executors
 
 /**
- * The process's one engine and the one thread that calls it: whoever uses it waits for the others.
- *
- * It outlives windows, so that turning the phone loads nothing anew.
+ * The process's one model: it outlives windows, so that turning the phone loads nothing anew, and is given back when
+ * memory runs low.
  */
 internal class EngineHost(
-    private val open: (File) -> Engine,
+    private val io: CoroutineDispatcher = Dispatchers.IO,
+    private val open: suspend (File) -> Slipstream,
 ) {
-    private val dispatcher = Executors.newSingleThreadExecutor { Thread(it, "engine") }.asCoroutineDispatcher()
+    private val scope = CoroutineScope(io)
     private val states = MutableStateFlow<EngineState>(EngineState.Absent)
-    private var engine: Engine? = null
-    private var file: File? = null
 
-    @Volatile
-    private var isUnloading = false
+    /** One change at a time; [file] is of the last that was asked for. */
+    private val changes = Mutex()
+    private var file: File? = null
 
     val state: StateFlow<EngineState> = states.asStateFlow()
 
-    /** Loads [file] in the place of what is loaded. SlipstreamException, and no engine, where that fails. */
+    /** Loads [file] in the place of what is loaded. SlipstreamException, and no model, where that fails. */
     suspend fun load(file: File) =
-        withContext(dispatcher) {
+        changes.withLock {
+            this.file = file
+            val before = states.value
             states.value = EngineState.Loading
-            close()
+            close(before)
             try {
-                val opened = open(file)
-                engine = opened
-                this@EngineHost.file = file
-                isUnloading = false
-                states.value = EngineState.Ready(opened.info)
+                states.value = EngineState.Ready(open(file))
             } finally {
-                if (engine == null) states.value = EngineState.Absent
+                if (states.value == EngineState.Loading) states.value = EngineState.Absent
             }
         }
 
     /** Loads again what memory pressure had unloaded. */
     suspend fun reload() = file?.let { load(it) }
 
-    /**
-     * Runs [block] in the engine's thread; null when nothing is loaded. It is handed a `cancelled`, which says yes as
-     * soon as the caller is cancelled or memory runs low.
-     */
-    suspend fun <T> use(block: (Engine, () -> Boolean) -> T): T? =
-        withContext(dispatcher) {
-            val context = currentCoroutineContext()
-            engine?.let { block(it) { isUnloading || !context.isActive } }
-        }
-
     /** Memory runs low: ends what runs at its next step, gives the memory back, and says so. */
-    fun unload() = release { EngineState.Unloaded(it) }
+    fun unload() = release { info -> info?.let(EngineState::Unloaded) ?: EngineState.Absent }
 
     /** The same, for another bundle to be loaded. */
     fun forget() = release { EngineState.Absent }
 
-    private fun release(after: (EngineInfo) -> EngineState) {
-        isUnloading = true
-        CoroutineScope(dispatcher).launch {
-            val info = engine?.info
-            close()
-            if (info != null) states.value = after(info)
+    private fun release(after: (ModelInfo?) -> EngineState) {
+        scope.launch {
+            changes.withLock {
+                val before = states.value
+                close(before)
+                val info = (before as? EngineState.Ready)?.info ?: (before as? EngineState.Unloaded)?.info
+                states.value = after(info)
+            }
         }
     }
 
-    private fun close() {
-        engine?.close()
-        engine = null
-    }
+    /** Waits for the step that the model is in. */
+    private suspend fun close(state: EngineState) = withContext(io) { (state as? EngineState.Ready)?.model?.close() }
 }

@@ -13,8 +13,8 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
+import dev.slipstream.BundleNeed
 import dev.slipstream.app.R
-import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.megabytes
 
 /** What the bundle is and what it asks of this phone, beside what the phone has. */

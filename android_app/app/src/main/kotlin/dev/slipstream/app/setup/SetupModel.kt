@@ -2,11 +2,11 @@ package dev.slipstream.app.setup
 
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
+import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupState.Phase
-import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
 import dev.slipstream.bundle.readManifest
@@ -54,6 +54,14 @@ internal class SetupModel(
                 services.host.load(it)
                 states.update { state -> state.copy(phase = Phase.LOADED) }
             }
+        }
+
+    /** Loads again what memory pressure had unloaded. */
+    fun reload() =
+        attempt {
+            states.update { it.copy(phase = Phase.LOADING) }
+            services.host.reload()
+            states.update { it.copy(phase = Phase.LOADED) }
         }
 
     /** Ends an import or a check; what was copied is kept for the next one. */

@@ -1,7 +1,7 @@
 package dev.slipstream.app.setup
 
+import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
-import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.ImportProgress
 
 /** How far the way from no bundle to a loaded one has come. [need] is known from the moment its manifest is read. */

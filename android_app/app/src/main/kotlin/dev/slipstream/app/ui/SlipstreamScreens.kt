@@ -3,13 +3,13 @@ package dev.slipstream.app.ui
 import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
+import dev.slipstream.ModelInfo
 import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckModel
 import dev.slipstream.app.check.CheckScreen
-import dev.slipstream.app.engine.EngineInfo
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupAdvice
@@ -65,7 +65,7 @@ private fun Check(window: Window) {
 @Composable
 private fun Chat(
     window: Window,
-    info: EngineInfo,
+    info: ModelInfo,
     isUnloaded: Boolean,
 ) {
     val state by window.chat.state.collected()

@@ -1,24 +1,24 @@
 package dev.slipstream.app.screens
 
+import dev.slipstream.BundleNeed
+import dev.slipstream.CheckStep
+import dev.slipstream.ModelInfo
+import dev.slipstream.ReplyEvent
+import dev.slipstream.ReplyEvent.Text
+import dev.slipstream.ReplyFigures
+import dev.slipstream.SourceFigures
 import dev.slipstream.app.Problem
 import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
 import dev.slipstream.app.check.CheckState
-import dev.slipstream.app.engine.CheckStep
-import dev.slipstream.app.engine.DraftingFigures
-import dev.slipstream.app.engine.EngineInfo
-import dev.slipstream.app.engine.Meter
-import dev.slipstream.app.engine.OUTCOME
-import dev.slipstream.app.engine.Piece
-import dev.slipstream.app.engine.ReplyProgress
-import dev.slipstream.app.engine.SCRIPT
-import dev.slipstream.app.engine.SourceFigures
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
-import dev.slipstream.app.storage.BundleNeed
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.decode.DraftSource.DRAFTER
+import dev.slipstream.engine.OUTCOME
+import dev.slipstream.engine.SCRIPT
 
 // States that show each screen at its fullest.
 
@@ -32,12 +32,14 @@ internal val ADVICE =
     )
 
 internal val INFO =
-    EngineInfo(
+    ModelInfo(
         "s".repeat(64),
         "google/gemma-4-E2B-it",
         "google/gemma-4-E2B-it-assistant",
+        "int8",
         4096,
         hasChat = true,
+        hasSystem = true,
         hasThinking = false,
         listOf(2, 4, 7),
     )
@@ -99,7 +101,7 @@ internal val SETUPS =
             ),
     )
 
-private fun said(pieces: List<Piece>): Message = Growing().also { it.add(pieces) }.message()
+private fun said(pieces: List<Text>): Message = Growing().also { pieces.forEach(it::add) }.message()
 
 private val TALK =
     listOf(
@@ -108,15 +110,15 @@ private val TALK =
         Message(isUser = true, "And who uses it?"),
         said(
             listOf(
-                Piece("Cy", false),
-                Piece("clists", true),
-                Piece(" and", true),
-                Piece(" birds", false),
-                Piece(",", true),
-                Piece(" and", true),
-                Piece(" a", true),
-                Piece(" drafter", false),
-                Piece(".", true),
+                Text("Cy", null),
+                Text("clists", DRAFTER),
+                Text(" and", DRAFTER),
+                Text(" birds", null),
+                Text(",", DRAFTER),
+                Text(" and", DRAFTER),
+                Text(" a", DRAFTER),
+                Text(" drafter", null),
+                Text(".", DRAFTER),
             ),
         ),
     )
@@ -125,15 +127,18 @@ private const val THOUGHTS =
     "The user asks what a slipstream is. I should say that it is the air behind something that moves fast.\n\n" +
         "One sentence is enough."
 
-internal val FIGURES =
-    DraftingFigures(
+internal val METER =
+    ReplyFigures(
+        tokens = 19,
+        tokensPerSecond = 38.2,
+        acceptanceRate = 0.68,
+        meanAcceptedLength = 2.72,
+        draftTokens = 4,
+        roundsByLength = mapOf(0 to 9, 2 to 3, 4 to 65),
         drafter = SourceFigures(drafted = 212, acceptanceRate = 0.62, ratesByPosition = listOf(0.81, 0.66, 0.55, 0.43)),
         ngram = SourceFigures(drafted = 48, acceptanceRate = 0.83, ratesByPosition = listOf(0.92, 0.83, 0.83, 0.75)),
-        roundsByLength = mapOf(0 to 9, 2 to 3, 4 to 65),
         probeSeconds = 0.4,
     )
-
-private val METER = Meter(19, 38.2, 0.68, 2.72, 4, FIGURES)
 
 internal val CHATS =
     mapOf(
@@ -151,7 +156,7 @@ internal val CHATS =
             ChatState(
                 TALK.take(1),
                 isReplying = true,
-                reading = ReplyProgress.Reading(1536, 2048),
+                reading = ReplyEvent.Prefill(1536, 2048),
             ),
         "thinking" to
             ChatState(

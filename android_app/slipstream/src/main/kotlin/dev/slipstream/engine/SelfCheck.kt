@@ -1,5 +1,7 @@
-package dev.slipstream.app.engine
+package dev.slipstream.engine
 
+import dev.slipstream.CheckOutcome
+import dev.slipstream.CheckStep
 import dev.slipstream.bundle.verifyHashes
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.TraceException

@@ -1,10 +1,11 @@
-package dev.slipstream.app.engine
+package dev.slipstream
 
 /**
  * What a self-check found. [firstDifference] is null when all traces agree; [rounds] counts replayed rounds by trace,
- * [traces] is what this device computed, as JSON Lines by name. [bench] is a table as `slipstream bench` prints it.
+ * [targetForks] and [draftForks] near ties that fell otherwise within the traces' tolerance. [bench] is a table as
+ * `slipstream bench --json` prints it, [traces] what this device computed, as JSON Lines by name.
  */
-internal data class CheckOutcome(
+public data class CheckOutcome(
     val bundleSha256: String,
     val firstDifference: String?,
     val rounds: Map<String, Int>,

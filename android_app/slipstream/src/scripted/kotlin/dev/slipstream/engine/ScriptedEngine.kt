@@ -1,24 +1,30 @@
-package dev.slipstream.app.engine
+package dev.slipstream.engine
 
 import androidx.collection.MutableIntList
+import dev.slipstream.CheckOutcome
+import dev.slipstream.CheckStep
+import dev.slipstream.ModelInfo
+import dev.slipstream.ReplyEvent
+import dev.slipstream.ReplyFigures
 import dev.slipstream.chat.MODEL
 import dev.slipstream.chat.Message
 import dev.slipstream.chat.USER
+import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.decode.StopReason
 import dev.slipstream.errors.UsageException
 
 internal val SCRIPT =
     listOf(
-        Piece("The", false),
-        Piece(" slip", true),
-        Piece("stream", true),
-        Piece(" is", true),
-        Piece(" where", false),
-        Piece(" the", true),
-        Piece(" air", true),
-        Piece(" moves", false),
-        Piece(" along", true),
-        Piece(".", true),
+        ReplyEvent.Text("The", null),
+        ReplyEvent.Text(" slip", DRAFTER),
+        ReplyEvent.Text("stream", DRAFTER),
+        ReplyEvent.Text(" is", DRAFTER),
+        ReplyEvent.Text(" where", null),
+        ReplyEvent.Text(" the", DRAFTER),
+        ReplyEvent.Text(" air", DRAFTER),
+        ReplyEvent.Text(" moves", null),
+        ReplyEvent.Text(" along", DRAFTER),
+        ReplyEvent.Text(".", DRAFTER),
     )
 
 internal const val THOUGHT = "What moves?"
@@ -44,51 +50,48 @@ internal class ScriptedEngine(
     var difference: String? = null
 
     override val info =
-        EngineInfo(sha256, "demo/target", "demo/drafter", 512, hasChat = true, hasThinking = true, listOf(2, 4, 7))
+        ModelInfo(
+            sha256,
+            "demo/target",
+            "demo/drafter",
+            "int8",
+            512,
+            hasChat = true,
+            hasSystem = true,
+            hasThinking = true,
+            listOf(2, 4, 7),
+        )
 
     override fun reply(
         request: ReplyRequest,
         cancelled: () -> Boolean,
-        onProgress: (ReplyProgress) -> Unit,
-    ): ReplyEnd {
+        onEvent: (ReplyEvent) -> Unit,
+    ): EngineReply {
         threads.add(Thread.currentThread().name)
         synchronized(requests) { requests.add(request) }
         val asked = request.messages.last { it.role == USER }.content
         if (asked == "fail") throw UsageException("It fails", "luck", "none", "the script", "Say another thing.")
         val begun = request.begun
-        begun?.let { onProgress(ReplyProgress.GoingOn(it.thought.length, it.content.length)) }
+        begun?.let { onEvent(ReplyEvent.Resumed(it.content, it.thought)) }
         val said = MutableIntList().also { tokens -> begun?.tokens?.let(tokens::addAll) }
         val text = StringBuilder(begun?.content.orEmpty())
-        val thought = if (request.thinking) THOUGHT else ""
+        val thought = if (request.options.thinking) THOUGHT else ""
 
-        fun end(reason: StopReason) = ReplyEnd(Message(MODEL, "$text", thought, said, said), reason)
+        fun end(reason: StopReason) = EngineReply(Message(MODEL, "$text", thought, said, said), reason)
         while (isReading && !cancelled()) {
-            onProgress(ReplyProgress.Reading(256, 512))
+            onEvent(ReplyEvent.Prefill(256, 512))
             Thread.sleep(2)
         }
         if (cancelled()) return end(StopReason.CANCELLED)
-        if (thought.isNotEmpty()) onProgress(ReplyProgress.Said(listOf(Piece(thought, false, true)), Meter()))
+        if (thought.isNotEmpty()) onEvent(ReplyEvent.Thought(thought, null))
         for ((index, piece) in SCRIPT.withIndex()) {
             while (index == SCRIPT.lastIndex && isPaused && !cancelled()) Thread.sleep(2)
             if (cancelled()) return end(StopReason.CANCELLED)
+            if (index == request.options.maxNewTokens) return end(StopReason.MAX_NEW_TOKENS)
             said.add(100 + index)
             text.append(piece.text)
-            onProgress(
-                ReplyProgress.Said(
-                    listOf(piece),
-                    Meter(
-                        index + 1,
-                        42.0,
-                        0.7,
-                        2.8,
-                        4,
-                        DraftingFigures(
-                            roundsByLength =
-                                mapOf(4 to index + 1),
-                        ),
-                    ),
-                ),
-            )
+            onEvent(piece)
+            onEvent(ReplyEvent.Round(figures(index + 1)))
         }
         return end(
             when (asked) {
@@ -100,6 +103,7 @@ internal class ScriptedEngine(
     }
 
     override fun selfCheck(
+        benchSeconds: Double,
         cancelled: () -> Boolean,
         onStep: (CheckStep) -> Unit,
     ): CheckOutcome? {
@@ -116,6 +120,16 @@ internal class ScriptedEngine(
         isClosed = true
     }
 }
+
+private fun figures(tokens: Int) =
+    ReplyFigures(
+        tokens = tokens,
+        tokensPerSecond = 42.0,
+        acceptanceRate = 0.7,
+        meanAcceptedLength = 2.8,
+        draftTokens = 4,
+        roundsByLength = mapOf(4 to tokens),
+    )
 
 private fun row(
     speed: Double,
