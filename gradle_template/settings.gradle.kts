@@ -14,4 +14,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "slipstream"
-include(":decode", ":litert", ":slipstream", ":app")
+include(":decode", ":litert", ":slipstream", ":app", ":samples:minimal")

@@ -20,7 +20,14 @@ from export.resources import ANDROID, ROOT, TEMPLATE
 from runtime_spec.bundle.manifest import Manifest
 from runtime_spec.bundle.reader import Bundle
 
-SOURCES = ("decode/src/main", "litert/src/main", "slipstream/src/main", "app/src/main", "app/proguard.pro")
+SOURCES = (
+    "decode/src/main",
+    "litert/src/main",
+    "slipstream/src/main",
+    "app/src/main",
+    "app/proguard.pro",
+    "samples/minimal/src/main",
+)
 CHECK = (
     "export/__init__.py",
     "export/errors.py",

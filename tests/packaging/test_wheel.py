@@ -21,7 +21,8 @@ def below(folder: Path) -> set[str]:
 def test_packages_and_data_are_in_it_and_nothing_else(wheel):
     expected = below(ROOT / "export") | below(ROOT / "runtime_spec")
     data = below(TEMPLATE).union(*(below(ANDROID / source) for source in SOURCES))
-    data |= below(ANDROID / "tools") | {path.relative_to(ROOT).as_posix() for path in ANDROID.glob("*/pom.xml")}
+    poms = [*ANDROID.glob("*/pom.xml"), *ANDROID.glob("samples/*/pom.xml")]
+    data |= below(ANDROID / "tools") | {path.relative_to(ROOT).as_posix() for path in poms}
     data |= {"android_app/pom.xml", "android_app/.editorconfig"}
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -9,7 +9,7 @@ from export.android.apk import tools
 from export.resources import buildable_android
 
 SOURCES = ("decode", "litert", "slipstream", "app")
-SHARED = ("androidx", "androidx-test", "cli", "jmh", "tools")
+SHARED = ("androidx", "androidx-test", "cli", "jmh", "samples", "tools")
 """Folders of android_app that hold nothing of an export, and are built where they are."""
 
 

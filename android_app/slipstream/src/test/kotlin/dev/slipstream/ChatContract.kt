@@ -30,7 +30,7 @@ import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 
 /** What a chat keeps to, whatever decodes: over a script, and over LiteRT with the demo pair. */
-@Timeout(120)
+@Timeout(60)
 internal abstract class ChatContract {
     protected abstract fun engine(): Engine
 
@@ -252,10 +252,12 @@ internal abstract class ChatContract {
         runBlocking(Dispatchers.Default) {
             val chat = model.chat()
             val gate = CompletableDeferred<Unit>()
-            val job = launch { chat.send("Hello", greedy).collect { gate.await() } }
+            engine.passes = 1000
+            val events = async { chat.send("Hello", greedy).onEach { gate.await() }.toList() }
             while (engine.replies.get() == 0) delay(2)
             gate.complete(Unit)
-            job.join()
+            // And misses nothing.
+            assertEquals(engine.passes, events.await().count { it is ReplyEvent.Prefill && it.total == engine.passes })
             assertEquals(2, chat.turns.size)
         }
 

@@ -20,6 +20,10 @@ internal class HeldEngine(
     @Volatile
     var holdsBefore = false
 
+    /** So many passes of a prefill are told of first, as a long prompt has them. */
+    @Volatile
+    var passes = 0
+
     @Volatile
     var held = CountDownLatch(1)
     val replies = AtomicInteger()
@@ -39,6 +43,7 @@ internal class HeldEngine(
         most.accumulateAndGet(inside.incrementAndGet(), ::maxOf)
         try {
             if (holdsBefore) hold({ holdsBefore }, cancelled)
+            repeat(passes) { onEvent(ReplyEvent.Prefill(it, passes)) }
             return engine.reply(request, cancelled) { event ->
                 onEvent(event)
                 if (holds(event)) hold({ holds(event) }, cancelled)

@@ -175,6 +175,8 @@ class RealEngineOnBundleTest : AppTest() {
     fun `a reply that is asked for again is the same, and an edited message has another`() {
         open()
         awaitTag("send")
+        // Where the text comes from tells the two apart.
+        rule.onNodeWithTag("drafting-ON").performClick()
         say("Hello", messages = 2)
         val first = conversation()!!.messages.last()
         rule.onNodeWithTag("drafting-OFF").performClick()
