@@ -147,6 +147,7 @@ def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
         recipe=Recipe(plan.recipe.name, stored),
         skipped=tuple(tower.name for tower in plan.target.skipped),
         sampling=_sampling(plan),
+        threads=plan.device.threads,
     )
 
 

@@ -11,11 +11,13 @@ from export.errors import UsageError
 
 FOLDER = Path(__file__).parent / "devices"
 MAX_DRAFT_TOKENS = 16
+MAX_THREADS = 64
 
 
 @dataclass(frozen=True)
 class Device:
     """`context_length` in cache slots; `verify_widths` are those beyond draft_tokens + 1, for our own runtime.
+    `threads` are LiteRT's, as many as there are large cores.
 
     `dataclasses.replace` with a user's options checks them again. Raises UsageError for a value out of range.
     """
@@ -26,11 +28,13 @@ class Device:
     prefill_lengths: tuple[int, ...]
     draft_tokens: int
     verify_widths: tuple[int, ...]
+    threads: int
     recipe: str
 
     def __post_init__(self):
         self._require("context_length", 64 <= self.context_length <= 131_072, "from 64 to 131072")
         self._require("draft_tokens", 1 <= self.draft_tokens <= MAX_DRAFT_TOKENS, f"from 1 to {MAX_DRAFT_TOKENS}")
+        self._require("threads", 1 <= self.threads <= MAX_THREADS, f"from 1 to {MAX_THREADS}")
         lengths, widths = self.prefill_lengths, self.verify_widths
         ascending = lengths and all(a < b for a, b in zip(lengths, lengths[1:], strict=False))
         self._require("prefill_lengths", ascending and lengths[0] >= 1, "one or more lengths, ascending")

@@ -25,6 +25,7 @@ from runtime_spec.errors import BundleError
 FORMAT, VERSION = "slipstream", 1
 ALIGNMENT = 16 * 1024  # of every section, and the size of the header region
 MIN_BLOCK, MAX_BLOCKS = 4096, 1024
+MAX_THREADS = 64
 SECTION_NAMES = ("llm_metadata", "tokenizer", "embedder", "per_layer_embedder", "main", "drafter", "traces")
 ROLES = ("target", "drafter", "adapter")
 LAYER_TYPES = ("sliding_attention", "full_attention")
@@ -204,7 +205,7 @@ class Manifest:
     """The whole manifest. The bundle's writer fills in `sections`, `shared_weights` and the hashes.
 
     `draft_tokens` is the most drafts a round: the drafter's or, in a bundle without one, those looked up in the text;
-    0 there: no verify pass was made for drafts."""
+    0 there: no verify pass was made for drafts. `threads` of LiteRT suit the device that it was exported for."""
 
     target: Model
     drafter: Model | None
@@ -220,6 +221,7 @@ class Manifest:
     skipped: tuple[str, ...] = ()
     sources: tuple[Source, ...] = field(default=(), metadata=OPTIONAL)
     sampling: SamplingDefaults | None = field(default=None, metadata=OPTIONAL)
+    threads: int | None = field(default=None, metadata=OPTIONAL)
     sections: tuple[SectionEntry, ...] = ()
     shared_weights: tuple[SharedWeights, ...] = ()
     header_sha256: str = "0" * 64
@@ -232,6 +234,8 @@ class Manifest:
     def __post_init__(self) -> None:
         check_int("context_length", self.context_length, 1)
         check_int("draft_tokens", self.draft_tokens, 0 if self.drafter is None else 1, 64)
+        if self.threads is not None:
+            check_int("threads", self.threads, 1, MAX_THREADS)
         check(len(self.prefill_lengths) > 0, "prefill_lengths", "at least one length", self.prefill_lengths)
         check_ascending("prefill_lengths", self.prefill_lengths, 1)
         check_ascending("verify_widths", self.verify_widths, 2)
@@ -280,10 +284,10 @@ class Manifest:
         return "verify" if width == self.draft_tokens + 1 else f"verify_{width}"
 
     def to_json(self) -> bytes:
-        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources` and `sampling` are left out where
-        there are none, as in bundles that were made before they were keys."""
+        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources`, `sampling` and `threads` are left
+        out where there are none, as in bundles that were made before they were keys."""
         values = asdict(self)
-        for name in ("sources", "sampling"):
+        for name in ("sources", "sampling", "threads"):
             if not values[name]:
                 del values[name]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -309,6 +313,7 @@ class Manifest:
         check(version == VERSION, "version", str(VERSION), version)
         check(value.get("sources") != [], "sources", "at least one, or no such key", [])
         check(value.get("sampling", {}) is not None, "sampling", "an object, or no such key", None)
+        check(value.get("threads", 1) is not None, "threads", "an integer, or no such key", None)
         return decode(cls, value, "")
 
 

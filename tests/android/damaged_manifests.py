@@ -136,6 +136,15 @@ VALUES = [
             {"extra": 1},
         )
     ],
+    ("threads", None),
+    ("threads", 1),
+    ("threads", 64),
+    ("threads", 0),
+    ("threads", 65),
+    ("threads", 2**31),
+    ("threads", True),
+    ("threads", 4.0),
+    ("threads", "4"),
     ("sampling", None),
     ("sampling", SAMPLING),
     *[

@@ -45,6 +45,8 @@ def test_the_draft_tokens_width_is_always_there_once():
         ("prefill_lengths", (128, 32)),
         ("prefill_lengths", (4096,)),
         ("verify_widths", (1,)),
+        ("threads", 0),
+        ("threads", 65),
     ],
 )
 def test_options_out_of_range(field, value):

@@ -62,6 +62,12 @@ def test_sampling_is_kept_and_left_out_where_there_is_none():
     assert b"sampling" not in manifest().to_json() and manifest().sampling is None
 
 
+def test_threads_are_kept_and_left_out_where_there_are_none():
+    known = Manifest.from_json(changed("threads", 4))
+    assert known.threads == 4 and Manifest.from_json(known.to_json()) == known
+    assert b"threads" not in manifest().to_json() and manifest().threads is None
+
+
 def test_json_is_canonical():
     text = manifest().to_json()
     assert text.isascii() and text.endswith(b"}\n") and text.count(b"\n") == 1
@@ -123,6 +129,10 @@ def test_json_is_canonical():
         ("sources", [SOURCE | {"revision": "main"}], "sources revision"),
         ("sources", [SOURCE | {"files": {"config.json": "0" * 63}}], "sources config.json"),
         ("sources", [{"role": "target"}], "sources[0].id"),
+        ("threads", None, "threads"),
+        ("threads", 0, "threads"),
+        ("threads", 65, "threads"),
+        ("threads", 4.0, "threads"),
         ("sampling", None, "sampling"),
         ("sampling", SAMPLING | {"temperature": -0.5}, "sampling.temperature"),
         ("sampling", SAMPLING | {"temperature": float("nan")}, "sampling.temperature"),

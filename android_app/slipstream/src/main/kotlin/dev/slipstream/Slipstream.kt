@@ -111,7 +111,8 @@ public class Slipstream private constructor(
          *
          * The first time every byte is proven and weights are packed for this processor, which takes seconds to minutes
          * and room as for the bundle once more; [cache] is the folder that keeps them and what drafting learnt, null
-         * keeps nothing. [threads] is of LiteRT, null up to four. [warn] gets a line where [cache] can't be written: that
+         * keeps nothing. [threads] is of LiteRT, null what the export
+         * was told of the device, never more than there are processors. [warn] gets a line where [cache] can't be written: that
          * is no error. What is said of a coroutine's cancellation holds when loading is over.
          *
          * Throws BundleException that names the first wrong byte of a damaged bundle, RuntimeLibraryException where

@@ -2,6 +2,7 @@ package dev.slipstream
 
 import dev.slipstream.engine.EngineThread
 import dev.slipstream.engine.ScriptedEngine
+import dev.slipstream.engine.threads
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
@@ -35,6 +36,16 @@ internal class EngineThreadTest {
             loading.cancelAndJoin()
             assertTrue(engine.isClosed)
         }
+
+    @Test
+    fun `as many threads as the bundle says, or four, and never more than processors`() {
+        assertEquals(
+            listOf(2, 4, 4, 3),
+            listOf(2 to 8, 4 to 8, null to 8, 4 to 3).map { (declared, count) ->
+                threads(declared, count)
+            },
+        )
+    }
 
     @Test
     fun `an engine that fails to load or to close says so`() {

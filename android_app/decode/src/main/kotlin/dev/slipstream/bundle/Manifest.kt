@@ -9,6 +9,7 @@ import dev.slipstream.chat.ChatFormat
  * ascending; [signatures] are by section, then by name. [drafter] is null for a target alone. [draftTokens] is the most
  * drafts a round, of the drafter or looked up in the text; 0, without a drafter, where no verify pass was made for them.
  * [sources] is empty in a bundle of before they were written down, [sampling] null where the checkpoint said nothing.
+ * [threads] of LiteRT are what the device that it was exported for takes best; null in a bundle of before.
  * Making one checks it: a BundleException names the key that does not fit the others.
  */
 public data class Manifest(
@@ -26,6 +27,7 @@ public data class Manifest(
     val skipped: List<String>,
     val sources: List<Source>,
     val sampling: SamplingDefaults?,
+    val threads: Int?,
     val sections: List<SectionEntry>,
     val sharedWeights: List<SharedWeights>,
     val headerSha256: String,

@@ -7,6 +7,7 @@ import dev.slipstream.json.parseStrictJson
 
 private const val FORMAT = "slipstream"
 private const val VERSION = 1L
+private const val MAX_THREADS = 64
 
 // A tree takes some sixty bytes a value: text of nothing but commas must not become a gigabyte. A bundle of 4 GB has
 // about 40,000 values, most of them digests of blocks.
@@ -86,12 +87,15 @@ private fun typeName(value: Any?): String =
 internal fun readManifest(tree: Any?): Manifest {
     val none = (tree as? Map<*, *>)?.get("sources") as? List<*>
     checkManifest(none == null || none.isNotEmpty(), "sources", "at least one, or no such key") { none }
-    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources", "sampling"))
+    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources", "sampling", "threads"))
     checkManifest(
         !fields.has("sampling") || fields.value("sampling") != null,
         "sampling",
         "an object, or no such key",
     ) {
+        null
+    }
+    checkManifest(!fields.has("threads") || fields.value("threads") != null, "threads", "an integer, or no such key") {
         null
     }
     val drafter = fields.value("drafter")?.let { Model.read(it, "drafter") }
@@ -110,6 +114,7 @@ internal fun readManifest(tree: Any?): Manifest {
         recipe = Recipe.read(fields.value("recipe")),
         skipped = fields.texts("skipped"),
         sampling = fields.value("sampling")?.let(SamplingDefaults::read),
+        threads = if (fields.has("threads")) fields.int("threads", 1, MAX_THREADS) else null,
         sources = if (fields.has("sources")) fields.list("sources", Source::read) else emptyList(),
         sections = fields.list("sections", SectionEntry::read),
         sharedWeights = fields.list("shared_weights", SharedWeights::read),

@@ -1,5 +1,6 @@
 package dev.slipstream.engine
 
+import dev.slipstream.bundle.Bundle
 import dev.slipstream.litert.BundleRuntime
 import dev.slipstream.litert.KnownDrafting
 import dev.slipstream.litert.PackedWeights
@@ -17,10 +18,18 @@ public fun openEngine(
 ): Engine {
     // Packed weights are as large as the bundle: those of the one that is opened stay, and no others.
     val weights = cache?.let { PackedWeights(it, limit = 0, warn = warn) }
-    return LiteRtEngine(BundleRuntime(bundle, threads ?: threads(), weights, known = cache?.let(::KnownDrafting)))
+    val known = cache?.let(::KnownDrafting)
+    return LiteRtEngine(BundleRuntime(bundle, threads ?: threads(bundle), weights, known = known))
 }
 
-/** The big cores of most phones: more threads wait for the slowest one. */
-private fun threads() = minOf(MOST_THREADS, Runtime.getRuntime().availableProcessors())
+/** As many as the device has large cores, by what the export was told of it: more threads wait for the slowest one. */
+private fun threads(bundle: File): Int =
+    threads(Bundle.open(bundle).use { it.manifest.threads }, Runtime.getRuntime().availableProcessors())
 
-private const val MOST_THREADS = 4
+internal fun threads(
+    declared: Int?,
+    processors: Int,
+): Int = minOf(declared ?: LARGE_CORES, processors)
+
+/** Of most phones, for a bundle that doesn't say. */
+private const val LARGE_CORES = 4
