@@ -5,7 +5,7 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 
 SHARE = 0.01
 """Of all time, what trials may lose."""
-REPAID = 0.05
+REPAID = 0.1
 """Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search."""
 ALLOWANCE, MOST_SAVED, MOST_OWED = 1.25, 1.75, 4.0
 """The account at first, at most, and at least: a surprise is not paid for all day."""
@@ -50,8 +50,13 @@ class Trials:
         self.account = max(self.account - max(loss, 0.0), -MOST_OWED)
         self.left -= 1
 
+    def charge(self, excess: float) -> None:
+        """The round after a trial took `excess` more than it should have: what it needs was out of the processor's
+        cache."""
+        self.account = max(self.account - max(excess, 0.0), -MOST_OWED)
+
     def pass_time(self, amount: float, ahead: float) -> None:
-        """`amount` has passed, in which decoding is by `ahead` (>= 0.0) faster than plainly."""
+        """`amount` has passed, in which decoding was by `ahead` (>= 0.0) faster than plainly."""
         self.clock += amount
         self.account = min(self.account + (SHARE + REPAID * ahead) * amount, MOST_SAVED)
 
