@@ -25,12 +25,12 @@ NONE = -1
 class Trials:
     """The trial at hand (`kind`, `count` drafts, `left` rounds), the account, and when each kind may be tried next."""
 
-    __slots__ = ("account", "clock", "count", "kind", "left", "nanos", "rounds", "_next", "_waits")
+    __slots__ = ("account", "clock", "count", "kind", "left", "nanos", "_next", "_waits")
 
     def __init__(self, kinds: int):
         self.account, self.clock = ALLOWANCE, 0.0
         self.kind, self.count, self.left = NONE, 0, 0
-        self.rounds = self.nanos = 0
+        self.nanos = 0
         self._next, self._waits = [0.0] * kinds, [FIRST_WAIT] * kinds
 
     def is_due(self, kind: int, expected_loss: float) -> bool:
@@ -45,7 +45,6 @@ class Trials:
 
     def spend(self, nanos: int, loss: float) -> None:
         """A round of the trial took `nanos` and gave `loss` less than the best known would have."""
-        self.rounds += 1
         self.nanos += nanos
         self.account = max(self.account - max(loss, 0.0), -MOST_OWED)
         self.left -= 1

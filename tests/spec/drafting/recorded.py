@@ -48,12 +48,15 @@ class RecordedPlay(Play):
         self._drafter, self._ngram = (list(map(int, reply[key])) for key in ("drafter", "ngram"))
         self._matches = list(map(int, reply["match"]))
         self._bins = reply["bins"].split(" ")
+        # Before the last token nothing is drafted.
+        self._matches.append(0)
+        self._ngram.append(0)
         return True
 
     @property
     def left(self) -> int:
         """Tokens that are still to be said."""
-        return len(self._drafter) - self.token
+        return len(self._matches) - self.token
 
     def _match(self) -> int:
         return self._matches[self.token] if self.looks_up else 0

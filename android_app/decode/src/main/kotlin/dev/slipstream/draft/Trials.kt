@@ -20,8 +20,6 @@ internal class Trials(
         private set
     var left = 0
         private set
-    var rounds = 0L
-        private set
     var nanos = 0L
         private set
 
@@ -48,7 +46,6 @@ internal class Trials(
         nanos: Long,
         loss: Double,
     ) {
-        rounds += 1
         this.nanos += nanos
         account = maxOf(account - maxOf(loss, 0.0), -MOST_OWED)
         left -= 1
