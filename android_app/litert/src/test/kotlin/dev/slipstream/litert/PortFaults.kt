@@ -79,6 +79,9 @@ private val FAULTS =
             isStepwise = true,
         ),
         Fault("rows_of_logits_half_as_long", "Pass", "value.capacity() / width", "value.capacity() / width / 2"),
+        Fault("choice_of_the_first_row", "Choices", "result.add(tokens.get(row))", "result.add(tokens.get(0))"),
+        Fault("compared_with_the_first_row_s_choice", "Choices", "tokens.get(row) == token", "tokens.get(0) == token"),
+        Fault("compared_with_other_rows_logits", "Choices", "largest.get(row * LARGEST + it)", "largest.get(row + it)"),
         Fault(
             "last_prompt_token_one_slot_late",
             "LiteRtTarget",
