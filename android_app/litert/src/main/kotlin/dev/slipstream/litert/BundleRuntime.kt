@@ -85,6 +85,9 @@ public class BundleRuntime(
     public val manifest: Manifest get() = bundle.manifest
     public val target: MarginTarget get() = models.target
 
+    /** The same for golden traces; BundleException where a choice of a graph's is not that of its logits. */
+    public val comparingTarget: MarginTarget get() = models.comparingTarget
+
     /** Null where the bundle has none: drafts are looked up in the text then. */
     public val drafter: Drafter? get() = models.drafter
 

@@ -10,7 +10,8 @@ import dev.slipstream.sampling.Sampler
 
 /**
  * The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place.
- * [sampler] is the session's: it chooses the tokens.
+ * [sampler] is the session's: it chooses the tokens. [compares] is for traces: BundleException where a greedy choice that
+ * a graph makes itself is not that of its logits, which are not looked at otherwise.
  */
 internal class LiteRtTarget(
     scoring: List<Pass>,
@@ -18,6 +19,7 @@ internal class LiteRtTarget(
     private val embeddings: Embeddings,
     override val capacity: Int,
     private val sampler: Sampler,
+    private val compares: Boolean = false,
 ) : MarginTarget {
     override val verifyWidths: IntList = MutableIntList().apply { scoring.map { it.width }.sorted().forEach(::add) }
     private val scoring = MutableIntObjectMap<Pass>().apply { scoring.forEach { put(it.width, it) } }
@@ -80,7 +82,7 @@ internal class LiteRtTarget(
         pass.run(tokens, position, embeddings)
         last = pass
         sampler.wrote(tokens, position)
-        return pass.score(tokens, position, sampler)
+        return pass.score(tokens, position, sampler, compares)
     }
 
     /** Nothing to do: masks show only what a pass is told, and dead slots are written again before they show. */
