@@ -2,11 +2,13 @@ package dev.slipstream.litert
 
 import androidx.collection.MutableIntList
 import java.io.File
+import java.lang.management.ManagementFactory
 import kotlin.io.path.createTempDirectory
 
 /**
  * Times verify passes and drafting. Arguments: the bundle, threads, rounds. Prints a line a call: "pass" and its width, or
- * "drafts" and their number, and the nanoseconds of a call that follows one of its own kind. In each round every width and
+ * "drafts" and their number, then the nanoseconds of a call that follows one of its own kind, and those that this thread
+ * was on a processor for. In each round every width and
  * every number of drafts has its turn; tokens differ from call to call. Driven by tests/scale/widths.py.
  */
 internal fun main(arguments: Array<String>) {
@@ -46,11 +48,13 @@ internal fun main(arguments: Array<String>) {
 }
 
 /** Of the second call: the first one finds the processor's cache full of something else, or plans anew. */
-private fun timed(call: () -> Any): Long {
+private fun timed(call: () -> Any): String {
+    val thread = ManagementFactory.getThreadMXBean()
     call()
     val begin = System.nanoTime()
+    val beginOfThread = thread.currentThreadCpuTime
     call()
-    return System.nanoTime() - begin
+    return "${System.nanoTime() - begin}\t${thread.currentThreadCpuTime - beginOfThread}"
 }
 
 private const val STEP = 1_103_515_245
