@@ -314,9 +314,13 @@ def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tupl
 
 
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
+    """On one thread, since quantising has the other core: with two the pass took 1.8 times the processor's time, and
+    longer, as they waited for each other."""
     from export.evidence.float_logits import write_float_logits
+    from export.evidence.float_ports import one_torch_thread
 
-    write_float_logits(plan.target, tokens, out)
+    with one_torch_thread():
+        write_float_logits(plan.target, tokens, out)
 
 
 @contextmanager
