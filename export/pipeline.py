@@ -303,8 +303,9 @@ class _Run:
 
 
 def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tuple[WrittenModels, Manifest]:
-    """Writes the models into the unfinished bundle. On one thread: choosing scales is many short operations, a second
-    one gains a quarter there, and beside the float pass or other programs made it ten times slower."""
+    """Writes the models into the unfinished bundle. Threads share rows, no operation has more than one: choosing scales
+    is many short ones, where a second thread gains a quarter, and beside the float pass or other programs made it ten
+    times slower."""
     from export.bundle.assemble import manifest, planned_models, write_models
     from export.evidence.float_ports import one_torch_thread
 
