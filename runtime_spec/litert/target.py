@@ -13,6 +13,7 @@ from runtime_spec.litert.embeddings import Embeddings
 from runtime_spec.litert.logits import check_choices, margins
 from runtime_spec.litert.masks import CausalMask
 from runtime_spec.litert.rows import ArrayRows
+from runtime_spec.reference.plan import fill_width
 from runtime_spec.sampling.parameters import GREEDY
 from runtime_spec.sampling.sampler import Sampler
 
@@ -70,7 +71,7 @@ class LiteRtTarget:
         self.capacity = capacity
         self.verify_widths = tuple(sorted(scoring))
         self._scoring, self._embeddings = scoring, embeddings
-        self._chunks = sorted(prefills.items())
+        self._fills = dict(sorted(prefills.items()))
         self._sampler = Sampler(GREEDY, ArrayRows())
         self._last: tuple[Pass, int, int] | None = None
         self._compares = False
@@ -97,10 +98,18 @@ class LiteRtTarget:
                 f"a prefill over a capacity of {self.capacity} slots",
             )
         rest = num_tokens - 1
-        return min(rest, self._chunk(rest, position).width) if rest else 0
+        if rest == 0:
+            return 0
+        width = fill_width(rest, self.capacity - position, tuple(self._fills))
+        return min(rest, width or max(w for w in self.verify_widths if w <= rest))
 
     def fill(self, tokens: Sequence[int], position: int) -> None:
-        self._chunk(len(tokens), position).run(tokens, position, self._embeddings)
+        """The shortest pass that takes the tokens: the one that `fill_count` counted with."""
+        count, room = len(tokens), self.capacity - position
+        filling = next((fill for width, fill in self._fills.items() if count <= width <= room), None)
+        if filling is None:
+            filling = self._scoring[next((w for w in self.verify_widths if count <= w), 1)]
+        filling.run(tokens, position, self._embeddings)
         self._sampler.wrote(tokens, position)
 
     def prefill(self, tokens: Sequence[int], position: int) -> tuple[int, np.ndarray]:
@@ -109,18 +118,6 @@ class LiteRtTarget:
         Returns the token and the hidden float32[H] after it. Raises as `verify` does."""
         target_tokens, hiddens = self.verify(tokens, position, 1)
         return target_tokens[0], hiddens[0]
-
-    def _chunk(self, remaining: int, position: int) -> Pass:
-        """The shortest graph that takes all that remains, else the longest; never one whose padding would pass the
-        end of the cache (the update would move back over live slots)."""
-        fitting = [chunk for width, chunk in self._chunks if position + width <= self.capacity]
-        for chunk in fitting:
-            if chunk.width >= remaining:
-                return chunk
-        if fitting:
-            return fitting[-1]
-        widths = [w for w in self.verify_widths if w <= min(remaining, self.capacity - position)]
-        return self._scoring[widths[-1]]
 
     def verify(self, tokens: Sequence[int], position: int, width: int) -> tuple[list[int], list[np.ndarray]]:
         """The token and the hidden float32[H] after each of `tokens`, or of fewer where the sampler ends early; hiddens

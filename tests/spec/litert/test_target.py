@@ -37,6 +37,12 @@ def test_a_long_prompt_takes_the_longest_chunks_and_scores_its_last_token():
     assert cache.passes == [(0, 16), (16, 16), (32, 16), (41, 1)]
 
 
+def test_a_few_tokens_more_than_a_pass_holds_take_no_longer_one():
+    port, cache = target(64, prefills=(1, 8, 32))
+    prefill(port, [1] * 10, 0)
+    assert cache.passes == [(0, 8), (8, 1), (9, 1)]
+
+
 def test_near_the_end_chunks_become_shorter_and_then_verify_passes():
     port, cache = target(21)
     prefill(port, [1] * 21, 0)
