@@ -9,7 +9,7 @@ import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -84,7 +84,8 @@ class _Run:
         sealed = self._sealed_before()
         if sealed is None:
             manifest = self._models()
-            evidence = self._evidence()
+            with _beside(self.writer.hash_models) as hashed:
+                evidence = self._evidence(hashed)
             sealed = self._seal(manifest, evidence, self._judge(evidence.against_float))
         return self._finish(sealed)
 
@@ -156,8 +157,9 @@ class _Run:
     def _checked_tokens(self) -> list[int]:
         return checked_tokens(self.plan.target, self.plan.capacity, self.plan.prompts, self.encoder)
 
-    def _evidence(self) -> Evidence:
-        """Check, golden traces and speed: stored ones, or made now over the running models."""
+    def _evidence(self, hashed: Callable[[], None]) -> Evidence:
+        """Check, golden traces and speed: stored ones, or made now over the running models. `hashed` waits until
+        nothing is hashed beside it: speed is measured alone."""
         stages = {"against_float": self._check, "traces": self._record}
         if self.options.bench:
             stages["speed"] = self._bench
@@ -166,6 +168,8 @@ class _Run:
         if missing:
             with self._opened() as models:
                 for name in missing:
+                    if name == "speed":
+                        hashed()
                     found[name] = stages[name](models)
                     self.work.store(name, self.evidence_origin, found[name])
                     if name == "against_float":
@@ -299,8 +303,9 @@ class _Run:
 
 
 def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tuple[WrittenModels, Manifest]:
-    """Writes the models into the unfinished bundle. On one thread: choosing scales is many short operations, a second
-    one gains a quarter there, and beside the float pass or other programs made it ten times slower."""
+    """Writes the models into the unfinished bundle. Threads share rows, no operation has more than one: choosing scales
+    is many short ones, where a second thread gains a quarter, and beside the float pass or other programs made it ten
+    times slower."""
     from export.bundle.assemble import manifest, planned_models, write_models
     from export.evidence.float_ports import one_torch_thread
 
@@ -310,9 +315,33 @@ def _quantize(plan: Plan, graphs: dict[str, Path], writer: BundleWriter) -> tupl
 
 
 def _write_float_logits(plan: Plan, tokens: list[int], out: Path) -> None:
+    """On one thread, since quantising has the other core: with two the pass took 1.8 times the processor's time, and
+    longer, as they waited for each other."""
     from export.evidence.float_logits import write_float_logits
+    from export.evidence.float_ports import one_torch_thread
 
-    write_float_logits(plan.target, tokens, out)
+    with one_torch_thread():
+        write_float_logits(plan.target, tokens, out)
+
+
+@contextmanager
+def _beside(action: Callable[[Callable[[int, int], None]], None]) -> Iterator[Callable[[], None]]:
+    """Does `action` in a thread of its own, with a function that ends it when it is called after an error in the block.
+    Yields what waits for its end, as the block's end does, and raises what it raised."""
+    given_up = threading.Event()
+
+    def go_on(*_: int) -> None:
+        if given_up.is_set():
+            raise InterruptedError
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(action, go_on)
+        try:
+            yield result.result
+        except BaseException:
+            given_up.set()
+            raise
+        result.result()
 
 
 @contextmanager

@@ -10,13 +10,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime_spec", description="The specification's vectors.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("record", help="rewrite scenarios' rounds, digest.txt, chat.json, sampling.json and ngrams.json")
-    verbs.add_parser("verify", help="check every scenario, chat case, number of sampling, n-gram case and digest")
+    verbs.add_parser("record", help="rewrite the rounds of scenarios, and all other vectors")
+    verbs.add_parser("verify", help="check every scenario, every other vector and the digests")
     verbs.add_parser("digest", help="print the SHA-256 over the ten thousand scripted scenarios")
     verb = parser.parse_args(arguments).verb
 
     from runtime_spec.vectors.chat import record_chat, verify_chat
     from runtime_spec.vectors.decisions import record_decisions, verify_decisions
+    from runtime_spec.vectors.fills import record_fills, verify_fills
     from runtime_spec.vectors.fuzz import COUNT, digest
     from runtime_spec.vectors.ngrams import record_ngrams, verify_ngrams
     from runtime_spec.vectors.numbers import record_numbers, verify_numbers
@@ -28,14 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
             record_numbers()
             record_chat()
             record_ngrams()
+            record_fills()
             record_decisions()
         elif verb == "verify":
             scenarios, cases, numbers = verify_all(), verify_chat(), verify_numbers()
-            texts, plays = verify_ngrams(), verify_decisions()
+            texts, fills, plays = verify_ngrams(), verify_fills(), verify_decisions()
             print(
                 f"{scenarios} scenarios, the digest of {COUNT} scripted ones, {cases} cases of conversations, "
-                f"{numbers} of sampling, {texts} of n-gram drafts and the decisions of {plays} plays agree with the "
-                "reference."
+                f"{numbers} of sampling, {texts} of n-gram drafts, {fills} of prefills and the decisions of {plays} "
+                "plays agree with the reference."
             )
         else:
             print(digest())

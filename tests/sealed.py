@@ -11,9 +11,9 @@ import numpy as np
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import build_header, pack_tokenizer, pack_traces, round_up
 from export.chat.engine import EngineTemplate
-from runtime_spec.bundle.contents import expected_models, expected_signatures
+from runtime_spec.bundle.contents import CHOICES, expected_models, expected_signatures
 from runtime_spec.bundle.digests import SectionDigest, seal, sums_hex
-from runtime_spec.bundle.manifest import ALIGNMENT, Config, Manifest, Tokens
+from runtime_spec.bundle.manifest import ALIGNMENT, Config, Manifest, Signature, Tokens
 from runtime_spec.bundle.reader import Bundle
 from runtime_spec.litert.runtime import Models
 from runtime_spec.reference.record import record_with_margins
@@ -25,8 +25,8 @@ PIECES = ["<pad>", "<eos>", "<bos>", "<unk>", "<|turn>", "<turn|>", "▁", "\n",
 PIECES += ["th", "he", "the", *(f"<unused{i}>" for i in range(27))]
 
 
-def tiny_manifest(**changes: object) -> Manifest:
-    """A manifest whose signatures follow from the rest."""
+def tiny_manifest(chooses: bool = False, **changes: object) -> Manifest:
+    """A manifest whose signatures follow from the rest; with `chooses` its graphs make the greedy choice."""
     config = Config(
         vocab_size=len(PIECES),
         hidden_size=8,
@@ -43,7 +43,8 @@ def tiny_manifest(**changes: object) -> Manifest:
     tokens, chat = Tokens(2, 0, (1, 5)), CHAT
     values = {"config": config, "tokens": tokens, "chat": chat, "prefill_lengths": (4, 16), "verify_widths": (2, 4)}
     # The signatures are checked against widths when a manifest is made: any will do until the true ones are known.
-    first = manifest(**values, signatures={"main": dict.fromkeys(_NAMES), "drafter": {}}, **changes)
+    any_one = Signature({}, dict.fromkeys(CHOICES) if chooses else {})
+    first = manifest(**values, signatures={"main": dict.fromkeys(_NAMES, any_one), "drafter": {}}, **changes)
     return replace(first, signatures={name: expected_signatures(first, name) for name in expected_models(first)})
 
 
@@ -87,7 +88,8 @@ def _trace(made: Manifest, models: dict[str, bytes]) -> bytes:
     try:
         widths, turns = opened.target.verify_widths, (Turn((2, 9, 11), 12), Turn((8, 20), 6))
         header = Header("drafted", made.context_length, widths, made.draft_tokens, (1,), True, 0.0, turns)
-        return trace_text(Trace(header, record_with_margins(header, opened.target, opened.drafter))).encode()
+        rounds = record_with_margins(header, opened.target.comparing(), opened.drafter)
+        return trace_text(Trace(header, rounds)).encode()
     finally:
         opened.close()
 

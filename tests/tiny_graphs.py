@@ -12,6 +12,8 @@ from runtime_spec.bundle.contents import expected_signatures
 from runtime_spec.bundle.manifest import Manifest, Signature
 
 OP = schema.BuiltinOperator
+CHOSEN = 0
+"""Which of the two largest logits a graph that chooses says."""
 TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
 
 
@@ -62,11 +64,14 @@ class Graph:
     def call(self, code: int, inputs: list[int], shape: tuple[int, ...], options: object = None, kind: int = 0) -> int:
         """An operation with one float output of `shape`; its tensor."""
         output = self.tensor(f"{self._key}/t{len(self.graph.tensors)}", shape)
+        self._append(code, inputs, [output], options, kind)
+        return output
+
+    def _append(self, code: int, inputs: list[int], outputs: list[int], options: object, kind: int) -> None:
         operator = schema.OperatorT()
-        operator.opcodeIndex, operator.inputs, operator.outputs = self._code(code), inputs, [output]
+        operator.opcodeIndex, operator.inputs, operator.outputs = self._code(code), inputs, outputs
         operator.builtinOptionsType, operator.builtinOptions = kind, options
         self.graph.operators.append(operator)
-        return output
 
     def _code(self, code: int) -> int:
         known = [one.builtinCode for one in self.model.operatorCodes]
@@ -105,6 +110,19 @@ class Graph:
         options.keepNumDims = True
         kind, shape = schema.BuiltinOptions.FullyConnectedOptions, (1, rows, weights.shape[0])
         return self.call(OP.FULLY_CONNECTED, [a, self.constant(weights), -1], shape, options, kind)
+
+    def choices(self, logits: int, rows: int) -> dict[str, int]:
+        """What a graph says of its logits [1, rows, V]."""
+        flat = self.reshape(logits, (rows, int(self.graph.tensors[logits].shape[-1])))
+        largest, places = (self.tensor(f"{self._key}/{kind}", (rows, 2), kind) for kind in ("float32", "int32"))
+        kind, two = schema.BuiltinOptions.TopKV2Options, self.constant(np.array(2, np.int32))
+        self._append(OP.TOPK_V2, [flat, two], [largest, places], schema.TopKV2OptionsT(), kind)
+        tokens, first = (self.tensor(f"{self._key}/chosen", shape, "int32") for shape in ((rows,), (rows, 1)))
+        inputs = [places, *(self.constant(np.array(ends, np.int32)) for ends in ([0, CHOSEN], [rows, 1]))]
+        self._append(OP.SLICE, inputs, [first], schema.SliceOptionsT(), schema.BuiltinOptions.SliceOptions)
+        inputs, kind = [first, self.constant(np.array([rows], np.int32))], schema.BuiltinOptions.ReshapeOptions
+        self._append(OP.RESHAPE, inputs, [tokens], schema.ReshapeOptionsT(), kind)
+        return {"target_tokens": tokens, "largest_logits": largest}
 
     def finish(self, outputs: dict[str, int]) -> None:
         self.graph.inputs, self.graph.outputs = list(self.inputs.values()), list(outputs.values())
@@ -165,6 +183,8 @@ def _main(manifest: Manifest, embedding: np.ndarray) -> bytes:
         if "logits" in signature.outputs:
             outputs["logits"] = graph.dense(hidden, rows, embedding)
             outputs["activations"] = graph.scale(hidden, 0.5, shape)
+        if "target_tokens" in signature.outputs:
+            outputs |= graph.choices(outputs["logits"], rows)
         graph.finish(outputs)
     return model.pack()
 

@@ -1,8 +1,8 @@
 """Writer of the .litertlm: sections streamed through callbacks, then traces and a manifest with every digest.
 
 Three steps, so that engines can run the models before the bundle is complete: `write_models`, `seal`, `place`. The
-first two work on `.NAME.partial` beside the output, the last renames it. The same input gives the same bytes.
-The container's rules are in `runtime_spec/bundle/reader.py`.
+first two work on `.NAME.partial` beside the output, the last renames it. Models can be hashed between the first two.
+The same input gives the same bytes. The container's rules are in `runtime_spec/bundle/reader.py`.
 """
 
 import errno
@@ -20,7 +20,7 @@ from export.errors import OutputError
 from export.files import write_atomically
 from runtime_spec.bundle.digests import CHUNK, read_exactly, scan, seal, sums_hex
 from runtime_spec.bundle.header import read_header
-from runtime_spec.bundle.manifest import ALIGNMENT, Manifest, SectionEntry, SharedWeights
+from runtime_spec.bundle.manifest import ALIGNMENT, Blocks, Manifest, SectionEntry, SharedWeights
 
 Seen = Callable[[int, int], None]
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -60,6 +60,7 @@ class BundleWriter:
         self.partial = self.path.with_name(f".{self.path.name}.partial")
         self.written: WrittenModels | None = None
         self._expected_bytes = expected_bytes
+        self._digests: dict[str, tuple[str, Blocks]] | None = None
 
     def write_models(self, parts: Sequence[Part | Group]) -> WrittenModels:
         """Every section but traces and manifest, with a header that engines can open already.
@@ -67,6 +68,7 @@ class BundleWriter:
         Leaves `partial`; whatever goes wrong removes it."""
         # A new file: a process of an earlier run that outlived its parent can only write into the old one.
         self.discard()
+        self._digests = None
         sections: dict[str, tuple[int, int]] = {}
         shared: list[SharedWeights] = []
         try:
@@ -90,6 +92,7 @@ class BundleWriter:
         `written`, or any.
 
         OutputError when neither holds them; BundleError when a header is damaged."""
+        self._digests = None
         source = self.partial if self.partial.exists() else self.path
         try:
             with source.open("rb") as stream:
@@ -123,15 +126,21 @@ class BundleWriter:
     def seal(self, traces: Mapping[str, bytes], manifest: Manifest, seen: Seen = unseen) -> str:
         """Appends traces and manifest with all digests to `partial`; returns the bundle's SHA-256.
 
-        `manifest` comes without sections and hashes; its `shared_weights`, when empty, are the writer's own. An
-        interruption or a full disk leaves what `reopen` can go on from. `seen(done, total)` is told of
-        bytes as they are hashed."""
+        `manifest` comes without sections and hashes; its `shared_weights`, when empty, are the writer's own. What
+        `hash_models` has hashed is not read for that again. An interruption or a full disk leaves what `reopen` can
+        go on from. `seen(done, total)` is told of bytes as they are hashed."""
         with self._open() as descriptor:
             sections, text, header = self._sealed(descriptor, traces, manifest, seen)
             begin, end = sections["manifest"]
             self._stream(descriptor, begin).write(text)
             self._end_phase(descriptor, end, sections, header)
             return self._file_sha256(descriptor, end, seen)
+
+    def hash_models(self, seen: Seen = unseen) -> None:
+        """Hashes what `write_models` wrote, for `seal`, which does it otherwise: models are done while engines run them
+        and traces are recorded. `seen` is told as by `seal`, and may raise to end it early."""
+        with self._open() as descriptor:
+            self._digests = _scanned(descriptor, self.written.end, self.written.sections, seen)
 
     def place(self, digest: str) -> None:
         """Puts NAME.sha256 and then the sealed bundle in place: where the bundle stands, all before it is done."""
@@ -185,9 +194,10 @@ class BundleWriter:
         ranges = {**written.sections, "traces": (begin, begin + stream.length)}
         begin = round_up(begin + stream.length, ALIGNMENT)
         self._truncate(descriptor, begin)
-        digests, stray = scan(descriptor, begin, ranges, ((0, ALIGNMENT),), seen)
-        if stray is not None:
-            raise ValueError(f"byte {stray[0]} between two sections is not zero")
+        if self._digests is None:
+            digests = _scanned(descriptor, begin, ranges, seen)
+        else:
+            digests = self._digests | _scanned(descriptor, begin, {"traces": ranges["traces"]}, unseen, written.end)
         entries = tuple(SectionEntry(name, *ranges[name], *digests[name]) for name in ranges)
         manifest = replace(manifest, sections=entries, shared_weights=manifest.shared_weights or written.shared_weights)
         manifest = Manifest.from_json(manifest.to_json())  # as any reader will see it
@@ -243,6 +253,16 @@ class BundleWriter:
             where=str(self.path),
             action="Free some space, or choose another folder with --out. A previous output is untouched.",
         )
+
+
+def _scanned(
+    descriptor: int, size: int, ranges: Mapping[str, tuple[int, int]], seen: Seen, begin: int = ALIGNMENT
+) -> dict[str, tuple[str, Blocks]]:
+    """Digests of `ranges` in the bytes from `begin` to `size`, all else of which must be zero."""
+    digests, stray = scan(descriptor, size, ranges, seen=seen, begin=begin)
+    if stray is not None:
+        raise ValueError(f"byte {stray[0]} between two sections is not zero")
+    return digests
 
 
 def _output_error(title: str, expected: str, error: object, where: Path) -> OutputError:

@@ -345,7 +345,7 @@ def as_float32(raw: bytearray | memoryview, dtype: str):
     import numpy as np
 
     if dtype == "BF16":  # float32 with the low half of the mantissa cut off
-        return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        return np.left_shift(np.frombuffer(raw, "<u2"), 16, dtype=np.uint32).view(np.float32)
     return np.frombuffer(raw, {"F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32)
 
 

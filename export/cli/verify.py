@@ -22,7 +22,8 @@ def run(options: argparse.Namespace) -> None:
 def verify(path: Path, as_json: bool) -> None:
     """Prints what was verified, and by how many allowed forks. Packed weights of earlier runs are not looked at.
 
-    Raises BundleError naming the first wrong byte, TraceError the first wrong round or that there is no trace."""
+    Raises BundleError naming the first wrong byte or choice of a graph's, TraceError the first wrong round or that
+    there is no trace."""
     from runtime_spec.litert.runtime import Runtime
 
     with Runtime(path, verifying=True) as runtime:
@@ -50,7 +51,7 @@ def _replayed(runtime: "Runtime") -> "dict[str, ReplayReport]":
     for name, text in runtime.bundle.traces().items():
         total = reports[name] = ReplayReport()
         for trace in read_traces(text, f"trace {_printable(name)}"):
-            one = replay(trace, runtime.target, runtime.drafter)
+            one = replay(trace, runtime.target.comparing(), runtime.drafter)
             total.rounds += one.rounds
             total.target_forks += one.target_forks
             total.draft_forks += one.draft_forks

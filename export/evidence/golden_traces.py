@@ -69,7 +69,8 @@ def _recorded(header: Header, given: list[GivenTurn], budget: int, models: Model
     """`header` with the turns that were played, and their rounds with the margin of every target token.
 
     What a further turn is given depends on what was replied before it; one that has no room is left out."""
-    session = new_session(header, models.target, models.drafter if header.num_draft_tokens else None)
+    target = models.target.comparing()
+    session = new_session(header, target, models.drafter if header.num_draft_tokens else None)
     turns, rounds, replies = [], [], []
     for context_after in given:
         context = context_after(replies)
@@ -79,7 +80,7 @@ def _recorded(header: Header, given: list[GivenTurn], budget: int, models: Model
         turns.append(Turn(tuple(context), budget, from_start=bool(replies)))
         replies.append([])
         for one in play_turn(session, turns[-1]):
-            one.margins = models.target.margins() if one.target_tokens else []
+            one.margins = target.margins() if one.target_tokens else []
             rounds.append(one)
             replies[-1] += one.emitted_tokens
     return Trace(replace(header, turns=tuple(turns)), rounds)

@@ -6,6 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.errors import GraphError
+from export.graphs.choices import expand_choices
 from export.graphs.editor import Builtin, Editor, Op, options
 from export.graphs.flatbuffer import WEIGHT_PREFIX, constant, weight_name
 from export.graphs.lengths import spread_lengths
@@ -166,6 +167,7 @@ CALLS: dict[str, Callable[[Editor, Op, int], list[Op]]] = {
     READ_PREFIX: _read_prefix,
     "slipstream.largest": _largest,
     "slipstream.zero_if_finite": _zero_if_finite,
+    "slipstream.choices": expand_choices,
     "slipstream.take": _take,
     "slipstream.cluster_logits": _cluster_logits,
     "slipstream.spread_logits": _spread_logits,

@@ -96,6 +96,14 @@ def _lower_zero_if_finite(context, values: ir.Value):
     return stablehlo.custom_call([kind], [values], "slipstream.zero_if_finite.0")
 
 
+@lowerings.lower(torch.ops.slipstream.choices)
+def _lower_choices(context, logits: ir.Value):
+    source = ir.RankedTensorType(logits.type)
+    tokens = ir.RankedTensorType.get([source.shape[1]], ir.IntegerType.get_signless(32))
+    largest = ir.RankedTensorType.get([source.shape[1], 2], source.element_type)
+    return stablehlo.custom_call([tokens, largest], [logits], "slipstream.choices.0")
+
+
 @lowerings.lower(torch.ops.slipstream.take)
 def _lower_take(context, table: ir.Value, rows: ir.Value):
     (count,), source = ir.RankedTensorType(rows.type).shape, ir.RankedTensorType(table.type)

@@ -1,4 +1,4 @@
-"""Choosing among few values as single operations: what the drafter's sparse head needs."""
+"""Choosing among values as single operations: tokens by their logits, and what the drafter's sparse head needs."""
 
 import torch
 
@@ -30,6 +30,21 @@ def zero_if_finite(values: torch.Tensor) -> torch.Tensor:
 @zero_if_finite.register_fake
 def _(values: torch.Tensor) -> torch.Tensor:
     return values.new_empty(1)
+
+
+@torch.library.custom_op("slipstream::choices", mutates_args=())
+def choices(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each row of float[1, T, V] the greedy choice, the lowest id among equals, int32[T], and its two largest
+    logits, descending, float[T, 2]; these are no numbers if the row has no sum, as where any logit is infinite or
+    none."""
+    values, places = torch.sort(logits[0], descending=True, stable=True)
+    return places[:, 0].to(torch.int32), values[:, :2] + logits[0].sum(1, keepdim=True) * 0.0
+
+
+@choices.register_fake
+def _(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = logits.shape[1]
+    return logits.new_empty(rows, dtype=torch.int32), logits.new_empty(rows, 2)
 
 
 @torch.library.custom_op("slipstream::take", mutates_args=())

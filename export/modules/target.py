@@ -11,6 +11,7 @@ from export.modules.cache import Prefix, Window, update_cache
 from export.modules.layer import DecoderLayer
 from export.modules.layers import NewWeight, Rotary, Weight
 from export.modules.reads import Reads, target_reads
+from export.modules.selection import choices
 
 
 class Target(nn.Module):
@@ -19,8 +20,9 @@ class Target(nn.Module):
     Inputs: embeddings [1, T, H] (scaled), per_layer_embeddings [1, T, L, P] where the model has them, input_pos
     int32[T] (consecutive), mask [1, 1, T, S] (0 visible, large negative hidden), kv_cache_k_i [1, K, S, D] and
     kv_cache_v_i [1, K, D, S] of every layer i that owns a cache. Outputs: the same caches; with `scores` also
-    logits [1, T, V] and activations [1, T, H], the hidden states after the final norm. `reads` is what the layers
-    read of the caches; None for what T and S ask for.
+    logits [1, T, V], activations [1, T, H], the hidden states after the final norm, and what `choices` says of the
+    logits: target_tokens int32[T] and largest_logits [T, 2]. `reads` is what the layers read of the caches; None for
+    what T and S ask for.
     """
 
     def __init__(
@@ -67,7 +69,10 @@ class Target(nn.Module):
             attended = layer.self_attn.output(query, *visible_slots[config.kv_source(i)], visible)
             x = layer.after_attention(x, attended, per_layer[i] if per_layer else None)
         hidden = ops.rms_norm(x, self.norm, config.rms_norm_eps)
-        return written | {"logits": self._logits(hidden), "activations": hidden}
+        logits = self._logits(hidden)
+        tokens, largest = choices(logits)
+        scored = {"logits": logits, "activations": hidden, "target_tokens": tokens, "largest_logits": largest}
+        return written | scored
 
     def _layers_in_turn(self) -> Iterable[DecoderLayer]:
         """For one that holds no layer before its turn."""

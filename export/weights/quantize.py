@@ -29,14 +29,20 @@ class Quantizer:
         self.low, self.high = torch.empty(capacity), torch.empty(capacity)
         self.search: ScaleSearch | None = None
 
+    def load(self, rows: torch.Tensor) -> torch.Tensor:
+        """Rows [n, k] of any float type as float32[n, k], in a buffer that `stored` works in."""
+        return self.values[: rows.numel()].view(rows.shape).copy_(rows)
+
     def store(self, rows: torch.Tensor, storage: Storage, scales: torch.Tensor | None) -> torch.Tensor:
-        """Rows [n, k] of any float type to bytes; int8[n, k], uint8[n, k / 2] (low nibble first) or float[n, k].
+        """What `stored` makes of rows [n, k] of any float type."""
+        return self.stored(self.load(rows), storage, scales)
+
+    def stored(self, values: torch.Tensor, storage: Storage, scales: torch.Tensor | None) -> torch.Tensor:
+        """What `load` returned to bytes; int8[n, k], uint8[n, k / 2] (low nibble first) or float[n, k].
 
         `scales` receives float32[n], or float16[n * k / block].
         Raises OverflowError for a block whose scale fp16 can't hold, as of weights near half a million."""
-        count, width = rows.shape
-        values = self.values[: count * width].view(count, width)
-        values.copy_(rows)
+        count, width = values.shape
         if storage.bits == 32:
             return values
         groups = values.view(-1, storage.block) if storage.block else values

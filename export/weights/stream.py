@@ -8,7 +8,10 @@ and each one's section runs from its root to the last byte it uses: sections may
 stands in the file once.
 """
 
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -26,6 +29,8 @@ from export.weights.plan import ALIGNMENT, Weight, pack
 from export.weights.quantize import CHUNK_BYTES, Quantizer, row_chunks
 from runtime_spec.bundle.manifest import SharedWeights
 
+THREADS = 2
+"""That quantise a weight's rows; each computes alone."""
 TORCH_TYPES = {"BF16": torch.bfloat16, "F32": torch.float32, "F16": torch.float16}
 
 
@@ -154,7 +159,7 @@ def _relative(weight: Weight, first: Weight, start: int, section_begin: int) -> 
 
 class _WeightWriter:
     def __init__(self, stream: BinaryIO):
-        self.stream, self.quantizer = stream, None
+        self.stream, self.quantizers = stream, dict[int, Quantizer]()
 
     def write(self, weight: Weight, source: WeightSource, start: int, users: list[Weight]) -> int:
         """Streams the codes at `start` and block scales behind them; row scales go into every user's root."""
@@ -165,21 +170,10 @@ class _WeightWriter:
         codes = source.codes(weight.name)
         if codes is not None:
             return self._keep(weight, source, codes, start, users)
-        rows, width = weight.shape if len(weight.shape) == 2 else (1, int(np.prod(weight.shape)))
-        storage = weight.storage
-        scales = None
+        storage, scales = weight.storage, None
         if storage.bits < 32:
             scales = torch.empty(weight.num_scales, dtype=torch.float16 if storage.block else torch.float32)
-        per_row = weight.num_scales // rows
-        self.stream.seek(start)
-        for begin, end in row_chunks(rows, width):
-            values = source.rows(weight.name, begin, end)
-            part = scales[begin * per_row : end * per_row] if scales is not None else None
-            try:
-                stored = self._quantizer((end - begin) * width).store(values, storage, part)
-            except OverflowError as error:
-                raise _too_large(weight.name, begin, end, error) from error
-            self.stream.write(memoryview(stored.numpy()).cast("B"))
+        self._stream_rows(weight, source, start, scales)
         cursor = start + weight.nbytes
         if scales is None:
             return cursor
@@ -192,6 +186,33 @@ class _WeightWriter:
             user.scales[:] = scales.numpy()
         return cursor
 
+    def _stream_rows(self, weight: Weight, source: WeightSource, start: int, scales: torch.Tensor | None) -> None:
+        """Quantises part after part on THREADS threads; `scales` are filled."""
+        rows, width = weight.shape if len(weight.shape) == 2 else (1, int(np.prod(weight.shape)))
+        row_bytes, row_scales = weight.nbytes // rows, weight.num_scales // rows
+        left, reading, writing = deque(row_chunks(rows, width)), threading.Lock(), threading.Lock()
+        most = (left[0][1] - left[0][0]) * width
+
+        def work(number: int) -> None:
+            quantizer = self._quantizer(number, most)
+            while True:
+                with reading:
+                    # Sources are asked for one part after the other, in order, and their buffers are reused.
+                    if not left:
+                        return
+                    begin, end = left.popleft()
+                    values = quantizer.load(source.rows(weight.name, begin, end))
+                part = scales[begin * row_scales : end * row_scales] if scales is not None else None
+                try:
+                    stored = quantizer.stored(values, weight.storage, part)
+                except OverflowError as error:
+                    raise _too_large(weight.name, begin, end, error) from error
+                with writing:
+                    self.stream.seek(start + begin * row_bytes)
+                    self.stream.write(memoryview(stored.numpy()).cast("B"))
+
+        _side_by_side(work, left)
+
     def _keep(self, weight: Weight, source: WeightSource, codes: Codes, start: int, users: list[Weight]) -> int:
         """Codes as they are, in LiteRT's packing, and their scales; of several scales a row a table of their own is
         stored, and the codes stand for themselves."""
@@ -203,10 +224,32 @@ class _WeightWriter:
             user.scales[:] = scales
         return start + weight.nbytes
 
-    def _quantizer(self, elements: int) -> Quantizer:
-        if self.quantizer is None or self.quantizer.values.numel() < elements:
-            self.quantizer = Quantizer(max(elements, CHUNK_BYTES // 4))
-        return self.quantizer
+    def _quantizer(self, number: int, elements: int) -> Quantizer:
+        """That of a thread, for so many elements at a time."""
+        found = self.quantizers.get(number)
+        if found is None or found.values.numel() < elements:
+            found = self.quantizers[number] = Quantizer(max(elements, CHUNK_BYTES // 4))
+        return found
+
+
+def _side_by_side(work: Callable[[int], None], left: deque) -> None:
+    """`work(number)` on as many threads as there is work `left` for, until none is; an error ends all."""
+
+    def alone(number: int) -> None:
+        try:
+            work(number)
+        except BaseException:
+            left.clear()
+            raise
+
+    count = min(THREADS, len(left))
+    if count <= 1:
+        return alone(0)
+    with ThreadPoolExecutor(count - 1) as pool:
+        others = [pool.submit(alone, number) for number in range(1, count)]
+        alone(0)
+    for other in others:
+        other.result()
 
 
 def _too_large(name: str, begin: int, end: int, error: OverflowError) -> CheckpointError:

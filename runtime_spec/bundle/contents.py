@@ -13,6 +13,9 @@ MAX_TENSOR_BYTES = 2**31
 DRAFTS = "draft_"
 """What names of signatures that draft several tokens begin with; the number follows."""
 LARGEST_LOGITS = 8
+CHOICES = ("target_tokens", "largest_logits")
+"""What a graph says of its own logits; the second has TOP_LOGITS a row."""
+TOP_LOGITS = 2
 Signatures = Mapping[str, Signature]
 
 
@@ -106,7 +109,15 @@ def _target(manifest: Manifest, rows: int, scores: bool) -> Signature:
         "logits": _float(1, rows, config.vocab_size),
         "activations": _float(1, rows, config.hidden_size),
     }
-    return Signature(inputs, caches | scored)
+    return Signature(inputs, caches | scored | _choices(manifest, rows))
+
+
+def _choices(manifest: Manifest, rows: int) -> dict[str, TensorSpec]:
+    """What graphs say of their own logits: all that score, or, in bundles of before, none."""
+    signatures = manifest.signatures.get("main", {}).values()
+    if not any(name in signature.outputs for signature in signatures for name in CHOICES):
+        return {}
+    return dict(zip(CHOICES, (TensorSpec("int32", (rows,)), _float(rows, TOP_LOGITS)), strict=True))
 
 
 def _caches(manifest: Manifest, layers: Iterable[int]) -> dict[str, TensorSpec]:

@@ -128,18 +128,19 @@ def scan(
     ranges: Mapping[str, tuple[int, int]],
     covered: tuple[tuple[int, int], ...] = (),
     seen: Callable[[int, int], None] | None = None,
+    begin: int = 0,
 ) -> tuple[dict[str, tuple[str, Blocks]], tuple[int, int] | None]:
-    """One pass over the file with a reused buffer (read, not mapped: mapped pages count as resident).
+    """One pass over the file from `begin` on, with a reused buffer (read, not mapped: mapped pages count as resident).
 
     Returns per range its SHA-256 and blocks, and (offset, value) of the first byte that is not zero outside all
     ranges and `covered`, or None. `seen(done, size)` is told of bytes as they are read. BundleError when the file ends
     before `size`.
     """
-    digests = {name: SectionDigest(begin, end) for name, (begin, end) in ranges.items()}
-    gaps = _gaps(size, (*ranges.values(), *covered))
+    digests = {name: SectionDigest(*bounds) for name, bounds in ranges.items()}
+    gaps = _gaps(size, ((0, begin), *ranges.values(), *covered))
     buffer, stray = memoryview(bytearray(min(CHUNK, max(size, 1)))), None
     with ThreadPoolExecutor(2) as pool:
-        for offset in range(0, size, CHUNK):
+        for offset in range(begin, size, CHUNK):
             data = read_exactly(descriptor, buffer[: min(CHUNK, size - offset)], offset)
             jobs = []
             for digest in digests.values():

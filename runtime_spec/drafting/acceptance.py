@@ -8,7 +8,7 @@ HOPE, HOPE_WEIGHT = 0.95, 3.0
 """What a trial may hope for: the rate of evidence that has faded away, and how much of it that outweighs."""
 KEPT_TRIES = 1.0
 """What is left of the evidence when the text has changed: little, so that a new trial is soon decided."""
-UNLIKELY, RARE = 17.0, 0.3
+UNLIKELY, RARE = 24.0, 0.3
 """Squared deviations, in variances, that chance hardly explains; with few tries a variance says too little."""
 JUDGED_ROUNDS = 2
 """Before so many rounds a source's rates are no more than what was assumed."""
@@ -54,6 +54,14 @@ class Acceptance:
 
     def add(self, drafted: int, accepted: int) -> None:
         """A round with `drafted` (>= 1) drafts of which the first `accepted` were right; `estimate` is to follow."""
+        self.see(drafted, accepted)
+        for i in range(accepted):
+            self.since_hits[i] += 1.0
+        for i in range(min(accepted + 1, drafted)):
+            self.since_tries[i] += 1.0
+
+    def see(self, drafted: int, accepted: int) -> None:
+        """As `add`, of drafts that were not verified: the text has shown what they would have been."""
         self.rounds += 1
         if self.rounds >= JUDGED_ROUNDS:
             self.is_judged = True
@@ -61,10 +69,8 @@ class Acceptance:
         self.long_tries += float(min(accepted + 1, drafted))
         for i in range(accepted):
             self.hits[i] += 1.0
-            self.since_hits[i] += 1.0
         for i in range(min(accepted + 1, drafted)):
             self.tries[i] += 1.0
-            self.since_tries[i] += 1.0
 
     def estimate(self) -> None:
         """Rates and hopes from the sums; a position leans on the one before it, so that longer drafts than were ever

@@ -59,6 +59,7 @@ class Auto:
         self.trials = Trials(DRAFTER + len(verify_widths))
         self.tokens = self.known_tokens = 0
         self.is_known = self.must_check = False
+        self._was_trial = False
         self._forget_plan()
 
     # What comes next.
@@ -67,6 +68,7 @@ class Auto:
         """Source and number of drafts of the round at `position`, at most `most`, where the text has an n-gram match of
         `match` tokens (0: none). (None, 0) decodes plainly."""
         self._forget_plan()
+        self._match = match
         most = min(most, self._most)
         if most < 1 or not self._has_plain():
             return None, 0
@@ -77,42 +79,59 @@ class Auto:
             return self._planned(kind, self.trials.count, True)
         if match >= SHORTEST_MATCH:
             kind = NGRAM + match - SHORTEST_MATCH
-            if count := self.goodput.matched(kind, most):
+            count = self.goodput.matched(kind, most)
+            if trial := self._ngram_trial(kind, count, most, position):
+                self.trials.begin(kind, trial, 1)
+                return self._planned(kind, trial, True)
+            if count > 0:
                 return self._planned(kind, count, False)
-            if count := self._ngram_trial(kind, most, position):
-                self.trials.begin(kind, count, 1)
-                return self._planned(kind, count, True)
         if self._begins_trial(most, position):
             return self._planned(self.trials.kind, self.trials.count, True)
         used = self.goodput.used
         return self._planned(DRAFTER if used else PLAIN, used, False)
 
-    def goes_on(self, drafted: int, confidence: float) -> bool:
-        """Whether to draft one more after `drafted` drafts, the last of which the model gave `confidence`."""
+    def goes_on(self, drafted: int, confidence: float, made: int) -> bool:
+        """Whether to draft one more after `drafted` drafts, the last of which the model gave `confidence`, where `made`
+        are made already."""
+        self._made = made
         bin = self.confidence.bin(confidence)
         self._bins.append(bin)
         self._reach *= self.confidence.rate(bin)
-        return self._is_trial or self.goodput.goes_on(self._reach, drafted, self._count)
+        return self._is_trial or self.goodput.goes_on(self._reach, drafted, self._count, made > drafted)
 
     # What it came to.
 
-    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int) -> None:
+    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int, matched: int) -> None:
         """Takes note of a round with a completed verify pass, which took `nanos` in all and `draft_nanos` for its
-        drafts."""
+        drafts. The match that `plan` was told of has the first `matched` of the tokens that it emitted."""
         drafted, accepted = len(round.draft_tokens), round.num_accepted
         kind = self._kind if drafted > 0 or self._kind == PLAIN else kinds.NONE
-        self.costs.observe(round.position, drafted, kind >= DRAFTER, draft_nanos, nanos)
+        # Drafts that one call has made cost their time, whatever was kept of them.
+        made = max(self._made, drafted) if kind >= DRAFTER else 0
+        self.costs.observe(round.position, drafted, made, draft_nanos, nanos)
         self.tokens += accepted + 1
         plain = self.costs.pass_nanos(0)
         if plain == 0.0:
             return
-        ahead = self.goodput.goal * plain - 1.0 if self.goodput.used > 0 else 0.0
+        ahead = self._ahead(kind, drafted, plain)
         self.trials.pass_time(min(float(nanos) / plain, WORST_ROUND), ahead)
         if kind >= NGRAM:
             self._add_acceptance(kind, drafted, accepted, plain)
+        if self._match >= SHORTEST_MATCH and not NGRAM <= kind < DRAFTER:
+            self._add_seen(accepted + 1, matched)
         if self._is_trial and kind != kinds.NONE:
             self._add_trial(accepted, nanos, plain)
+        elif self._was_trial:
+            excess = (float(nanos) - self.costs.round_nanos(drafted, kind >= DRAFTER)) / plain
+            self.trials.charge(min(excess, WORST_ROUND))
+        self._was_trial = self._is_trial and kind > PLAIN
         self._forget_plan()
+
+    def _ahead(self, kind: int, drafted: int, plain: float) -> float:
+        """By how much decoding as in this round, or as is known to be best, is faster than plainly."""
+        if NGRAM <= kind < DRAFTER and not self._is_trial:
+            return max(self.goodput.expected(kind, drafted) * plain - 1.0, 0.0)
+        return self.goodput.goal * plain - 1.0 if self.goodput.used > 0 else 0.0
 
     def _add_acceptance(self, kind: int, drafted: int, accepted: int, plain: float) -> None:
         source = self.goodput.source(kind)
@@ -127,6 +146,13 @@ class Auto:
         # What a trial loses is on its own account.
         if not self._is_trial and source.balance(loss, DEFICIT, MOST_DEFICIT):
             self.trials.alarm()
+        source.estimate()
+
+    def _add_seen(self, emitted: int, matched: int) -> None:
+        """What a match would have been, had it been drafted from."""
+        source = self.ngrams[self._match - SHORTEST_MATCH]
+        source.fade(self.tokens)
+        source.see(min(emitted, self._most), min(matched, self._most))
         source.estimate()
 
     def _add_confidence(self, accepted: int) -> None:
@@ -163,11 +189,11 @@ class Auto:
 
     # Trials.
 
-    def _ngram_trial(self, kind: int, most: int, position: int) -> int:
-        """How many drafts of a match to try, 0 if it is not to be tried."""
+    def _ngram_trial(self, kind: int, sure: int, most: int, position: int) -> int:
+        """How many drafts of a match to try, more than `sure`, which are known to pay; 0 if it is not to be tried."""
         if self.trials.is_waiting(kind) or not self._may_try():
             return 0
-        best = self._narrowest_hopeful(kind, most)
+        best = self._narrowest_hopeful(kind, sure, most)
         if best == 0:
             return 0
         return best if self.trials.is_due(kind, self.goodput.expected_loss(kind, best, 1.0, position)) else 0
@@ -180,7 +206,7 @@ class Auto:
             return True
         if not self.has_drafter:
             return False
-        best = self._narrowest_hopeful(DRAFTER, most)
+        best = self._narrowest_hopeful(DRAFTER, 0, most)
         if best == 0:
             return False
         kind = DRAFTER + self.costs.index[best]
@@ -196,18 +222,19 @@ class Auto:
             return False
         return self.tokens >= CHECK_TOKENS if self.must_check else self.goodput.hoped(PLAIN, 0) > self.goodput.goal
 
-    def _narrowest_hopeful(self, kind: int, most: int) -> int:
-        """The fewest drafts that fill a width and may be hoped to beat the goal; 0 if there are none. What a trial of
-        them shows of the acceptance holds for more drafts too. Before any width but 1 has run, only the narrowest
-        counts."""
+    def _narrowest_hopeful(self, kind: int, sure: int, most: int) -> int:
+        """The fewest drafts that fill a width and may be hoped to beat the goal, and those that are `sure` to; 0 if
+        there are none. What a trial of them shows of the acceptance holds for more drafts too. Before any width but 1
+        has run, only the narrowest counts."""
         is_tried = self.costs.is_tried()
-        for index in range(1, len(self.costs.widths)):
+        goal = self.goodput.goal if sure == 0 else self.goodput.expected(kind, sure)
+        for index in range(self.costs.index[sure] + 1, len(self.costs.widths)):
             count = self.costs.widths[index] - 1
             if count > most or (index > 1 and not is_tried):
                 return 0
             if kind >= DRAFTER and (count == self.goodput.used or self.trials.is_waiting(DRAFTER + index)):
                 continue
-            if self.goodput.hoped(kind, count) > self.goodput.goal * HOPED_GAIN:
+            if self.goodput.hoped(kind, count) > goal * HOPED_GAIN:
                 return count
         return 0
 
@@ -234,5 +261,6 @@ class Auto:
     def _forget_plan(self) -> None:
         """Before a round, and after it: the loop does not ask where nothing may be drafted."""
         self._kind, self._count, self._is_trial = PLAIN, 0, False
+        self._match = self._made = 0
         self._reach = 1.0
         self._bins: list[int] = []

@@ -70,9 +70,9 @@ class Costs:
         self.rounds = 0
         self.nanos = 0
 
-    def observe(self, position: int, drafted: int, is_model: bool, draft_nanos: int, nanos: int) -> None:
-        """A round at `position` with `drafted` drafts, the model's or not, took `nanos`, of which `draft_nanos` for
-        drafting."""
+    def observe(self, position: int, drafted: int, made: int, draft_nanos: int, nanos: int) -> None:
+        """A round at `position` with `drafted` drafts took `nanos`, of which `draft_nanos` for drafting; the model made
+        `made` drafts (0: it did not draft)."""
         index = self.index[drafted]
         self.rounds += 1
         self.nanos += nanos
@@ -88,10 +88,10 @@ class Costs:
             bound = min(passed - REPLAN_NANOS, WORST * self.relative[0] * self.level) / self.level
             self._bounds[index], self._bound_nanos[index] = bound, self.nanos
             self._extend()
-        if is_model and self._is_regular(len(self.widths), position // STEP_SLOTS):
+        if made > 0 and self._is_regular(len(self.widths), position // STEP_SLOTS):
             value = float(draft_nanos) / self.level
-            if value <= PLAUSIBLE * self.relative[0] * float(drafted):
-                self.drafts[drafted].add(value)
+            if value <= PLAUSIBLE * self.relative[0] * float(made):
+                self.drafts[made].add(value)
                 self._drafts_measured_nanos = self.nanos
                 self._extend_drafts()
 

@@ -18,8 +18,8 @@ class Fixed:
             return None, 0
         return (NGRAM if self.looks_up and match else DRAFTER), wanted
 
-    def goes_on(self, drafted: int, confidence: float) -> bool:
+    def goes_on(self, drafted: int, confidence: float, made: int) -> bool:
         return True
 
-    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int) -> None:
+    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int, matched: int) -> None:
         """What was measured changes nothing."""

@@ -70,15 +70,15 @@ class Goodput:
                     best, highest = count, tokens - passed
         return best
 
-    def goes_on(self, reach: float, drafted: int, most: int) -> bool:
-        """Whether one of `most` drafts more pays where `drafted` of the model's are all right with a chance of
-        `reach`."""
-        now = self.costs.round_nanos(drafted, True)
+    def goes_on(self, reach: float, drafted: int, most: int, are_made: bool) -> bool:
+        """Whether one of `most` drafts more pays where `drafted` of the model's are all right with a chance of `reach`.
+        If all `are_made`, only the pass is to pay for."""
+        now = self.costs.round_nanos(drafted, not are_made)
         tokens = 0.0
         for count in range(drafted + 1, most + 1):
             reach *= self.drafter.rates[count - 1]
             tokens += reach
-            if tokens > self.goal * (self.costs.round_nanos(count, True) - now):
+            if tokens > self.goal * (self.costs.round_nanos(count, not are_made) - now):
                 return True
         return False
 

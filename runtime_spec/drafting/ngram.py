@@ -40,6 +40,14 @@ class NgramIndex:
             followed.append(followed[i])
         return followed
 
+    def count_right(self, tokens: Sequence[int]) -> int:
+        """How many of `tokens`, from the first on, are the `drafts` of the match that was found last."""
+        drafts = self.drafts(len(tokens))
+        for i, draft in enumerate(drafts):
+            if tokens[i] != draft:
+                return i
+        return len(drafts)
+
     def _follow(self, cached: Sequence[int], bonus_token: int) -> None:
         """Makes the text `cached` and then `bonus_token`."""
         text = self._text

@@ -9,9 +9,9 @@ from runtime_spec.drafting.ngram import NgramIndex
 NGRAM, DRAFTER = "ngram", "drafter"
 """Sources: the match in the text, and the model."""
 
-GoesOn = Callable[[int, float], bool]
-"""Asked after each draft of the model but the last, with how many there are and the confidence in this one: whether to
-draft one more."""
+GoesOn = Callable[[int, float, int], bool]
+"""Asked after each draft of the model but the last, with how many there are, the confidence in this one, and how many
+are made already, wanted or not: whether to draft one more."""
 
 
 class Model(Protocol):
@@ -43,12 +43,14 @@ class Policy(Protocol):
         an n-gram match of `match` tokens (0: none). (None, 0) decodes plainly."""
         ...
 
-    def goes_on(self, drafted: int, confidence: float) -> bool:
+    def goes_on(self, drafted: int, confidence: float, made: int) -> bool:
         """As a GoesOn."""
         ...
 
-    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int) -> None:
-        """A verify pass was completed: what was drafted and accepted, how long drafting took and the whole round."""
+    def observe(self, round: ObservedRound, draft_nanos: int, nanos: int, matched: int) -> None:
+        """A verify pass was completed: what was drafted and accepted, how long drafting took and the whole round. The
+        match that `plan` was told of has the first `matched` of the round's emitted tokens, whether it was drafted from
+        or not."""
         ...
 
 
@@ -70,6 +72,7 @@ class Proposer:
         self.policy = policy
         self.source: str | None = None
         self.draft_nanos = 0
+        self._has_match = False
         self._model, self._clock = model and model(self._goes_on), clock
         self._index = NgramIndex()
 
@@ -78,6 +81,7 @@ class Proposer:
         begin = self._clock()
         self._forget()
         match = self._index.match(cached, bonus_token) if self.policy.looks_up else 0
+        self._has_match = match > 0
         source, wanted = self.policy.plan(position, count, match)
         wanted, draft_tokens = min(wanted, count), []
         if wanted > 0 and source == NGRAM:
@@ -92,12 +96,16 @@ class Proposer:
         """To be told of every round that the session hands out, and how long it took: the policy learns of those whose
         verify pass was completed."""
         if round.verify_width > 0 and round.stop_reason != "cancelled":
-            self.policy.observe(round, self.draft_nanos, nanos)
+            self.policy.observe(round, self.draft_nanos, nanos, self._matched(round.emitted_tokens))
         # The loop does not ask where nothing may be drafted: such a round is not to find what another left.
         self._forget()
 
-    def _goes_on(self, drafted: int, confidence: float) -> bool:
-        return self.policy.goes_on(drafted, confidence)
+    def _goes_on(self, drafted: int, confidence: float, made: int) -> bool:
+        return self.policy.goes_on(drafted, confidence, made)
+
+    def _matched(self, emitted_tokens: Sequence[int]) -> int:
+        """How many of the tokens the match has right, from the first on."""
+        return self._index.count_right(emitted_tokens) if self._has_match else 0
 
     def _forget(self) -> None:
-        self.source, self.draft_nanos = None, 0
+        self.source, self.draft_nanos, self._has_match = None, 0, False

@@ -5,7 +5,7 @@ All amounts are rounds of plain decoding: the account of what trials may lose, t
 
 SHARE = 0.01
 """Of all time, what trials may lose."""
-REPAID = 0.05
+REPAID = 0.1
 """Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search."""
 ALLOWANCE, MOST_SAVED, MOST_OWED = 1.25, 1.75, 4.0
 """The account at first, at most, and at least: a surprise is not paid for all day."""
@@ -25,12 +25,12 @@ NONE = -1
 class Trials:
     """The trial at hand (`kind`, `count` drafts, `left` rounds), the account, and when each kind may be tried next."""
 
-    __slots__ = ("account", "clock", "count", "kind", "left", "nanos", "rounds", "_next", "_waits")
+    __slots__ = ("account", "clock", "count", "kind", "left", "nanos", "_next", "_waits")
 
     def __init__(self, kinds: int):
         self.account, self.clock = ALLOWANCE, 0.0
         self.kind, self.count, self.left = NONE, 0, 0
-        self.rounds = self.nanos = 0
+        self.nanos = 0
         self._next, self._waits = [0.0] * kinds, [FIRST_WAIT] * kinds
 
     def is_due(self, kind: int, expected_loss: float) -> bool:
@@ -45,13 +45,17 @@ class Trials:
 
     def spend(self, nanos: int, loss: float) -> None:
         """A round of the trial took `nanos` and gave `loss` less than the best known would have."""
-        self.rounds += 1
         self.nanos += nanos
         self.account = max(self.account - max(loss, 0.0), -MOST_OWED)
         self.left -= 1
 
+    def charge(self, excess: float) -> None:
+        """The round after a trial took `excess` more than it should have: what it needs was out of the processor's
+        cache."""
+        self.account = max(self.account - max(excess, 0.0), -MOST_OWED)
+
     def pass_time(self, amount: float, ahead: float) -> None:
-        """`amount` has passed, in which decoding is by `ahead` (>= 0.0) faster than plainly."""
+        """`amount` has passed, in which decoding was by `ahead` (>= 0.0) faster than plainly."""
         self.clock += amount
         self.account = min(self.account + (SHARE + REPAID * ahead) * amount, MOST_SAVED)
 

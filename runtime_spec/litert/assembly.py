@@ -25,7 +25,7 @@ def target(main: CompiledModel, caches: dict[str, Buffer], rows: Embeddings) -> 
     """Signatures `decode`, `verify` and `verify_N` score; `prefill_N` only fill the cache."""
     scoring, prefills = {}, {}
     for name in main.signatures:
-        one = Pass(main.bind(name, caches))
+        one = Pass(main.bind(name, caches), name)
         (prefills if name.startswith("prefill") else scoring)[one.width] = one
     capacity = main.signatures["decode"].inputs["mask"].type.shape[-1]
     return LiteRtTarget(scoring, prefills, rows, capacity)

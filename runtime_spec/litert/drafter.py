@@ -12,8 +12,9 @@ from runtime_spec.litert.rows import ArrayRows
 from runtime_spec.sampling.parameters import GREEDY
 from runtime_spec.sampling.sampler import Sampler
 
-GoesOn = Callable[[int, float], bool]
-"""Asked after each draft but the last, with how many there are and the drafter's confidence in this one."""
+GoesOn = Callable[[int, float, int], bool]
+"""Asked after each draft but the last, with how many there are, the drafter's confidence in this one, and how many are
+made already."""
 
 
 class LiteRtDrafter:
@@ -65,7 +66,7 @@ class LiteRtDrafter:
             is_asked = self._goes_on is not None and step + 1 < count
             token, confidence = self._sampler.draft_token(self._logits[0], is_asked)
             tokens.append(token)
-            if is_asked and not self._goes_on(len(tokens), confidence):
+            if is_asked and not self._goes_on(len(tokens), confidence, len(tokens)):
                 break
         return tokens
 
@@ -76,7 +77,7 @@ class LiteRtDrafter:
         for number, token in enumerate(found, start=1):
             is_asked = self._goes_on is not None and number < count
             confidence = self._sampler.chosen_draft(token, drafts.largest[number - 1], is_asked)
-            if is_asked and not self._goes_on(number, confidence):
+            if is_asked and not self._goes_on(number, confidence, len(found)):
                 return found[:number]
         return found
 

@@ -4,6 +4,7 @@ from math import isfinite
 
 import numpy as np
 
+from runtime_spec.errors import BundleError
 from runtime_spec.sampling.argmax import not_finite
 
 
@@ -19,6 +20,25 @@ def best_tokens(logits: np.ndarray, position: int) -> list[int]:
             wrong = int(np.flatnonzero(~np.isfinite(logits[row]))[0])
             raise not_finite(logits.item(row, wrong), wrong, logits.shape[-1], position + row)
     return best
+
+
+def check_choices(tokens: list[int], largest: np.ndarray, logits: np.ndarray, where: str, position: int) -> None:
+    """BundleError unless `tokens` are the greedy choices of the rows of float32[T, V] and `largest`, float32[T, 2],
+    their two largest logits. Raises as `best_tokens` does."""
+    best, top = best_tokens(logits, position), np.partition(logits, -2, axis=-1)[:, :-3:-1]
+    for row, (token, right) in enumerate(zip(tokens, best, strict=True)):
+        if token != right or largest[row].tolist() != top[row].tolist():
+            raise BundleError(
+                "A graph's choice is not that of its logits",
+                expected=f"token {right}, and {_numbers(top[row])} as the two largest logits",
+                found=f"token {token}, and {_numbers(largest[row])}",
+                where=f"{where}, after cache slot {position + row}",
+                action="Export the bundle again.",
+            )
+
+
+def _numbers(values: np.ndarray) -> str:
+    return " and ".join(f"{value:.6g}" for value in values.tolist())
 
 
 def margins(logits: np.ndarray) -> list[float]:

@@ -46,6 +46,11 @@ class Sampler:
             return say_drawn(list(p), drafts, q, self.sampling.seed, slot)
         return say(p, drafts, self.sampling.seed, slot)
 
+    def chosen_tokens(self, tokens: list[int]) -> list[int]:
+        """What the target says, greedy, where its graph made the choices: these."""
+        self._drawn = {}
+        return tokens
+
     def begin_drafts(self, bonus_token: int, position: int) -> None:
         """A round of drafts begins. The first of them follows bonus_token, which will be written at slot `position`."""
         self._drafted, self._position, self._drawn = [bonus_token], position, {}

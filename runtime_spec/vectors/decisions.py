@@ -8,6 +8,7 @@ TRACES.md the formats.
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from runtime_spec.drafting.auto import Auto
@@ -43,7 +44,8 @@ def drawn_play(number: int) -> tuple[Device, Text, bool, bool]:
     rates = ((0, 300 + draws.below(700)), (draws.below(200), 300 + draws.below(700)))
     bursts = 20 if draws.below(3) == 0 else 0
     text = Text(rates, bursts, draws.below(1000), draws.below(500), draws.below(600))
-    return device, text, draws.below(4) > 0, draws.below(3) == 0
+    has_drafter, is_continued = draws.below(4) > 0, draws.below(3) == 0
+    return replace(device, at_once=draws.below(2) == 0), text, has_drafter, is_continued
 
 
 def play_rounds(number: int, rounds: int = ROUNDS) -> Iterator[tuple[Auto, PlayedRound, int]]:
@@ -93,7 +95,13 @@ def recorded_lines() -> Iterator[str]:
         for policy, round, most in play_rounds(number, RECORDED_ROUNDS):
             if policy is not last:
                 known = to_dict(last) if last else None
-                yield _line(play=number, verify_widths=device.widths, has_drafter=has_drafter, known=known)
+                yield _line(
+                    play=number,
+                    verify_widths=device.widths,
+                    has_drafter=has_drafter,
+                    at_once=device.at_once,
+                    known=known,
+                )
                 last = policy
             yield _line(
                 position=round.position,
@@ -106,6 +114,7 @@ def recorded_lines() -> Iterator[str]:
                 drafted=len(round.draft_tokens),
                 accepted=round.num_accepted,
                 verify_width=round.verify_width,
+                matched=round.matched,
                 draft_nanos=round.draft_nanos,
                 nanos=round.nanos,
             )

@@ -18,7 +18,7 @@ NOISE, OUTLIER, DRAFT, EASE, MATCH, MATCH_LENGTH, LOOKUP, BURST = range(8)
 class Device:
     """Costs: of a pass by width, of the first and of each further draft, of planning a graph anew; `noise` either way;
     a round in `outlier_every` (0: none) takes `outlier_nanos` more. All costs rise by `heat` from token `heat_from`
-    over `heat_tokens` tokens."""
+    over `heat_tokens` tokens. Drafts are made one by one, or `at_once`: as many as were planned."""
 
     passes: tuple[tuple[int, int], ...]
     first_draft: int = 8_000_000
@@ -30,6 +30,7 @@ class Device:
     heat: int = 0
     heat_from: int = 0
     heat_tokens: int = 400
+    at_once: bool = False
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -52,13 +53,13 @@ class Text:
 
 class Policy(Protocol):
     def plan(self, position: int, most: int, match: int) -> tuple[str | None, int]: ...
-    def goes_on(self, drafted: int, confidence: float) -> bool: ...
-    def observe(self, round: "PlayedRound", draft_nanos: int, nanos: int) -> None: ...
+    def goes_on(self, drafted: int, confidence: float, made: int) -> bool: ...
+    def observe(self, round: "PlayedRound", draft_nanos: int, nanos: int, matched: int) -> None: ...
 
 
 @dataclass(slots=True)
 class PlayedRound:
-    """What a policy reads of a round, and what it was asked. `true_nanos` is without noise and outlier."""
+    """What a policy reads of a round, and what it was asked and told. `true_nanos` is without noise and outlier."""
 
     position: int = 0
     draft_tokens: range = range(0)
@@ -67,6 +68,7 @@ class PlayedRound:
     source: str | None = None
     match: int = 0
     planned: int = 0
+    matched: int = 0
     confidences: list[float] = field(default_factory=list)
     goes_on: list[bool] = field(default_factory=list)
     draft_nanos: int = 0
@@ -99,7 +101,8 @@ class Play:
         if count > 0:
             count = self._draft(policy, played, count)
         self._pass(played, count)
-        policy.observe(played, played.draft_nanos, played.nanos)
+        played.matched = self._matched(played)
+        policy.observe(played, played.draft_nanos, played.nanos, played.matched)
         self.token += played.num_accepted + 1
         self.index += 1
         return played
@@ -114,14 +117,25 @@ class Play:
             played.num_accepted += is_right
             if is_model and drafted < count:
                 played.confidences.append(chance / 1000)
-                played.goes_on.append(policy.goes_on(drafted, chance / 1000))
+                made = count if self.device.at_once else drafted
+                played.goes_on.append(policy.goes_on(drafted, chance / 1000, made))
                 if not played.goes_on[-1]:
                     break
         if is_model:
-            nanos = self.device.first_draft + (drafted - 1) * self.device.next_draft
+            made = count if self.device.at_once else drafted
+            nanos = self.device.first_draft + (made - 1) * self.device.next_draft
             played.true_nanos = self._heated(nanos) + self._replan(0, played.position) // 4
             played.draft_nanos = played.nanos = self._noisy(played.true_nanos, 1)
         return drafted
+
+    def _matched(self, played: PlayedRound) -> int:
+        """How many of the tokens that the round emits the match has right."""
+        count = 0
+        if played.match > 0:
+            chance = self.text.match_rates[played.match - 2]
+            while count <= played.num_accepted and self._below(LOOKUP, self.token + count, 1000) < chance:
+                count += 1
+        return count
 
     def _pass(self, played: PlayedRound, count: int) -> None:
         width = next(width for width, _ in self.device.passes if width > count)

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from export.bundle.sections import build_header
+from runtime_spec.bundle.contents import CHOICES
 from runtime_spec.bundle.digests import SectionDigest
 from runtime_spec.bundle.header import read_header
 from runtime_spec.bundle.manifest import ALIGNMENT
@@ -136,6 +137,10 @@ def refused() -> dict[str, Change]:
         "another order of dimensions": _set(f"{decode}.inputs.mask.shape", lambda value: value[::-1]),
         "a cache of other heads": _set(f"{decode}.inputs.kv_cache_k_0.shape", lambda v: [*v[:3], v[3] * 2]),
         "no logits": _set(f"{decode}.outputs", {}),
+        "choices of another length": _set(f"{decode}.outputs.target_tokens.shape", [2]),
+        "choices of more logits": _set(f"{decode}.outputs.largest_logits.shape", [1, 8]),
+        "a decode that chooses nothing": _without_choices,
+        "choices without their logits": lambda c, m: m["signatures"]["main"]["decode"]["outputs"].pop("largest_logits"),
         "an input more": _more(decode),
         "a drafter of another context": _set(f"{draft}.inputs.mask.shape", [1, 1, 1, 64]),
         "a draft of another length": _set("signatures.drafter.draft_4.outputs.draft_tokens.shape", [5]),
@@ -151,6 +156,11 @@ def refused() -> dict[str, Change]:
         "a trace token past the vocabulary": _first_prompt_token(2048),
         "a trace token past any": _first_prompt_token(2**31 - 1),
     }
+
+
+def _without_choices(contents: Contents, manifest: dict) -> None:
+    for name in CHOICES:
+        manifest["signatures"]["main"]["decode"]["outputs"].pop(name)
 
 
 def _more(signature: str) -> Change:

@@ -24,10 +24,20 @@ def run_json(*arguments: object, arch: str | None = None) -> dict:
     return json.loads(done.stdout)
 
 
-def run_driver(name: str, *arguments: object):
-    """The finished process of a program in litert's test sources, over the real LiteRT."""
+def run_driver(name: str, *arguments: object, emulated: bool = False):
+    """The finished process of a program in litert's test sources, over the real LiteRT, of this machine or `emulated`
+    on ARM64."""
     target = ANDROID_APP / "litert/target"
     path = ":".join(str(target / part) for part in ("classes", "test-classes", "test-lib/*"))
-    command = ["java", "-cp", path, f"dev.slipstream.litert.{name}Kt", *map(str, arguments)]
-    environment = os.environ | {"SLIPSTREAM_LITERT": str(default_path())}
+    command, library = ["java"], default_path()
+    if emulated:
+        home = Path(
+            subprocess.run(
+                [ANDROID_APP / "bin/setup-aarch64"], check=True, capture_output=True, text=True
+            ).stdout.strip()
+        )
+        root, library = home / "root", home / "libLiteRt.so"
+        command = [home / "qemu/usr/bin/qemu-aarch64", "-L", root, root / "usr/lib/jvm/java-17-openjdk-arm64/bin/java"]
+    command += ["-cp", path, f"dev.slipstream.litert.{name}Kt", *map(str, arguments)]
+    environment = os.environ | {"SLIPSTREAM_LITERT": str(library)}
     return subprocess.run(command, capture_output=True, text=True, env=environment)

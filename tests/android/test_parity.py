@@ -11,8 +11,10 @@ from runtime_spec.bundle.reader import Bundle
 from runtime_spec.reference.trace import read_traces, trace_text
 from runtime_spec.vectors.numbers import FILE as NUMBERS_FILE
 from runtime_spec.vectors.scenario import DIGEST_FILE
+from tests import tiny_graphs
 from tests.android import jvm
 from tests.android.launcher import ANDROID_APP, run, run_driver, run_json
+from tests.sealed import seal_bundle, tiny_manifest, tiny_sections
 
 ARCHITECTURES = (None, "aarch64")
 RECIPES = ("float", "int8", "int4")
@@ -94,12 +96,33 @@ def test_a_token_that_the_reference_did_not_choose_is_noticed(int8_out, tmp_path
     assert f"trace drafted, round {index}, field target_tokens[{token}]" in done.stderr
 
 
+def test_greedy_passes_look_at_no_logits_and_all_others_do(int8_out):
+    """Of decode and the widths of two verify passes; a replay compares them with the graphs' choices."""
+    done = run_driver("ReadsDriver", int8_out / "model.litertlm")
+    assert done.returncode == 0, done.stderr
+    looked = dict(line.split("\t") for line in done.stdout.splitlines())
+    assert [looked.pop(name) for name in ("greedy", "margins")] == ["0", "0"]
+    assert looked.keys() == {"penalised", "sampled", "replayed"} and all(int(n) > 1 for n in looked.values()), looked
+
+
+def test_choices_that_contradict_the_logits_are_found_by_verify(tmp_path, monkeypatch):
+    """Planted: the second largest, in a bundle whose traces are those of its logits."""
+    values = tiny_manifest(chooses=True)
+    sections = tiny_sections(values)
+    assert run("verify", seal_bundle(tmp_path / "sound.litertlm", sections, values)).returncode == 0
+    monkeypatch.setattr(tiny_graphs, "CHOSEN", 1)
+    wrong = seal_bundle(tmp_path / "wrong.litertlm", sections | tiny_graphs.graphs(values), values)
+    done = run("verify", wrong)
+    assert done.returncode == 8 and "A graph's choice is not that of its logits" in done.stderr, done.stderr
+    assert "signature decode, after cache slot 2" in done.stderr
+
+
 def test_faults_in_the_ports_are_noticed(float_out):
-    """Nineteen faults in masks, positions, caches, hiddens, embeddings and refusals, compiled and replayed; and a
-    table of embeddings that starts anew in each pass, and drafts made step by step, which nothing may notice."""
+    """Twenty-two faults in masks, positions, caches, hiddens, choices, embeddings and refusals, compiled and replayed;
+    and a table of embeddings that starts anew in each pass, and drafts made step by step, which nothing may notice."""
     done = run_driver("PortFaults", ANDROID_APP / "litert", float_out / "model.litertlm")
     lines = dict(line.split("\t") for line in done.stdout.splitlines())
     for harmless in ("none", "rows_of_few_tokens_kept", "drafts_step_by_step"):
         assert lines.pop(harmless) == "passes", done.stderr
-    assert len(lines) == 19 and "passes" not in lines.values(), lines
+    assert len(lines) == 22 and "passes" not in lines.values(), lines
     assert done.returncode == 0

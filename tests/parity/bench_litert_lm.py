@@ -110,14 +110,18 @@ def open_engine(bundle: Path, speculative: bool):
 class KotlinRuntime:
     """One process of android_app/bin/slipstream that answers request after request."""
 
-    def __init__(self, bundle: Path):
-        command = [str(SLIPSTREAM), "generate", str(bundle), "--requests"]
+    def __init__(self, bundle: Path, *options: str):
+        command = [str(SLIPSTREAM), "generate", str(bundle), "--requests", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
-    def reply(self, prompt: Prompt, drafts: int) -> Measured:
-        request = {"prompt_tokens": prompt.tokens, "max_new_tokens": NEW_TOKENS, "draft_tokens": drafts, "stop": True}
+    def ask(self, tokens: list[int], count: int, drafts: int, stop: bool) -> dict:
+        """What `generate --json` says of `count` tokens after `tokens`."""
+        request = {"prompt_tokens": tokens, "max_new_tokens": count, "draft_tokens": drafts, "stop": stop}
         self.process.stdin.write(json.dumps(request) + "\n")
-        answer = json.loads(self.process.stdout.readline())
+        return json.loads(self.process.stdout.readline())
+
+    def reply(self, prompt: Prompt, drafts: int) -> Measured:
+        answer = self.ask(prompt.tokens, NEW_TOKENS, drafts, stop=True)
         return Measured(answer["tokens_per_second"], answer["tokens"] == prompt.reply[:NEW_TOKENS])
 
     def __enter__(self) -> "KotlinRuntime":

@@ -5,6 +5,7 @@ is not run again. What a pass that was not run would have written to the cache i
 
 import numpy as np
 
+from runtime_spec.bundle.contents import CHOICES
 from runtime_spec.litert.compiled import BoundCall
 from runtime_spec.litert.masks import HIDDEN
 from runtime_spec.litert.runtime import Runtime
@@ -45,7 +46,7 @@ class Remembered:
 
     def __init__(self, call: BoundCall, slots: Slots, drafts: bool):
         self._call, self._slots, self._drafts = call, slots, drafts
-        names = ("logits", "projected_activations" if drafts else "activations")
+        names = ("logits", "projected_activations" if drafts else "activations", *CHOICES)
         self._outputs = [call.outputs[name] for name in names if name in call.outputs]
         self._answers: dict[object, list[np.ndarray]] = {}
 

@@ -19,7 +19,7 @@ class Impatient:
         self.plan, self.observe = Fixed(count).plan, Fixed(count).observe
         self.asked = []
 
-    def goes_on(self, drafted, confidence):
+    def goes_on(self, drafted, confidence, made):
         self.asked.append((drafted, confidence))
         return confidence > 0.3
 

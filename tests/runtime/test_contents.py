@@ -10,11 +10,13 @@ import pytest
 
 from export.bundle.sections import pack_tokenizer, pack_traces
 from export.cli.main import main
-from runtime_spec.bundle.contents import MODELS, expected_signatures
+from runtime_spec.bundle.contents import CHOICES, MODELS, expected_signatures
 from runtime_spec.bundle.manifest import Signature, TensorSpec
 from runtime_spec.chat.format import Affixes
 from runtime_spec.errors import UsageError
 from runtime_spec.litert.runtime import Runtime
+from runtime_spec.litert.target import LiteRtTarget
+from tests import tiny_graphs
 from tests.sealed import opened_sections, seal_bundle, stated_tokenizer, tiny_manifest, tiny_sections, tokenizer_json
 
 SECONDS, BYTES = 10, 400 << 20  # of the processor: other processes' work is not counted
@@ -107,6 +109,35 @@ def test_a_drafter_has_a_graph_of_several_drafts_for_each_width_or_none(made, re
     refuse(sections, stating(drafts), "the graph of section drafter")
     for wrong in ({"draft_1": drafts["draft_1"]}, drafts | {"draft_2": drafts["draft_1"]}, drafts | {"draft_3": step}):
         refuse(sections, stating(wrong), "signatures.drafter")
+
+
+def test_graphs_that_choose_are_sound_and_all_that_score_do_or_none(refuse, tmp_path, capfd):
+    values = tiny_manifest(chooses=True)
+    sections = tiny_sections(values)
+    path = seal_bundle(tmp_path / "choosing.litertlm", sections, values)
+    assert main(["verify", str(path)]) == 0 and "no forks" in capfd.readouterr().out
+    decode = values.signatures["main"]["decode"]
+    assert decode.outputs["target_tokens"] == TensorSpec("int32", (1,))
+    assert decode.outputs["largest_logits"] == TensorSpec("float32", (1, 2))
+    for change in ({}, {"target_tokens": TensorSpec("int32", (2,))}, {"largest_logits": TensorSpec("float32", (1, 8))}):
+        outputs = {n: s for n, s in decode.outputs.items() if change or n not in CHOICES} | change
+        wrong = values.signatures["main"] | {"decode": Signature(decode.inputs, outputs)}
+        refuse(sections, replace(values, signatures=values.signatures | {"main": wrong}), "signatures.main")
+    unstated = tiny_manifest()
+    refuse(sections, unstated, "the graph of section main")
+
+
+def test_choices_that_contradict_the_logits_are_found_by_verify(refuse, monkeypatch):
+    """Planted: the second largest; in the traces, too, as if nobody had looked when they were recorded."""
+    values = tiny_manifest(chooses=True)
+    sound = tiny_sections(values)
+    monkeypatch.setattr(tiny_graphs, "CHOSEN", 1)
+    refuse(sound | tiny_graphs.graphs(values), values, "not that of its logits", verbs=["verify"])
+    with monkeypatch.context() as patch:
+        patch.setattr(LiteRtTarget, "comparing", lambda self: self)
+        wrong = tiny_sections(values)
+    assert wrong["traces"] != sound["traces"] and wrong["main"] != sound["main"]
+    refuse(wrong, values, "not that of its logits", verbs=["verify"])
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -24,7 +24,7 @@ def learnt() -> Auto:
         one = SimpleNamespace(
             position=position, draft_tokens=[0] * count, verify_width=width, num_accepted=count, emitted_tokens=[0]
         )
-        policy.observe(one, 1_000_000 * count, 50_000_000 + 5_000_000 * width)
+        policy.observe(one, 1_000_000 * count, 50_000_000 + 5_000_000 * width, 0)
         position += count + 1
     return policy
 

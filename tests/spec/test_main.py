@@ -6,7 +6,7 @@ import pytest
 
 from runtime_spec.__main__ import main
 from runtime_spec.errors import TraceError
-from runtime_spec.vectors import chat, ngrams, numbers, scenario
+from runtime_spec.vectors import chat, fills, ngrams, numbers, scenario
 
 
 @pytest.fixture
@@ -21,6 +21,8 @@ def vectors(tmp_path, monkeypatch):
     monkeypatch.setattr(chat, "FILE", tmp_path / chat.FILE.name)
     shutil.copy(ngrams.FILE, tmp_path)
     monkeypatch.setattr(ngrams, "FILE", tmp_path / ngrams.FILE.name)
+    shutil.copy(fills.FILE, tmp_path)
+    monkeypatch.setattr(fills, "FILE", tmp_path / fills.FILE.name)
     shutil.copy(numbers.FILE, tmp_path)
     monkeypatch.setattr(numbers, "FILE", tmp_path / numbers.FILE.name)
     return tmp_path
@@ -37,6 +39,7 @@ def test_verify_says_what_it_checked(vectors, capsys):
     out = capsys.readouterr().out
     assert "24 scenarios" in out and "218 cases of conversations" in out
     assert "585 of sampling" in out and "23 of n-gram drafts" in out
+    assert "357 of prefills" in out
 
 
 def test_verify_names_the_scenario_round_and_field_that_differ(vectors, capsys):

@@ -11,6 +11,7 @@ import pytest
 from litert_lm_builder import litertlm_peek
 from litert_lm_builder.runtime.proto import llm_metadata_pb2
 
+from export.bundle import writer as writer_module
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Part, pack_tokenizer
 from export.bundle.writer import BundleWriter
@@ -85,6 +86,52 @@ def test_same_input_same_bytes(tmp_path: Path):
         folder.mkdir()
         write_bundle(folder / "model.litertlm")
     assert (first / "model.litertlm").read_bytes() == (second / "model.litertlm").read_bytes()
+
+
+def test_models_hashed_before_the_seal_give_the_same_bundle(tmp_path: Path, monkeypatch):
+    path = write_bundle(tmp_path / "model.litertlm")
+    writer, told = BundleWriter(tmp_path / "hashed.litertlm"), []
+    writer.write_models(parts())
+    writer.hash_models(lambda *done: told.append(done))
+    assert told[-1] == (writer.written.end, writer.written.end)
+    scan, begins = writer_module.scan, []
+    monkeypatch.setattr(writer_module, "scan", lambda *a, **k: begins.append(k["begin"]) or scan(*a, **k))
+    writer.finish(TRACES, manifest())
+    assert begins == [writer.written.end], "models are hashed once"
+    assert writer.path.read_bytes() == path.read_bytes()
+
+
+def test_digests_belong_to_the_models_that_were_hashed(tmp_path: Path):
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    writer.write_models([Part("main", lambda stream: stream.write(b"others"))])
+    writer.hash_models()
+    writer.write_models(parts())
+    writer.finish(TRACES, manifest())
+    assert writer.path.read_bytes() == write_bundle(tmp_path / "other.litertlm").read_bytes()
+
+
+def test_hashing_that_is_ended_early_leaves_nothing_for_the_seal(tmp_path: Path):
+    def end(*_: int) -> None:
+        raise InterruptedError
+
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    writer.write_models(parts())
+    with pytest.raises(InterruptedError):
+        writer.hash_models(end)
+    writer.finish(TRACES, manifest())
+    with Bundle.open(writer.path) as bundle:
+        verify_hashes(bundle)
+
+
+@pytest.mark.parametrize("is_hashed", [False, True])
+def test_a_byte_between_two_sections_is_a_bug_wherever_it_is_found(tmp_path: Path, is_hashed: bool):
+    writer = BundleWriter(tmp_path / "model.litertlm")
+    end = writer.write_models(parts()).sections["llm_metadata"][1]
+    with writer.partial.open("r+b") as file:
+        file.seek(end)
+        file.write(b"x")
+    with pytest.raises(ValueError, match=f"byte {end} between"):
+        writer.hash_models() if is_hashed else writer.seal(TRACES, manifest())
 
 
 def test_a_section_may_seek_back_and_end_in_zeros(tmp_path: Path):

@@ -20,7 +20,7 @@ def test_shipped_devices(name):
 
 def test_pixel():
     pixel = Device.load("pixel")
-    assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (1, 8, 32, 128, 512), 4)
+    assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (1, 8, 32, 128), 4)
     assert (pixel.recipe, pixel.all_verify_widths) == ("int8", (3, 5, 7))
 
 

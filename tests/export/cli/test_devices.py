@@ -11,7 +11,7 @@ def test_devices(capsys):
     assert main(["devices", "--json"]) == 0
     (devices,) = json.loads(capsys.readouterr().out).values()
     assert [device["id"] for device in devices] == Device.names()
-    assert devices[2]["prefill_lengths"] == [1, 8, 32, 128, 512] and devices[2]["recipe"] == "int8"
+    assert devices[2]["prefill_lengths"] == [1, 8, 32, 128] and devices[2]["recipe"] == "int8"
 
 
 def test_recipes(capsys):

@@ -44,6 +44,9 @@ class Parrot:
     def __init__(self, capacity, reply):
         self.capacity, self.reply, self.cache = capacity, reply, []
 
+    def comparing(self):
+        return self
+
     def fill_count(self, num_tokens, position):
         return 0
 

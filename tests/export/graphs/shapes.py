@@ -133,6 +133,7 @@ def _call(op, shapes, values, given):
         "spread_mask": lambda: (1, *shapes[1]),
         "largest": lambda: (int(argument),),
         "zero_if_finite": lambda: (1,),
+        "choices": lambda: (shapes[0][1],),
         "take": lambda: (*shapes[1], *shapes[0][1:]),
         "cluster_logits": lambda: (1, math.prod(shapes[2]) * int(argument)),
         "spread_logits": lambda: (int(argument),),

@@ -145,7 +145,7 @@ def expected_interface(name, kind, tokens, capacity):
     if kind == "drafter":
         return shapes | {"activations": (1, 1, 2 * hidden), "projected_activations": (1, 1, hidden)}
     per_layer = (1, tokens, target.num_layers, target.per_layer_size)
-    rows = (1, tokens, hidden)
+    rows, shapes = (1, tokens, hidden), shapes | {"target_tokens": (tokens,), "largest_logits": (tokens, 2)}
     return shapes | {"embeddings": rows, "activations": rows, "per_layer_embeddings": per_layer}
 
 

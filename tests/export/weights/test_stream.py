@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import threading
+import time
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from export.checkpoint.checkpoint import Checkpoint
 from export.choices.recipe import LEAST_ERROR, Storage
 from export.errors import CheckpointError
+from export.weights import stream
 from export.weights.plan import Weight
 from export.weights.stream import CheckpointSource, _WeightWriter
 from tests.checkpoints import write_pair
@@ -35,11 +38,11 @@ def spoilt(target, folder, dtype, name, at, value):
 
 def write(checkpoint, name, storage):
     """The weight's bytes as a bundle holds them."""
-    source, stream = CheckpointSource(checkpoint), io.BytesIO()
+    source, file = CheckpointSource(checkpoint), io.BytesIO()
     weight = Weight(name, source.shape(name), storage, None, None)
     weight.scales = torch.zeros(max(1, weight.num_scales)).numpy()
-    _WeightWriter(stream).write(weight, source, 0, [weight])
-    return stream.getvalue()
+    _WeightWriter(file).write(weight, source, 0, [weight])
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("storage", STORAGES, ids=str)
@@ -68,3 +71,33 @@ def test_a_weight_too_large_for_a_blocks_scale(target, tmp_path):
         write(checkpoint, MATRIX, Storage(4, 32))
     assert "500000" in caught.value.found
     assert write(checkpoint, MATRIX, Storage(8))
+
+
+@pytest.mark.parametrize("storage", STORAGES, ids=str)
+def test_threads_share_rows_and_change_no_byte(target, monkeypatch, storage):
+    checkpoint = Checkpoint.open(target)
+    monkeypatch.setattr(stream, "row_chunks", lambda rows, width: [(n, min(n + 5, rows)) for n in range(0, rows, 5)])
+    found = {}
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(stream, "THREADS", threads)
+        found[threads] = write(checkpoint, MATRIX, storage)
+    assert found[1] == found[2] == found[5]
+
+
+def test_a_source_is_asked_in_order_and_by_one_thread_at_a_time(target, monkeypatch):
+    """Sources keep what they read until its last row is handed out, and reuse their buffers."""
+    asked, busy = [], threading.Lock()
+
+    class Watched(CheckpointSource):
+        def rows(self, name, begin, end):
+            assert busy.acquire(blocking=False), "two threads at a time"
+            asked.append(begin)
+            time.sleep(0.001)
+            found = super().rows(name, begin, end)
+            busy.release()
+            return found
+
+    monkeypatch.setattr(stream, "row_chunks", lambda rows, width: [(n, n + 1) for n in range(rows)])
+    monkeypatch.setattr(f"{__name__}.CheckpointSource", Watched)
+    write(Checkpoint.open(target), MATRIX, Storage(8))
+    assert asked == sorted(asked) and len(asked) == 192

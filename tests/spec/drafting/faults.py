@@ -55,6 +55,22 @@ FAULTS = (
     Fault("changed_text_not_noticed", "acceptance", "alarm = is_other or self.deficit > most", "alarm = False"),
     Fault("confidence_ignored", "auto", "self.goodput.goes_on(self._reach,", "self.goodput.goes_on(1.0,"),
     Fault("matches_without_measure", "goodput", "and tokens > passed * STAY", "or True"),
+    Fault(
+        "matches_judged_by_trials_alone",
+        "auto",
+        "            self._add_seen(accepted + 1, matched)",
+        "            pass",
+    ),
+    Fault("refused_drafts_cost_nothing", "auto", "max(self._made, drafted)", "drafted"),
+    Fault(
+        "made_drafts_paid_again",
+        "goodput",
+        "self.costs.round_nanos(count, not are_made)",
+        "self.costs.round_nanos(count, True)",
+    ),
+    Fault("matches_stay_narrow", "auto", "in range(self.costs.index[sure] + 1,", "in range(1 if sure == 0 else 99,"),
+    Fault("gains_of_matches_pay_nothing", "auto", "if NGRAM <= kind < DRAFTER and not self._is_trial:", "if False:"),
+    Fault("round_after_a_trial_free", "trials", "self.account - max(excess, 0.0)", "self.account"),
     Fault("widest_first", "auto", "(index > 1 and not is_tried)", "(index < 2 and not is_tried)"),
 )
 

@@ -32,10 +32,10 @@ class Fixed:
             return "ngram", count
         return ("drafter", count) if count > 0 and self.has_drafter else (None, 0)
 
-    def goes_on(self, drafted: int, confidence: float) -> bool:
+    def goes_on(self, drafted: int, confidence: float, made: int) -> bool:
         return True
 
-    def observe(self, round: object, draft_nanos: int, nanos: int) -> None:
+    def observe(self, round: object, draft_nanos: int, nanos: int, matched: int) -> None:
         pass
 
 

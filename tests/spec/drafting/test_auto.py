@@ -69,16 +69,19 @@ class Told:
         self.policy = Auto(widths, has_drafter)
         self.position = 0
 
-    def round(self, nanos, accepted=None, draft_nanos=8 * MS, match=0, most=99):
-        """`nanos` of a pass by number of drafts; all are accepted unless `accepted` says how many."""
+    def round(self, nanos, accepted=None, draft_nanos=8 * MS, match=0, most=99, at_once=False, confidence=0.9):
+        """`nanos` of a pass by number of drafts; all are accepted unless `accepted` says how many, and of the match's
+        drafts, drafted or not, as many."""
         source, count = self.policy.plan(self.position, most, match)
         drafted = count
         if source == "drafter":
-            drafted = next((n for n in range(1, count) if not self.policy.goes_on(n, 0.9)), count)
+            asked = (n for n in range(1, count) if not self.policy.goes_on(n, confidence, count if at_once else n))
+            drafted = next(asked, count)
         right = drafted if accepted is None else min(accepted, drafted)
         played = PlayedRound(self.position, range(drafted), 0, right)
-        took = draft_nanos * drafted if source == "drafter" else 0
-        self.policy.observe(played, took, nanos[drafted] + took)
+        took = draft_nanos * (count if at_once else drafted) if source == "drafter" else 0
+        matched = right + 1 if accepted is None else min(accepted, right + 1)
+        self.policy.observe(played, took, nanos[drafted] + took, matched)
         self.position = (self.position + right + 1) % 100
         return source, count
 
@@ -201,7 +204,7 @@ def test_what_failed_long_ago_is_tried_again():
         hope = told.policy.drafter.hopes[0]
     for _ in range(40):
         told.policy.plan(50, 4, 0)
-        told.policy.observe(PlayedRound(50, range(0), 1, 0), 0, quick[0])
+        told.policy.observe(PlayedRound(50, range(0), 1, 0), 0, quick[0], 0)
     assert told.policy.drafter.hopes[0] > hope
 
 
@@ -238,8 +241,82 @@ def test_a_draft_ends_where_the_drafter_is_not_confident():
         told.round(FLAT)
     while told.policy.plan(50, 4, 0) != ("drafter", 4):
         told.round(FLAT)
-    assert told.policy.goes_on(1, 0.95)
-    assert not told.policy.goes_on(2, 0.01)
+    assert told.policy.goes_on(1, 0.95, 1)
+    assert not told.policy.goes_on(2, 0.01, 2)
+
+
+def test_drafts_of_one_call_cost_what_the_call_took_whatever_was_kept():
+    """Were the time of four the cost of the one that was kept, one draft would look as dear as four."""
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(100):
+        told.round(FLAT, at_once=True)
+    costs = told.policy.costs
+    before = costs.drafts[1].count
+    for _ in range(7):
+        while told.policy.plan(50, 4, 0) != ("drafter", 4):
+            told.round(FLAT, at_once=True)
+        told.policy.goes_on(1, 0.9, 4)
+        told.policy.observe(PlayedRound(50, range(1), 3, 1), 20 * MS, FLAT[1] + 20 * MS, 0)
+    assert costs.drafts[1].count == before
+    assert costs.draft_nanos(4) == pytest.approx(20 * MS, rel=0.2)
+
+
+def test_drafts_that_are_made_cost_nothing_more_to_verify():
+    """The pass is as dear for two as for four: a draft more of the same call is worth its chance, were it the least."""
+    told = Told()
+    rounds_until(told, "drafter", FLAT)
+    for _ in range(100):
+        told.round(FLAT)
+    flat = [FLAT[0], *[110 * MS] * 4]
+    for _ in range(300):
+        told.round(flat)
+    while told.policy.plan(50, 4, 0) != ("drafter", 4):
+        told.round(flat)
+    assert told.policy.goes_on(1, 0.02, 4)
+    told.policy.plan(50, 4, 0)
+    assert not told.policy.goes_on(1, 0.02, 1)
+
+
+@pytest.mark.parametrize(("accepted", "drafts"), [(None, True), (0, False)])
+def test_matches_are_judged_by_the_text_before_any_is_drafted(accepted, drafts):
+    """A trial of what the text has refuted would be lost."""
+    told = Told(has_drafter=False)
+    for _ in range(40):
+        told.policy.plan(told.position, 0, 5)
+        told.policy.observe(PlayedRound(told.position, range(0), 1, 0), 0, FLAT[0], 1 if accepted is None else 0)
+    found = {told.round(STEEP[:1] + FLAT[1:], accepted=accepted, match=5)[0] for _ in range(20)}
+    assert (found != {None}) == drafts
+
+
+def test_matches_that_pay_are_tried_with_wider_passes():
+    told = Told(widths=(1, 3, 5, 7), has_drafter=False)
+    flat = [100 * MS, *[115 * MS] * 6]
+    found = [told.round(flat, match=5)[1] for _ in range(120)]
+    assert found[-30:] == [6] * 30
+
+
+def test_what_matches_gain_pays_for_trials():
+    """Where the model is bad it is tried no less because matches decode most of the text."""
+    told = Told()
+    for _ in range(200):
+        told.round(FLAT, match=5)
+    told.policy.trials.account = 0.0
+    for _ in range(10):
+        told.round(FLAT, match=5)
+    assert told.policy.trials.account > 0.5
+
+
+def test_the_round_after_a_trial_is_paid_by_the_account():
+    """What plain decoding needs is out of the processor's cache then."""
+    accounts = []
+    for late in (0, 100 * MS):
+        told, last = Told(), 0
+        for _ in range(60):
+            nanos = [STEEP[0] + (late if last else 0), *STEEP[1:]]
+            last = told.round(nanos, accepted=0)[1]
+        accounts.append(told.policy.trials.account)
+    assert accounts[1] == pytest.approx(accounts[0] - 1.0, abs=0.1)
 
 
 def test_matches_come_first_but_by_the_same_measure():
@@ -261,7 +338,7 @@ def test_no_more_is_planned_than_the_loop_allows():
         if most > 0:
             planned.add((most, told.round(FLAT, most=most)[1]))
         else:
-            told.policy.observe(PlayedRound(told.position, range(0), 1, 0), 0, 100 * MS)
+            told.policy.observe(PlayedRound(told.position, range(0), 1, 0), 0, 100 * MS, 0)
     assert all(count <= most for most, count in planned) and (3, 3) in planned
 
 

@@ -27,6 +27,12 @@ CAUGHT_BY = {
     "changed_text_not_noticed": [(test_auto.test_drafts_that_are_no_longer_accepted_are_noticed,)],
     "confidence_ignored": [(test_auto.test_a_draft_ends_where_the_drafter_is_not_confident,)],
     "matches_without_measure": [(test_auto.test_matches_come_first_but_by_the_same_measure,)],
+    "matches_judged_by_trials_alone": [(test_auto.test_matches_are_judged_by_the_text_before_any_is_drafted, 0, False)],
+    "refused_drafts_cost_nothing": [(test_auto.test_drafts_of_one_call_cost_what_the_call_took_whatever_was_kept,)],
+    "made_drafts_paid_again": [(test_auto.test_drafts_that_are_made_cost_nothing_more_to_verify,)],
+    "matches_stay_narrow": [(test_auto.test_matches_that_pay_are_tried_with_wider_passes,)],
+    "gains_of_matches_pay_nothing": [(test_auto.test_what_matches_gain_pays_for_trials,)],
+    "round_after_a_trial_free": [(test_auto.test_the_round_after_a_trial_is_paid_by_the_account,)],
     "widest_first": [(test_auto.test_plain_decoding_is_measured_first_and_a_trial_begins_at_the_narrowest_width,)],
 }
 

@@ -35,7 +35,7 @@ class ScriptedModel:
         while len(drafts) < count:
             self.clock.now += 10
             drafts.append(100 + len(drafts))
-            if len(drafts) < count and not self.goes_on(len(drafts), 1 - len(drafts) / 10):
+            if len(drafts) < count and not self.goes_on(len(drafts), 1 - len(drafts) / 10, len(drafts)):
                 break
         return drafts
 
@@ -53,12 +53,12 @@ class ScriptedPolicy:
         self.planned.append((position, most, match))
         return self.source, self.count
 
-    def goes_on(self, drafted, confidence):
-        self.asked.append((drafted, round(confidence, 6)))
+    def goes_on(self, drafted, confidence, made):
+        self.asked.append((drafted, round(confidence, 6), made))
         return drafted < self.patience
 
-    def observe(self, round, draft_nanos, nanos):
-        self.observed.append((round, draft_nanos, nanos))
+    def observe(self, round, draft_nanos, nanos, matched):
+        self.observed.append((round, draft_nanos, nanos, matched))
 
 
 def proposer(policy, has_model=True):
@@ -104,13 +104,13 @@ def test_the_model_is_asked_for_what_was_planned_and_told_all_the_loop_says():
     one, model, _ = proposer(policy)
     assert draft(one, TEXT, 5) == [100, 101, 102]
     assert model.calls == [([1, 2, 3, 4, 1], 2, "hidden", 5, 3)]
-    assert one.source == DRAFTER and policy.asked == [(1, 0.9), (2, 0.8)]
+    assert one.source == DRAFTER and policy.asked == [(1, 0.9, 1), (2, 0.8, 2)]
 
 
 def test_the_policy_ends_the_models_drafts():
     policy = ScriptedPolicy(DRAFTER, 5, patience=2)
     one, _, _ = proposer(policy)
-    assert draft(one, TEXT, 5) == [100, 101] and policy.asked == [(1, 0.9), (2, 0.8)]
+    assert draft(one, TEXT, 5) == [100, 101] and policy.asked == [(1, 0.9, 1), (2, 0.8, 2)]
 
 
 @pytest.mark.parametrize("source", [NGRAM, DRAFTER])
@@ -152,7 +152,7 @@ def test_times_are_the_clocks():
     clock.now += 500
     done = completed(drafts, 5)
     one.observe(done, 530)
-    assert policy.observed == [(done, 30, 530)]
+    assert policy.observed == [(done, 30, 530, 0)]
 
 
 def test_passes_that_were_completed_are_observed_and_no_other_round():
@@ -163,7 +163,35 @@ def test_passes_that_were_completed_are_observed_and_no_other_round():
     assert policy.observed == []
     last = completed(stop_reason="max_new_tokens")
     one.observe(last, 9)
-    assert policy.observed == [(last, 0, 9)]
+    assert policy.observed == [(last, 0, 9, 0)]
+
+
+@pytest.mark.parametrize("source", [NGRAM, DRAFTER, None])
+@pytest.mark.parametrize(("emitted", "matched"), [([3, 4, 1], 3), ([3, 4, 9, 2], 2), ([9], 0), ([3], 1)])
+def test_a_match_is_judged_by_the_text_whatever_was_drafted(source, emitted, matched):
+    """The match's drafts are 3 4 1 2 3 …"""
+    policy = ScriptedPolicy(source, 2)
+    one, _, _ = proposer(policy)
+    draft(one, TEXT, 4)
+    done = completed(verify_width=3)
+    done.emitted_tokens = emitted
+    one.observe(done, 9)
+    assert policy.observed[-1][3] == matched
+    # The loop does not ask before the last round: there is no match.
+    one.observe(done, 9)
+    assert policy.observed[-1][3] == 0
+
+
+def test_where_nothing_is_looked_up_no_match_is_judged():
+    policy = ScriptedPolicy(DRAFTER, 2)
+    one, _, _ = proposer(policy)
+    draft(one, TEXT, 4)
+    policy.looks_up = False
+    draft(one, TEXT, 4)
+    done = completed(verify_width=3)
+    done.emitted_tokens = [3, 4]
+    one.observe(done, 9)
+    assert policy.observed[-1][3] == 0
 
 
 @pytest.mark.parametrize("end", ["completed", "cancelled"])
@@ -175,7 +203,7 @@ def test_a_round_that_was_not_drafted_for_took_no_time_to_draft(end):
     one.observe(completed([100, 101], 3, "cancelled" if end == "cancelled" else None), 50)
     last = completed(verify_width=1)
     one.observe(last, 9)
-    assert policy.observed[-1] == (last, 0, 9) and one.source is None
+    assert policy.observed[-1] == (last, 0, 9, 0) and one.source is None
 
 
 def test_after_a_cancelled_round_one_that_was_not_drafted_for_took_no_time_to_draft():
@@ -187,7 +215,7 @@ def test_after_a_cancelled_round_one_that_was_not_drafted_for_took_no_time_to_dr
     assert list(session.turn((3, 1, 4), 9, cancel_after(3)))[-1].stop_reason == "cancelled"
     assert one.draft_nanos == 0 and policy.planned != [] and policy.observed == []
     last = list(session.turn((), 2))[-1]
-    assert policy.observed == [(last, 0, 0)] and last.draft_tokens == []
+    assert policy.observed == [(last, 0, 0, 0)] and last.draft_tokens == []
 
 
 def test_the_policy_may_change_from_round_to_round():
@@ -212,7 +240,7 @@ def test_the_policy_may_change_from_round_to_round():
 )
 def test_fixed_takes_its_count_and_the_text_first_where_it_may(policy, match, most, planned):
     assert policy.plan(17, most, match) == planned
-    assert policy.goes_on(1, 0.0)
+    assert policy.goes_on(1, 0.0, 1)
 
 
 def test_fixed_without_a_model_decodes_texts_without_a_match_plainly():

@@ -38,8 +38,9 @@ class Cache:
     def __init__(self, capacity):
         self.slots, self.passes = np.full(capacity, -1.0), []
 
-    def call(self, width, scores):
-        """A graph over `width` rows: writes the tokens' ids, and says the sum of the ids that a row sees."""
+    def call(self, width, scores, chooses=False):
+        """A graph over `width` rows: writes the tokens' ids, and says the sum of the ids that a row sees; with
+        `chooses` it makes the greedy choice itself."""
         capacity = len(self.slots)
         inputs = {
             "input_pos": (width, np.int32),
@@ -47,6 +48,8 @@ class Cache:
             "mask": ((1, 1, width, capacity), np.float32),
         }
         outputs = {"logits": ((1, width, VOCAB), np.float32), "activations": ((1, width, HIDDEN_SIZE), np.float32)}
+        if chooses:
+            outputs |= {"target_tokens": (width, np.int32), "largest_logits": ((width, 2), np.float32)}
         return Call(inputs, outputs if scores else {}, lambda call: self._run(call, width))
 
     def _run(self, call, width):
@@ -57,12 +60,15 @@ class Cache:
             seen = (call.inputs["mask"][0, 0] == 0) @ self.slots
             call.outputs["logits"][...] = np.eye(VOCAB)[seen.astype(int) % VOCAB]
             call.outputs["activations"][0, :, :] = seen[:, None]
+        if "target_tokens" in call.outputs:
+            call.outputs["target_tokens"][...] = seen.astype(int) % VOCAB
+            call.outputs["largest_logits"][...] = 1.0, 0.0
 
 
-def target(capacity, widths=(1, 3, 5), prefills=(8, 16)):
+def target(capacity, widths=(1, 3, 5), prefills=(8, 16), chooses=False, kind=Pass):
     """A LiteRtTarget over a fresh cache, and that cache."""
     cache = Cache(capacity)
-    scoring = {width: Pass(cache.call(width, True)) for width in widths}
+    scoring = {width: kind(cache.call(width, True, chooses), f"verify_{width}") for width in widths}
     chunks = {length: Pass(cache.call(length, False)) for length in prefills}
     return LiteRtTarget(scoring, chunks, Embeddings(embedder(), None, VOCAB), capacity), cache
 

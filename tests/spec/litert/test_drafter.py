@@ -55,18 +55,19 @@ def test_it_is_asked_after_each_draft_but_the_last_whether_to_go_on():
     asked = []
     drafter, _ = port()
     view = drafter.asking(
-        Sampler(GREEDY, ArrayRows()), lambda drafted, confidence: asked.append((drafted, confidence)) or True
+        Sampler(GREEDY, ArrayRows()),
+        lambda drafted, confidence, made: asked.append((drafted, confidence, made)) or True,
     )
     assert draft(view, 3) == [6, 7, 8]
     confidence = 1 / (1 + 7 * np.exp(-LARGEST))
-    assert [drafted for drafted, _ in asked] == [1, 2]
-    assert [found for _, found in asked] == pytest.approx([confidence] * 2, rel=1e-12)
+    assert [(drafted, made) for drafted, _, made in asked] == [(1, 1), (2, 2)]
+    assert [found for _, found, _ in asked] == pytest.approx([confidence] * 2, rel=1e-12)
     assert draft(view, 1) == [6] and len(asked) == 2
 
 
 def test_it_ends_where_the_answer_is_no():
     drafter, call = port()
-    view = drafter.asking(Sampler(GREEDY, ArrayRows()), lambda drafted, confidence: drafted < 2)
+    view = drafter.asking(Sampler(GREEDY, ArrayRows()), lambda drafted, confidence, made: drafted < 2)
     assert draft(view, 5) == [6, 7] and call.runs == 2
     assert len(draft(drafter, 5)) == 5, "the port it was made from is as it was"
 
@@ -130,13 +131,18 @@ def test_more_drafts_than_any_graph_has_are_made_step_by_step():
 @pytest.mark.parametrize("patience", [1, 2, 9])
 def test_in_one_call_it_is_asked_the_same_and_ends_where_the_answer_is_no(patience):
     def drafted(drafter):
-        asked = []
-        view = drafter.asking(
-            Sampler(GREEDY, ArrayRows()), lambda count, sure: asked.append((count, sure)) or count < patience
-        )
-        return draft(view, 4), asked
+        asked, made = [], []
 
-    assert drafted(port_of_calls(4)[0]) == drafted(port()[0])
+        def goes_on(count, confidence, number):
+            asked.append((count, confidence))
+            made.append(number)
+            return count < patience
+
+        return draft(drafter.asking(Sampler(GREEDY, ArrayRows()), goes_on), 3), asked, made
+
+    (*at_once, made), (*one_by_one, _) = drafted(port_of_calls(4)[0]), drafted(port()[0])
+    # Of the four that the call makes three are wanted.
+    assert at_once == one_by_one and made == [3] * min(patience, 2)
 
 
 def test_drawn_drafts_are_made_step_by_step():
@@ -154,7 +160,7 @@ def test_a_logit_that_is_no_number_is_an_error_where_its_draft_is_reached():
     with pytest.raises(RuntimeLibraryError, match="no finite number") as caught:
         draft(drafter, 3)
     assert caught.value.where == "the logits after cache slot 5" and caught.value.found == "nan for token 8"
-    view = drafter.asking(Sampler(GREEDY, ArrayRows()), lambda drafted, confidence: drafted < 2)
+    view = drafter.asking(Sampler(GREEDY, ArrayRows()), lambda drafted, confidence, made: drafted < 2)
     assert draft(view, 4) == [6, 7]
 
 

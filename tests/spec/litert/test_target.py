@@ -1,9 +1,11 @@
-"""The target port over graphs of NumPy: chunks, refusals, and what it says of its answers."""
+"""The target port over graphs of NumPy: chunks, refusals, what it says of its answers, and where it reads logits."""
 
+import numpy as np
 import pytest
 
-from runtime_spec.errors import UsageError
+from runtime_spec.errors import BundleError, RuntimeLibraryError, UsageError
 from runtime_spec.litert.rows import ArrayRows
+from runtime_spec.litert.target import Pass
 from runtime_spec.sampling.parameters import Sampling
 from runtime_spec.sampling.sampler import Sampler
 from tests.spec.litert.fakes import VOCAB, target
@@ -33,6 +35,12 @@ def test_a_long_prompt_takes_the_longest_chunks_and_scores_its_last_token():
     port, cache = target(64)
     prefill(port, [1] * 42, 0)
     assert cache.passes == [(0, 16), (16, 16), (32, 16), (41, 1)]
+
+
+def test_a_few_tokens_more_than_a_pass_holds_take_no_longer_one():
+    port, cache = target(64, prefills=(1, 8, 32))
+    prefill(port, [1] * 10, 0)
+    assert cache.passes == [(0, 8), (8, 1), (9, 1)]
 
 
 def test_near_the_end_chunks_become_shorter_and_then_verify_passes():
@@ -115,3 +123,106 @@ def test_a_penalty_sees_the_whole_prompt_fills_included():
         view, _ = sampled(port, Sampling(0.05, repetition_penalty=100, repetition_window=window))
         assert (prefill(view, prompt, 0)[0] == 33) == is_said
     assert (0, 16) in cache.passes, "a fill"
+
+
+class Counted(Pass):
+    """A pass that counts how often anybody asks for its logits."""
+
+    reads = 0
+
+    @property
+    def logits(self):
+        self.reads += 1
+        return self._rows
+
+    @logits.setter
+    def logits(self, rows):
+        self._rows = rows
+
+
+def choosing(capacity=64):
+    """A port whose graphs choose, and a count of how often logits were read."""
+    port, _ = target(capacity, chooses=True, kind=Counted)
+    return port, lambda: sum(one.reads for one in port._scoring.values())
+
+
+def wrong(port, change):
+    """From now on `change` is done to the outputs of every pass that scores."""
+    for one in port._scoring.values():
+        run = one._call.run
+        one._call.run = lambda call=one._call, run=run: (run(), change(call.outputs))
+
+
+def test_where_the_graph_chooses_greedy_passes_read_no_logits():
+    port, reads = choosing()
+    plain, _ = target(64)
+    for one in (port, plain):
+        assert prefill(one, [4, 5], 0)[0] == 9
+        tokens, hiddens = one.verify([6, 7], 2, 5)
+        assert tokens == [15, 22] and [hidden[0] for hidden in hiddens] == [15, 22] and one.margins() == [1.0, 1.0]
+    assert reads() == 0
+    assert port.logits().shape == (2, VOCAB) and reads() == 1
+    wrong(port, lambda outputs: outputs["logits"].fill(np.nan))
+    assert port.verify([6, 7], 2, 5)[0] == [15, 22] and reads() == 1
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling(0.5), Sampling(repetition_penalty=2, repetition_window=8), Sampling(0.5, drafts="greedy")]
+)
+def test_who_samples_or_penalises_reads_them_and_says_the_same_as_over_graphs_that_do_not_choose(sampling):
+    (port, reads), (plain, _) = choosing(), target(64)
+    view, other = sampled(port, sampling)[0], sampled(plain, sampling)[0]
+    wrong(port, lambda outputs: outputs["target_tokens"].fill(1))
+    for one in (view, other):
+        prefill(one, [4, 5], 0)
+    assert view.verify([6, 15], 2, 3)[0] == other.verify([6, 15], 2, 3)[0] and reads() == 2
+
+
+def test_what_was_drawn_for_another_round_is_forgotten_where_the_graph_chooses():
+    port, _ = choosing()
+    view, sampler = sampled(port, Sampling(4.0))
+    sampler.begin_drafts(5, 2)
+    sampler.draft_token(np.zeros(VOCAB, np.float32))
+    sampler.sampling = Sampling()
+    view.verify([5], 2, 1)
+    assert sampler._drawn == {}
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_where_it_tells_no_number_the_row_says_which_logit_is_none(broken):
+    port, reads = choosing()
+
+    def spoil(outputs):
+        outputs["logits"][0, 1, 7] = broken
+        outputs["largest_logits"][1] = np.nan
+
+    wrong(port, spoil)
+    assert port.verify([6], 0, 3)[0] == [6] and reads() == 0
+    with pytest.raises(RuntimeLibraryError, match=f"{broken} for token 7") as caught:
+        port.verify([6, 7], 0, 3)
+    assert caught.value.where == "the logits after cache slot 1" and reads() == 1
+
+
+def test_a_row_without_a_sum_is_looked_through_though_all_are_numbers():
+    port, reads = choosing()
+    wrong(port, lambda outputs: (outputs["largest_logits"].fill(np.nan), outputs["target_tokens"].fill(1)))
+    assert port.verify([6, 7], 0, 3)[0] == [6, 13] and port.margins() == [1.0, 1.0] and reads() == 2
+
+
+CONTRADICTIONS = {
+    "another token": lambda outputs: outputs["target_tokens"].__setitem__(1, 3),
+    "a larger first logit": lambda outputs: outputs["largest_logits"].__setitem__((1, 0), 1.5),
+    "a smaller second logit": lambda outputs: outputs["largest_logits"].__setitem__((1, 1), -0.5),
+}
+
+
+@pytest.mark.parametrize("kind", CONTRADICTIONS)
+def test_for_traces_a_choice_that_is_not_that_of_the_logits_is_an_error(kind):
+    port, reads = choosing()
+    traced = port.comparing()
+    assert traced.verify([6, 7], 0, 3)[0] == [6, 13] and reads() == 1
+    wrong(port, CONTRADICTIONS[kind])
+    with pytest.raises(BundleError, match="not that of its logits") as caught:
+        traced.verify([6, 7], 0, 3)
+    assert caught.value.where == "signature verify_3, after cache slot 1"
+    assert port.verify([6, 7], 0, 3)[0][0] == 6, "nobody else compares"

@@ -36,7 +36,7 @@ internal class VerifyCommand : Callable<Int> {
         var draftForks = 0
         for ((name, traces) in goldenTraces(runtime.bundle)) {
             for (trace in traces) {
-                val report = replay(trace, runtime.target, runtime.drafter)
+                val report = replay(trace, runtime.comparingTarget, runtime.drafter)
                 rounds[name] = rounds.getOrDefault(name, 0) + report.rounds
                 targetForks += report.targetForks
                 draftForks += report.draftForks

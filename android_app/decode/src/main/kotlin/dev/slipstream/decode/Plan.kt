@@ -4,6 +4,12 @@ import androidx.collection.IntList
 import dev.slipstream.errors.PromptTooLongException
 import dev.slipstream.errors.UsageException
 
+/** What a pass of a prefill costs beside its rows, in rows: the weights are read once for all of them. */
+private const val PASS_ROWS = 6
+
+/** Of tokens that no passes take within the room: more than any passes cost. */
+private const val NO_COST = 1 shl 30
+
 /**
  * Refuses a turn of [tokens] (the pending token included) at [position] that can't be prefilled.
  *
@@ -46,6 +52,42 @@ internal fun commonBeginning(
     var count = 0
     while (count < cached.size && count < tokens.size - 1 && cached[count] == tokens[count]) count++
     return count
+}
+
+/**
+ * Rows of the next pass where [numTokens] tokens (>= 1, < [room]) are to be filled into [room] free slots by passes of
+ * [prefillLengths], ascending: the longest as long as it is full, then the first of those passes that together cost
+ * least, and the widest of several. 0 if even the shortest is longer than the tokens and the room.
+ *
+ * A pass that would end past the cache is no choice; where only such could take the last tokens, the widest that is
+ * full comes first and what is left behind it is not for these passes.
+ */
+public fun fillWidth(
+    numTokens: Int,
+    room: Int,
+    prefillLengths: IntList,
+): Int {
+    val longest = prefillLengths.last()
+    if (numTokens >= longest) return longest
+    // As passes are full but for the last, room and tokens shrink alike.
+    val slack = room - numTokens
+    val costs = IntArray(numTokens + 1)
+    val widths = IntArray(numTokens + 1)
+    for (left in 1..numTokens) {
+        var least = NO_COST
+        prefillLengths.forEach { width ->
+            val cost = costs[maxOf(0, left - width)] + width + PASS_ROWS
+            if (width <= left + slack && cost <= least) {
+                least = cost
+                widths[left] = width
+            }
+        }
+        costs[left] = least
+    }
+    if (widths[numTokens] > 0) return widths[numTokens]
+    var widest = 0
+    prefillLengths.forEach { width -> if (width <= numTokens) widest = width }
+    return widest
 }
 
 /**

@@ -51,18 +51,22 @@ internal class Acceptance(
         count: Int,
         right: Int,
     ) {
+        see(count, right)
+        for (i in 0 until right) sinceHits[i] += 1.0
+        for (i in 0 until minOf(right + 1, count)) sinceTries[i] += 1.0
+    }
+
+    /** As [add], of drafts that were not verified: the text has shown what they would have been. */
+    fun see(
+        count: Int,
+        right: Int,
+    ) {
         rounds += 1
         if (rounds >= JUDGED_ROUNDS) isJudged = true
         longHits += right.toDouble()
         longTries += minOf(right + 1, count).toDouble()
-        for (i in 0 until right) {
-            hits[i] += 1.0
-            sinceHits[i] += 1.0
-        }
-        for (i in 0 until minOf(right + 1, count)) {
-            tries[i] += 1.0
-            sinceTries[i] += 1.0
-        }
+        for (i in 0 until right) hits[i] += 1.0
+        for (i in 0 until minOf(right + 1, count)) tries[i] += 1.0
     }
 
     /** Rates and hopes from the sums; a position leans on the one before it, so that all have rates. */
@@ -151,7 +155,7 @@ internal class Acceptance(
         private const val LONG_TRIES = 60.0
         private const val FIRST_WEIGHT = 2.0
         private const val KEPT_TRIES = 1.0
-        private const val UNLIKELY = 17.0
+        private const val UNLIKELY = 24.0
         private const val RARE = 0.3
         private const val JUDGED_ROUNDS = 2L
     }

@@ -36,7 +36,10 @@ public class Auto(
     // The round at hand.
     private var kind = Trials.PLAIN
     private var count = 0
+    private var match = 0
+    private var made = 0
     private var isTrial = false
+    private var wasTrial = false
     private var reach = 1.0
     private val bins = IntArray(mostDrafts + 1)
     private var binCount = 0
@@ -47,6 +50,7 @@ public class Auto(
         match: Int,
     ): DraftPlan {
         forgetPlan()
+        this.match = match
         val allowed = minOf(most, mostDrafts)
         if (allowed < 1 || !hasPlain()) return DraftPlan.PLAIN
         fade()
@@ -58,12 +62,12 @@ public class Auto(
         if (match >= SHORTEST_MATCH) {
             val kind = Trials.NGRAM + match - SHORTEST_MATCH
             val sure = goodput.matched(kind, allowed)
-            if (sure > 0) return planned(kind, sure, false)
-            val trial = ngramTrial(kind, allowed, position)
+            val trial = ngramTrial(kind, sure, allowed, position)
             if (trial > 0) {
                 trials.begin(kind, trial, 1)
                 return planned(kind, trial, true)
             }
+            if (sure > 0) return planned(kind, sure, false)
         }
         if (beginsTrial(allowed, position)) return planned(trials.kind, trials.count, true)
         val used = goodput.used
@@ -73,20 +77,23 @@ public class Auto(
     override fun goesOn(
         drafted: Int,
         confidence: Double,
+        made: Int,
     ): Boolean {
+        this.made = made
         val bin = Confidence.bin(confidence)
         bins[binCount] = bin
         binCount += 1
         reach *= this.confidence.rate(bin)
-        return isTrial || goodput.goesOn(reach, drafted, count)
+        return isTrial || goodput.goesOn(reach, drafted, count, made > drafted)
     }
 
     override fun observe(
         round: Round,
         draftNanos: Long,
         nanos: Long,
+        matched: Int,
     ) {
-        observe(round.position, round.draftTokens.size, round.numAccepted, draftNanos, nanos)
+        observe(round.position, round.draftTokens.size, round.numAccepted, draftNanos, nanos, matched)
     }
 
     /** [observe] of a round at [position] with [drafted] drafts, the first [accepted] of which were right. */
@@ -96,17 +103,38 @@ public class Auto(
         accepted: Int,
         draftNanos: Long,
         nanos: Long,
+        matched: Int,
     ) {
         val kind = if (drafted > 0 || this.kind == Trials.PLAIN) this.kind else Trials.NONE
-        costs.observe(position, drafted, kind >= Trials.DRAFTER, draftNanos, nanos)
+        // Drafts that one call has made cost their time, whatever was kept of them.
+        costs.observe(position, drafted, if (kind >= Trials.DRAFTER) maxOf(made, drafted) else 0, draftNanos, nanos)
         tokens += accepted + 1L
         val plain = costs.passNanos(0)
         if (plain == 0.0) return
-        val ahead = if (goodput.used > 0) goodput.goal * plain - 1.0 else 0.0
-        trials.passTime(minOf(nanos.toDouble() / plain, WORST_ROUND), ahead)
+        trials.passTime(minOf(nanos.toDouble() / plain, WORST_ROUND), ahead(kind, drafted, plain))
         if (kind >= Trials.NGRAM) addAcceptance(kind, drafted, accepted, plain)
-        if (isTrial && kind != Trials.NONE) addTrial(accepted, nanos, plain)
+        val isSeen = kind < Trials.NGRAM || kind >= Trials.DRAFTER
+        if (match >= SHORTEST_MATCH && isSeen) addSeen(accepted + 1, matched)
+        if (isTrial && kind != Trials.NONE) {
+            addTrial(accepted, nanos, plain)
+        } else if (wasTrial) {
+            val excess = (nanos.toDouble() - costs.roundNanos(drafted, kind >= Trials.DRAFTER)) / plain
+            trials.charge(minOf(excess, WORST_ROUND))
+        }
+        wasTrial = isTrial && kind > Trials.PLAIN
         forgetPlan()
+    }
+
+    /** By how much decoding as in this round, or as is known to be best, is faster than plainly. */
+    private fun ahead(
+        kind: Int,
+        drafted: Int,
+        plain: Double,
+    ): Double {
+        if (kind in Trials.NGRAM until Trials.DRAFTER && !isTrial) {
+            return maxOf(goodput.expected(kind, drafted) * plain - 1.0, 0.0)
+        }
+        return if (goodput.used > 0) goodput.goal * plain - 1.0 else 0.0
     }
 
     override val probeNanos: Long get() = trials.nanos
@@ -130,6 +158,17 @@ public class Auto(
         }
         // What a trial loses is on its own account.
         if (!isTrial && source.balance(loss, DEFICIT, MOST_DEFICIT)) trials.alarm()
+        source.estimate()
+    }
+
+    /** What a match would have been, had it been drafted from. */
+    private fun addSeen(
+        emitted: Int,
+        matched: Int,
+    ) {
+        val source = ngrams[match - SHORTEST_MATCH]
+        source.fade(tokens)
+        source.see(minOf(emitted, mostDrafts), minOf(matched, mostDrafts))
         source.estimate()
     }
 
@@ -165,14 +204,15 @@ public class Auto(
         if (isOver || !isHopeful) trials.end(hasWon)
     }
 
-    /** How many drafts of a match to try, 0 if it is not to be tried. */
+    /** How many drafts of a match to try, more than [sure], which are known to pay; 0 if it is not to be tried. */
     private fun ngramTrial(
         kind: Int,
+        sure: Int,
         most: Int,
         position: Int,
     ): Int {
         if (trials.isWaiting(kind) || !mayTry()) return 0
-        val count = narrowestHopeful(kind, most)
+        val count = narrowestHopeful(kind, sure, most)
         if (count == 0) return 0
         return if (trials.isDue(kind, goodput.expectedLoss(kind, count, 1.0, position))) count else 0
     }
@@ -187,7 +227,7 @@ public class Auto(
             return true
         }
         if (!hasDrafter) return false
-        val count = narrowestHopeful(Trials.DRAFTER, most)
+        val count = narrowestHopeful(Trials.DRAFTER, 0, most)
         if (count == 0) return false
         val kind = Trials.DRAFTER + costs.index(count)
         if (!trials.isDue(kind, goodput.expectedLoss(kind, count, EXPECTED_ROUNDS, position))) return false
@@ -205,19 +245,21 @@ public class Auto(
     }
 
     /**
-     * The fewest drafts that fill a width and may be hoped to beat the goal; 0 if there are none. What a trial of them
-     * shows of the acceptance holds for more drafts too. Before any width but 1 has run, only the narrowest counts.
+     * The fewest drafts that fill a width and may be hoped to beat the goal, and those that are [sure] to; 0 if there are
+     * none. What a trial of them shows of the acceptance holds for more drafts too. Before any width but 1 has run, only the narrowest counts.
      */
     private fun narrowestHopeful(
         kind: Int,
+        sure: Int,
         most: Int,
     ): Int {
         val isTried = costs.isTried()
-        for (index in 1 until widths.size) {
+        val goal = if (sure == 0) goodput.goal else goodput.expected(kind, sure)
+        for (index in costs.index(sure) + 1 until widths.size) {
             val count = widths[index] - 1
             if (count > most || (index > 1 && !isTried)) return 0
             val isBarred = kind >= Trials.DRAFTER && (count == goodput.used || trials.isWaiting(Trials.DRAFTER + index))
-            if (!isBarred && goodput.hoped(kind, count) > goodput.goal * HOPED_GAIN) return count
+            if (!isBarred && goodput.hoped(kind, count) > goal * HOPED_GAIN) return count
         }
         return 0
     }
@@ -254,6 +296,8 @@ public class Auto(
         kind = Trials.PLAIN
         count = 0
         isTrial = false
+        match = 0
+        made = 0
         reach = 1.0
         binCount = 0
     }

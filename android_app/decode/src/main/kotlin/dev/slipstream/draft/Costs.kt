@@ -45,13 +45,13 @@ internal class Costs(
         private set
 
     /**
-     * A round at [position] with [drafted] drafts, the model's or not, took [roundNanos], of which [draftNanos] for
-     * drafting.
+     * A round at [position] with [drafted] drafts took [roundNanos], of which [draftNanos] for drafting; the model made [made]
+     * drafts (0: it did not draft).
      */
     fun observe(
         position: Int,
         drafted: Int,
-        isModel: Boolean,
+        made: Int,
         draftNanos: Long,
         roundNanos: Long,
     ) {
@@ -70,10 +70,10 @@ internal class Costs(
             boundNanos[index] = nanos
             extend()
         }
-        if (isModel && isRegular(widths.size, position / STEP_SLOTS)) {
+        if (made > 0 && isRegular(widths.size, position / STEP_SLOTS)) {
             val value = draftNanos.toDouble() / level
-            if (value <= PLAUSIBLE * relative[0] * drafted.toDouble()) {
-                drafts[drafted].add(value)
+            if (value <= PLAUSIBLE * relative[0] * made.toDouble()) {
+                drafts[made].add(value)
                 draftsMeasuredNanos = nanos
                 extendDrafts()
             }

@@ -31,12 +31,14 @@ public class Fixed(
     override fun goesOn(
         drafted: Int,
         confidence: Double,
+        made: Int,
     ): Boolean = true
 
     override fun observe(
         round: Round,
         draftNanos: Long,
         nanos: Long,
+        matched: Int,
     ) {
         // What was measured changes nothing.
     }

@@ -5,9 +5,13 @@ public fun interface GoesOn {
     /** Whether anybody minds: confidence costs a look at all logits. */
     public val isAsked: Boolean get() = true
 
-    /** [drafted] so far; [confidence] is what the drafter's own distribution gave to the last of them. */
+    /**
+     * [drafted] so far; [confidence] is what the drafter's own distribution gave to the last of them. [made] are made already,
+     * wanted or not.
+     */
     public fun goesOn(
         drafted: Int,
         confidence: Double,
+        made: Int,
     ): Boolean
 }

@@ -90,19 +90,23 @@ internal class Goodput(
         return best
     }
 
-    /** Whether one of [most] drafts more pays where [drafted] of the model's are all right with a chance of [reach]. */
+    /**
+     * Whether one of [most] drafts more pays where [drafted] of the model's are all right with a chance of [reach]. If all
+     * [areMade], only the pass is to pay for.
+     */
     fun goesOn(
         reach: Double,
         drafted: Int,
         most: Int,
+        areMade: Boolean,
     ): Boolean {
-        val now = costs.roundNanos(drafted, true)
+        val now = costs.roundNanos(drafted, !areMade)
         var reached = reach
         var tokens = 0.0
         for (count in drafted + 1..most) {
             reached *= drafter.rates[count - 1]
             tokens += reached
-            if (tokens > goal * (costs.roundNanos(count, true) - now)) return true
+            if (tokens > goal * (costs.roundNanos(count, !areMade) - now)) return true
         }
         return false
     }

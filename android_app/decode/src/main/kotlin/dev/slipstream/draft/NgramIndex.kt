@@ -45,6 +45,18 @@ public class NgramIndex(
         return followed
     }
 
+    /** How many of [tokens], from the first on, are the [drafts] of the match that was found last. */
+    public fun countRight(tokens: IntList): Int {
+        if (matchEnd == NgramTable.NOWHERE) return 0
+        val period = length - matchEnd - 1
+        for (i in 0 until tokens.size) {
+            // What is behind the text's end repeats what was right so far.
+            val draft = if (i < period) text[matchEnd + 1 + i] else tokens[i - period]
+            if (tokens[i] != draft) return i
+        }
+        return tokens.size
+    }
+
     /** Makes the text [cached] and then [bonusToken]. */
     private fun follow(
         cached: IntList,

@@ -20,10 +20,14 @@ public interface Policy : GoesOn {
         match: Int,
     ): DraftPlan
 
-    /** The verify pass of [round] was completed; drafting took [draftNanos] and the whole round [nanos]. */
+    /**
+     * The verify pass of [round] was completed; drafting took [draftNanos] and the whole round [nanos]. The match that [plan]
+     * was told of has the first [matched] of the round's emitted tokens, whether it was drafted from or not.
+     */
     public fun observe(
         round: Round,
         draftNanos: Long,
         nanos: Long,
+        matched: Int,
     )
 }

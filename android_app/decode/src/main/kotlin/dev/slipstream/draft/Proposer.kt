@@ -26,6 +26,7 @@ public class Proposer(
     RoundObserver {
     private val model = model?.invoke(Asked())
     private val index = NgramIndex(capacity)
+    private var hasMatch = false
 
     /** Where the drafts of the latest round come from, until the session tells of one; null where there are none. */
     override var source: DraftSource? = null
@@ -49,6 +50,7 @@ public class Proposer(
         val begin = clock.asLong
         forget()
         val match = if (policy.looksUp) index.match(cached, bonusToken) else 0
+        hasMatch = match > 0
         val plan = policy.plan(position, count, match)
         val wanted = minOf(plan.count, count)
         val draftTokens =
@@ -72,7 +74,7 @@ public class Proposer(
         nanos: Long,
     ) {
         val isPass = round.verifyWidth > 0 && round.stopReason != StopReason.CANCELLED
-        if (isPass) policy.observe(round, draftNanos, nanos)
+        if (isPass) policy.observe(round, draftNanos, nanos, if (hasMatch) index.countRight(round.emittedTokens) else 0)
         // The loop does not ask where nothing may be drafted: such a round is not to find what another left.
         forget()
     }
@@ -83,11 +85,13 @@ public class Proposer(
         override fun goesOn(
             drafted: Int,
             confidence: Double,
-        ): Boolean = policy.goesOn(drafted, confidence)
+            made: Int,
+        ): Boolean = policy.goesOn(drafted, confidence, made)
     }
 
     private fun forget() {
         source = null
         draftNanos = 0
+        hasMatch = false
     }
 }

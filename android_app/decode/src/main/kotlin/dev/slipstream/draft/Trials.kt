@@ -20,8 +20,6 @@ internal class Trials(
         private set
     var left = 0
         private set
-    var rounds = 0L
-        private set
     var nanos = 0L
         private set
 
@@ -48,13 +46,17 @@ internal class Trials(
         nanos: Long,
         loss: Double,
     ) {
-        rounds += 1
         this.nanos += nanos
         account = maxOf(account - maxOf(loss, 0.0), -MOST_OWED)
         left -= 1
     }
 
-    /** [amount] has passed, in which decoding is by [ahead] (>= 0.0) faster than plainly. */
+    /** The round after a trial took [excess] more than it should have: what it needs was out of the processor's cache. */
+    fun charge(excess: Double) {
+        account = maxOf(account - maxOf(excess, 0.0), -MOST_OWED)
+    }
+
+    /** [amount] has passed, in which decoding was by [ahead] (>= 0.0) faster than plainly. */
     fun passTime(
         amount: Double,
         ahead: Double,
@@ -119,7 +121,7 @@ internal class Trials(
         private const val SHARE = 0.01
 
         /** Of what is gained over plain decoding, the part that pays for trials: a choice that wins pays for the search. */
-        private const val REPAID = 0.05
+        private const val REPAID = 0.1
         private const val ALLOWANCE = 1.25
         const val MOST_SAVED = 1.75
         private const val MOST_OWED = 4.0

@@ -119,9 +119,9 @@ class AutoTest {
             val plan = policy.plan(20 + i, 4, if (i % 7 == 0) 3 else 0)
             if (plan.source == DraftSource.DRAFTER) drafted += 1
             var count = minOf(1, plan.count)
-            while (count in 1 until plan.count && policy.goesOn(count, 0.9)) count += 1
+            while (count in 1 until plan.count && policy.goesOn(count, 0.9, count)) count += 1
             val accepted = if (i / 1000 % 2 == 0) count else 0
-            policy.observe(20 + i, count, accepted, count * 8 * MS, (100 + 20 * count) * MS)
+            policy.observe(20 + i, count, accepted, count * 8 * MS, (100 + 20 * count) * MS, i % 2)
         }
     }
 

@@ -26,12 +26,14 @@ class AutoVectorsTest {
     fun `every recorded decision is made again`() {
         var policy: Auto? = null
         var rounds = 0
+        var isAtOnce = false
         for ((i, line) in vectors.resolve("decisions.jsonl").readLines().withIndex()) {
             val fields = parseStrictJson(line) as Map<*, *>
             if ("play" in fields) {
                 policy = policyOf(fields)
+                isAtOnce = fields["at_once"] as Boolean
             } else {
-                check(checkNotNull(policy), fields, "line ${i + 1}")
+                check(checkNotNull(policy), isAtOnce, fields, "line ${i + 1}")
                 rounds += 1
             }
         }
@@ -62,6 +64,7 @@ class AutoVectorsTest {
 
     private fun check(
         policy: Auto,
+        isAtOnce: Boolean,
         fields: Map<*, *>,
         where: String,
     ) {
@@ -72,7 +75,8 @@ class AutoVectorsTest {
             assertEquals(fields.int("count"), plan.count, where)
         }
         (fields["confidences"] as List<*>).zip(fields["goes_on"] as List<*>).forEachIndexed { i, (told, goesOn) ->
-            assertEquals(goesOn, policy.goesOn(i + 1, (told as JsonNumber).toDouble()), where)
+            val made = if (isAtOnce) fields.int("count") else i + 1
+            assertEquals(goesOn, policy.goesOn(i + 1, (told as JsonNumber).toDouble(), made), where)
         }
         val drafted = fields.int("drafted")
         policy.observe(
@@ -81,6 +85,7 @@ class AutoVectorsTest {
             fields.int("accepted"),
             fields.int("draft_nanos").toLong(),
             fields.int("nanos").toLong(),
+            fields.int("matched"),
         )
     }
 

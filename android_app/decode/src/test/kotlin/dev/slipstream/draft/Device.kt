@@ -16,6 +16,7 @@ internal class Device(
     val heat: Int,
     val heatFrom: Int,
     val heatTokens: Int,
+    val isAtOnce: Boolean = false,
 )
 
 /** As runtime_spec/vectors/device.py: which drafts are right. */
@@ -72,7 +73,7 @@ internal class Play(
         }
         if (planned > 0) draft(policy, position, match)
         val took = draftNanos + pass(position)
-        policy.observe(position, drafted, accepted, draftNanos, took)
+        policy.observe(position, drafted, accepted, draftNanos, took, matched(match))
         nanos += took
         token += accepted + 1
         index += 1
@@ -91,12 +92,27 @@ internal class Play(
             isRight = isRight && below(if (isModel) DRAFT else LOOKUP, place, 1000) < chance
             drafted += 1
             if (isRight) accepted += 1
-            if (isModel && drafted < planned && !policy.goesOn(drafted, chance / 1000.0)) break
+            if (isModel && drafted < planned && !policy.goesOn(drafted, chance / 1000.0, made())) break
         }
         if (isModel) {
-            val nanos = heated(device.firstDraft + (drafted - 1) * device.nextDraft) + replan(0, position) / 4
+            val nanos = heated(device.firstDraft + (made() - 1) * device.nextDraft) + replan(0, position) / 4
             draftNanos = noisy(nanos, 1)
         }
+    }
+
+    /** How many drafts the model has made by now. */
+    private fun made() = if (device.isAtOnce) planned else drafted
+
+    /** How many of the tokens that the round emits the match has right. */
+    private fun matched(match: Int): Int {
+        var count = 0
+        if (match == 0) return 0
+        while (count <= accepted &&
+            below(LOOKUP, (token + count).toLong(), 1000) < text.matchRates[match - 2]
+        ) {
+            count += 1
+        }
+        return count
     }
 
     private fun pass(position: Int): Long {

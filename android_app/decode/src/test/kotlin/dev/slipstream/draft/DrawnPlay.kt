@@ -8,10 +8,11 @@ internal class DrawnPlay(
 ) {
     private var state = number.toLong()
     private val widths = WIDTH_SETS[below(WIDTH_SETS.size)]
-    private val device = device()
+    private val costs = costs()
     private val text = text()
     private val hasDrafter = below(4) > 0
     private val isContinued = below(3) == 0
+    private val device = costs(below(2) == 0)
 
     /** The lines that the play adds to the digest. */
     fun lines(
@@ -33,23 +34,34 @@ internal class DrawnPlay(
 
     fun newPolicy(): Auto = Auto(widths.toIntList(), hasDrafter)
 
-    private fun device(): Device {
+    private fun costs(): (Boolean) -> Device {
         val plain = 500_000L + below(200_000_000)
         val rise = below(300)
         val firstDraft = plain * (20 + below(200)) / 1000
-        return Device(
-            widths,
-            LongArray(widths.size) { plain + plain * rise * (widths[it] - 1) / 1000 },
-            firstDraft,
-            nextDraft = firstDraft * (500 + below(501)) / 1000,
-            replan = plain * below(400) / 1000,
-            noise = below(101),
-            outlierEvery = if (below(3) == 0) below(60) else 0,
-            outlierNanos = 300_000_000L + below(700_000_001),
-            heat = if (below(3) == 0) below(1001) else 0,
-            heatFrom = below(100),
-            heatTokens = 100,
-        )
+        val nextDraft = firstDraft * (500 + below(501)) / 1000
+        val replan = plain * below(400) / 1000
+        val noise = below(101)
+        val outlierEvery = if (below(3) == 0) below(60) else 0
+        val outlierNanos = 300_000_000L + below(700_000_001)
+        val heat = if (below(3) == 0) below(1001) else 0
+        val heatFrom = below(100)
+        val passes = LongArray(widths.size) { plain + plain * rise * (widths[it] - 1) / 1000 }
+        return { isAtOnce ->
+            Device(
+                widths,
+                passes,
+                firstDraft,
+                nextDraft,
+                replan,
+                noise,
+                outlierEvery,
+                outlierNanos,
+                heat,
+                heatFrom,
+                100,
+                isAtOnce,
+            )
+        }
     }
 
     private fun text(): Text {

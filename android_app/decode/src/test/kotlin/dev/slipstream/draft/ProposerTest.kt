@@ -47,7 +47,7 @@ class ProposerTest {
             while (drafts.size < count) {
                 now += 10
                 drafts.add(100 + drafts.size)
-                if (drafts.size < count && !goesOn.goesOn(drafts.size, 1 - drafts.size / 10.0)) break
+                if (drafts.size < count && !goesOn.goesOn(drafts.size, 1 - drafts.size / 10.0, drafts.size)) break
             }
             return drafts
         }
@@ -77,7 +77,9 @@ class ProposerTest {
         override fun goesOn(
             drafted: Int,
             confidence: Double,
+            made: Int,
         ): Boolean {
+            assertEquals(drafted, made)
             asked.add(drafted to confidence)
             return drafted < patience
         }
@@ -86,8 +88,9 @@ class ProposerTest {
             round: Round,
             draftNanos: Long,
             nanos: Long,
+            matched: Int,
         ) {
-            observed.add(listOf(round, draftNanos, nanos))
+            observed.add(listOf(round, draftNanos, nanos, matched))
         }
     }
 
@@ -111,7 +114,8 @@ class ProposerTest {
         drafts: IntList = intListOf(),
         width: Int = 1,
         stopReason: StopReason? = null,
-    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, null, width, intListOf(), 0, intListOf(1), 6, stopReason)
+        emittedTokens: IntList = intListOf(1),
+    ) = Round().set(0, 5, NO_TOKEN, 0, drafts, null, width, intListOf(), 0, emittedTokens, 6, stopReason)
 
     @Test
     fun `the policy is told where, how many and what matches`() {
@@ -191,7 +195,7 @@ class ProposerTest {
         assertEquals(30L, one.draftNanos)
         val done = round(intListOf(100, 101, 102), 5)
         one.observe(done, 530)
-        assertEquals(listOf(listOf(done, 30L, 530L)), policy.observed)
+        assertEquals(listOf(listOf(done, 30L, 530L, 0)), policy.observed)
     }
 
     @Test
@@ -204,7 +208,32 @@ class ProposerTest {
         assertEquals(emptyList<List<Any>>(), policy.observed)
         val last = round(stopReason = StopReason.MAX_NEW_TOKENS)
         one.observe(last, 9)
-        assertEquals(listOf(listOf(last, 0L, 9L)), policy.observed)
+        assertEquals(listOf(listOf(last, 0L, 9L, 0)), policy.observed)
+    }
+
+    /** The match's drafts are 3 4 1 2 3 … */
+    @ParameterizedTest
+    @CsvSource("NGRAM", "DRAFTER", "''")
+    fun `a match is judged by the text whatever was drafted`(source: String) {
+        val policy = ScriptedPolicy(DraftSource.entries.find { it.name == source }, 2)
+        val one = proposer(policy)
+        val cases =
+            listOf(
+                listOf(3, 4, 1) to 3,
+                listOf(3, 4, 1, 2, 3, 4, 1) to 7,
+                listOf(3, 4, 9, 2) to 2,
+                listOf(9) to 0,
+            )
+        for ((emitted, matched) in cases) {
+            one.draft(TEXT, 4)
+            val tokens = MutableIntList().apply { emitted.forEach { add(it) } }
+            val done = round(width = 3, emittedTokens = tokens)
+            one.observe(done, 9)
+            assertEquals(matched, policy.observed.last()[3])
+            // The loop does not ask before the last round: there is no match.
+            one.observe(done, 9)
+            assertEquals(0, policy.observed.last()[3])
+        }
     }
 
     @ParameterizedTest
@@ -216,7 +245,7 @@ class ProposerTest {
         one.observe(round(intListOf(100, 101), 3, StopReason.CANCELLED.takeIf { isCancelled }), 50)
         val last = round()
         one.observe(last, 9)
-        assertEquals(listOf(last, 0L, 9L), policy.observed.last())
+        assertEquals(listOf(last, 0L, 9L, 0), policy.observed.last())
         assertNull(one.source)
     }
 
@@ -235,7 +264,7 @@ class ProposerTest {
         assertEquals(emptyList<List<Any>>(), policy.observed)
         val last = session.turn(intListOf(), 2).last()
         assertEquals(0, last.draftTokens.size)
-        assertEquals(listOf(listOf(last, 0L, 0L)), policy.observed)
+        assertEquals(listOf(listOf(last, 0L, 0L, 0)), policy.observed)
     }
 
     @ParameterizedTest
@@ -257,7 +286,7 @@ class ProposerTest {
         val plan = policy.plan(17, 9, match)
         assertEquals(source, plan.source)
         assertEquals(count, plan.count)
-        assertTrue(policy.goesOn(1, 0.0))
+        assertTrue(policy.goesOn(1, 0.0, 1))
     }
 
     @Test
@@ -275,7 +304,7 @@ class ProposerTest {
         val drafts = MutableIntList().apply { for (i in 0..3) add(i) }
         val model = { goesOn: GoesOn ->
             Drafter { _, _, _, _, count ->
-                for (i in 1 until count) goesOn.goesOn(i, 0.5)
+                for (i in 1 until count) goesOn.goesOn(i, 0.5, i)
                 drafts
             }
         }

@@ -58,12 +58,15 @@ public class BundleRuntime(
                 val bundle = closing.add(Bundle.open(path))
                 modelSections(bundle)
                 checkContract(bundle.manifest, path.path)
+                // As long as opening the models, or longer. A damaged file is theirs to tell of, before this is asked for.
+                val tokenizer =
+                    closing.add(Beside { Tokenizer.read(bundle.tokenizerJson(), "$path, section tokenizer") })
                 val build = { files: (String) -> File? -> Models(bundle, threads, files, library, timer) }
                 val models = weights?.use(bundle, identity, library, build) ?: PackedWeights.openUnkept(bundle, build)
                 closing.add(models)
                 // The models were mapped by name: they must be the file that was proven.
                 if (identity(path) != identity) throw changed(path)
-                Triple(bundle, models, Tokenizer.read(bundle.tokenizerJson(), "$path, section tokenizer"))
+                Triple(bundle, models, tokenizer.get())
             }
         bundle = opened.first
         models = opened.second
@@ -84,6 +87,9 @@ public class BundleRuntime(
 
     public val manifest: Manifest get() = bundle.manifest
     public val target: MarginTarget get() = models.target
+
+    /** The same for golden traces; BundleException where a choice of a graph's is not that of its logits. */
+    public val comparingTarget: MarginTarget get() = models.comparingTarget
 
     /** Null where the bundle has none: drafts are looked up in the text then. */
     public val drafter: Drafter? get() = models.drafter

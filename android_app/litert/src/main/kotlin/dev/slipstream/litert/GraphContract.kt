@@ -21,6 +21,11 @@ internal const val DRAFT = "mtp_drafter"
 private const val DRAFTS = "draft_"
 private const val LARGEST_LOGITS = 8
 
+/** What a graph says of its own logits: the greedy choices, and so many of the largest logits of each row. */
+internal const val TARGET_TOKENS = "target_tokens"
+internal const val TOP_LOGITS = "largest_logits"
+private const val NUM_TOP_LOGITS = 2
+
 /** The sections that [bundle]'s manifest asks for, in the order of opening. BundleException where one is missing. */
 internal fun modelSections(bundle: Bundle): List<String> {
     val manifest = bundle.manifest
@@ -85,6 +90,9 @@ private class Contract(
         if (manifest.drafter != null) drafter()
     }
 
+    /** Bundles of before have graphs that choose nothing: all that score, or none. */
+    private val chooses = main.values.any { TARGET_TOKENS in it.outputs || TOP_LOGITS in it.outputs }
+
     private fun scoring() = (listOf(1) + manifest.verifyWidths).associateBy(manifest::verifySignature)
 
     private fun pass(
@@ -103,6 +111,10 @@ private class Contract(
         if (scores) {
             outputs["logits"] = FLOAT * rows * config.vocabSize
             outputs["activations"] = FLOAT * rows * config.hiddenSize
+        }
+        if (scores && chooses) {
+            outputs[TARGET_TOKENS] = INT * rows
+            outputs[TOP_LOGITS] = FLOAT * rows * NUM_TOP_LOGITS
         }
         val where = "$MAIN.$name"
         sizes("$where.inputs", inputs, signature.inputs)

@@ -58,7 +58,7 @@ internal class LiteRtDrafter(
             val asksOn = asksAfter(draftTokens.size, count)
             token = sampler.draftToken(step.logits, step.logits.capacity(), asksOn)
             draftTokens.add(token)
-            if (asksOn && !goesOn!!.goesOn(draftTokens.size, sampler.confidence)) break
+            if (asksOn && !goesOn!!.goesOn(draftTokens.size, sampler.confidence, draftTokens.size)) break
         }
     }
 
@@ -72,7 +72,7 @@ internal class LiteRtDrafter(
             val token = drafts.tokens[i]
             sampler.chosenDraft(token, drafts.largest, i, asksOn)
             draftTokens.add(token)
-            if (asksOn && !goesOn!!.goesOn(i + 1, sampler.confidence)) break
+            if (asksOn && !goesOn!!.goesOn(i + 1, sampler.confidence, count)) break
         }
     }
 

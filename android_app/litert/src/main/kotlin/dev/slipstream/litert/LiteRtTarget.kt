@@ -5,12 +5,14 @@ import androidx.collection.MutableIntList
 import androidx.collection.MutableIntObjectMap
 import dev.slipstream.decode.MarginTarget
 import dev.slipstream.decode.TargetOutput
+import dev.slipstream.decode.fillWidth
 import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.Sampler
 
 /**
  * The target over LiteRT: prefill, decode and verify graphs over one set of caches that they update in place.
- * [sampler] is the session's: it chooses the tokens.
+ * [sampler] is the session's: it chooses the tokens. [compares] is for traces: BundleException where a greedy choice that
+ * a graph makes itself is not that of its logits, which are not looked at otherwise.
  */
 internal class LiteRtTarget(
     scoring: List<Pass>,
@@ -18,10 +20,12 @@ internal class LiteRtTarget(
     private val embeddings: Embeddings,
     override val capacity: Int,
     private val sampler: Sampler,
+    private val compares: Boolean = false,
 ) : MarginTarget {
     override val verifyWidths: IntList = MutableIntList().apply { scoring.map { it.width }.sorted().forEach(::add) }
     private val scoring = MutableIntObjectMap<Pass>().apply { scoring.forEach { put(it.width, it) } }
-    private val chunks = prefills.sortedBy { it.width }
+    private val fills = prefills.sortedBy { it.width }
+    private val fillWidths: IntList = MutableIntList().apply { fills.forEach { add(it.width) } }
     private var last: Pass? = null
 
     /** All but the last token go through the prefill graphs. UsageException for tokens that do not fit. */
@@ -36,14 +40,17 @@ internal class LiteRtTarget(
             )
         }
         val rest = numTokens - 1
-        return if (rest > 0) minOf(rest, chunk(rest, position).width) else 0
+        if (rest == 0) return 0
+        var width = fillWidth(rest, capacity - position, fillWidths)
+        if (width == 0) verifyWidths.forEach { if (it <= rest) width = it }
+        return minOf(rest, width)
     }
 
     override fun fill(
         tokens: IntList,
         position: Int,
     ) {
-        chunk(tokens.size, position).run(tokens, position, embeddings)
+        filling(tokens.size, position).run(tokens, position, embeddings)
         sampler.wrote(tokens, position)
         sampler.forgetDrafts()
     }
@@ -54,21 +61,15 @@ internal class LiteRtTarget(
         position: Int,
     ): TargetOutput = verify(tokens, position, 1)
 
-    /**
-     * The shortest graph that takes all that remains, else the longest; never one whose padding would pass the end of
-     * the cache (the update would move back over live slots).
-     */
-    private fun chunk(
-        remaining: Int,
+    /** The shortest pass that takes [count] tokens: the one that [fillCount] counted with. */
+    private fun filling(
+        count: Int,
         position: Int,
     ): Pass {
-        val fitting = chunks.filter { position + it.width <= capacity }
-        fitting.find { it.width >= remaining }?.let { return it }
-        if (fitting.isNotEmpty()) return fitting.last()
-        val most = minOf(remaining, capacity - position)
-        var widest = 1
-        verifyWidths.forEach { width -> if (width <= most) widest = width }
-        return checkNotNull(scoring[widest])
+        fills.find { count <= it.width && position + it.width <= capacity }?.let { return it }
+        var shortest = 1
+        for (i in verifyWidths.size - 1 downTo 0) if (verifyWidths[i] >= count) shortest = verifyWidths[i]
+        return checkNotNull(scoring[shortest])
     }
 
     override fun verify(
@@ -80,7 +81,7 @@ internal class LiteRtTarget(
         pass.run(tokens, position, embeddings)
         last = pass
         sampler.wrote(tokens, position)
-        return pass.score(tokens, position, sampler)
+        return pass.score(tokens, position, sampler, compares)
     }
 
     /** Nothing to do: masks show only what a pass is told, and dead slots are written again before they show. */

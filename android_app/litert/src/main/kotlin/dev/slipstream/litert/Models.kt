@@ -30,6 +30,10 @@ public class Models(
     private val greedy = Sampler()
     public val target: MarginTarget = target(greedy)
 
+    /** The same for traces to be recorded or replayed with: each choice of a graph's is held against its logits. */
+    public val comparingTarget: MarginTarget =
+        LiteRtTarget(opened.scoring, opened.prefills, opened.rows, opened.capacity, Sampler(), compares = true)
+
     /** Null where the bundle has none: decoding is plain then. */
     public val drafter: Drafter? = drafter(greedy)
 
@@ -117,7 +121,7 @@ public class Models(
         main.signatures.keys
             .partition { it.startsWith("prefill") }
             .toList()
-            .map { names -> names.map { Pass(main.bind(it, caches)) } }
+            .map { names -> names.map { Pass(main.bind(it, caches), it) } }
 
     /** All signatures of a drafter, by name, over one position and one mask. */
     private fun draftCalls(

@@ -8,10 +8,15 @@ import dev.slipstream.sampling.Sampler
 import dev.slipstream.sampling.margin
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
+import kotlin.LazyThreadSafetyMode.NONE
 
-/** One graph of the target over [width] rows: `prefill_N` fills the cache, `decode` and `verify` also score. */
+/**
+ * One graph of the target over [width] rows, the signature [name]: `prefill_N` fills the cache, `decode` and `verify` also
+ * score.
+ */
 internal class Pass(
     private val call: BoundCall,
+    private val name: String,
 ) {
     private val positions: IntBuffer = call.inputs.getValue("input_pos").ints()
     val width: Int = positions.capacity()
@@ -19,12 +24,14 @@ internal class Pass(
     private val perLayer: FloatBuffer? = call.inputs["per_layer_embeddings"]?.floats()
     private val mask: CausalMask
     private val capacity: Int
-    private val logits: FloatBuffer? = call.outputs["logits"]?.floats()
+    private val choices = Choices.of(call.outputs)
+
+    /** Nobody looks at them, until somebody needs more than the graph's own choices. */
+    internal val logits: Lazy<FloatBuffer> = lazy(NONE) { call.outputs.getValue("logits").floats() }
     private val targetTokens = MutableIntList(width)
 
     /** Tokens and hiddens of the last [score]; a hidden is a view float32\[H] of the graph's output. */
     private val output = TargetOutput(targetTokens, hiddens())
-    private val vocab = (logits?.capacity() ?: 0) / width
 
     init {
         val buffer = call.inputs.getValue("mask").floats()
@@ -64,18 +71,34 @@ internal class Pass(
         )
     }
 
-    /** What the target says by [sampler], and its hidden, after each of [tokens] that the last [run] wrote. */
+    /**
+     * What the target says by [sampler], and its hidden, after each of [tokens] that the last [run] wrote. [compares]:
+     * BundleException where a choice of the graph's is not that of its logits.
+     */
     fun score(
         tokens: IntList,
         position: Int,
         sampler: Sampler,
+        compares: Boolean,
     ): TargetOutput {
-        val logits = checkNotNull(logits) { "a prefill graph does not score" }
-        sampler.targetTokens(logits, vocab, tokens, position, targetTokens)
+        val made = choices?.takeIf { sampler.sampling.isGreedy && it.areMade(tokens.size) }
+        if (made == null || compares) {
+            sampler.targetTokens(logits.value, vocab(), tokens, position, targetTokens)
+            made?.check(targetTokens, logits.value, vocab(), name, position)
+        } else {
+            made.read(tokens.size, targetTokens)
+            sampler.forgetDrafts()
+        }
         return output
     }
 
-    fun margins(): List<Double> = List(targetTokens.size) { row -> margin(checkNotNull(logits), row * vocab, vocab) }
+    /** Of the rows that something was said after. */
+    fun margins(): List<Double> {
+        val made = choices?.takeIf { it.areMade(targetTokens.size) }
+        return List(targetTokens.size) { row -> made?.margin(row) ?: margin(logits.value, row * vocab(), vocab()) }
+    }
+
+    private fun vocab(): Int = logits.value.capacity() / width
 
     private fun hiddens(): List<FloatBuffer> {
         val activations = call.outputs["activations"]?.floats() ?: return emptyList()

@@ -34,7 +34,9 @@ private fun use(file: File) {
         val session = runtime.session()
         val prompt = if (runtime.manifest.chat == null) runtime.encode("x = ") else chatPrompt(runtime)
         session.turn(prompt, NEW_TOKENS).forEach { runtime.tokenizer.decode(it.emittedTokens) }
-        for (trace in goldenTraces(runtime.bundle).values.flatten()) replay(trace, runtime.target, runtime.drafter)
+        for (trace in goldenTraces(runtime.bundle).values.flatten()) {
+            replay(trace, runtime.comparingTarget, runtime.drafter)
+        }
     }
 }
 

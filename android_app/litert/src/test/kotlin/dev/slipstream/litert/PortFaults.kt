@@ -51,7 +51,7 @@ private val FAULTS =
         Fault("positions_off_by_one", "Pass", "(row, position + row)", "(row, position + row + 1)"),
         Fault("embedding_of_the_first_row", "Embeddings", "index(tokens[row])", "index(tokens[0])"),
         Fault("per_layer_rows_in_the_first_place", "Embeddings", "perLayer, row)", "perLayer, 0)"),
-        Fault("caches_not_shared", "Models", "Pass(main.bind(it, caches))", "Pass(main.bind(it))"),
+        Fault("caches_not_shared", "Models", "main.bind(it, caches), it", "main.bind(it), it"),
         Fault("drafter_reads_other_caches", "Models", "shared = caches +", "shared ="),
         Fault("drafter_position_shifted", "DraftStep", "put(0, position - 1)", "put(0, position + 8)"),
         Fault("drafter_sees_dead_rows", "DraftStep", "mask.show(position)", "mask.show(position + 3)"),
@@ -78,7 +78,10 @@ private val FAULTS =
             "logits.capacity() / 2",
             isStepwise = true,
         ),
-        Fault("rows_of_logits_half_as_long", "Pass", "?: 0) / width", "?: 0) / width / 2"),
+        Fault("rows_of_logits_half_as_long", "Pass", "value.capacity() / width", "value.capacity() / width / 2"),
+        Fault("choice_of_the_first_row", "Choices", "result.add(tokens.get(row))", "result.add(tokens.get(0))"),
+        Fault("compared_with_the_first_row_s_choice", "Choices", "tokens.get(row) == token", "tokens.get(0) == token"),
+        Fault("compared_with_other_rows_logits", "Choices", "largest.get(row * LARGEST + it)", "largest.get(row + it)"),
         Fault(
             "last_prompt_token_one_slot_late",
             "LiteRtTarget",
@@ -93,6 +96,7 @@ private const val SOURCES = "src/main/kotlin/dev/slipstream/litert"
 private val COPIED =
     listOf(
         "CausalMask",
+        "Choices",
         "DraftStep",
         "Drafts",
         "Embeddings",
@@ -180,8 +184,13 @@ private fun firstDifference(
             } as AutoCloseable
         ).use { models ->
             val target = type.getMethod("getTarget").invoke(models) as Target
+            val comparing = type.getMethod("getComparingTarget").invoke(models) as Target
             val drafter = type.getMethod("getDrafter").invoke(models) as Drafter?
-            bundle.traces().firstNotNullOfOrNull { (name, text) -> difference(name, text, target, drafter) }
+            val played =
+                bundle.traces().flatMap { (name, text) ->
+                    listOf(target, comparing).map { Triple(name, text, it) }
+                }
+            played.firstNotNullOfOrNull { (name, text, port) -> difference(name, text, port, drafter) }
                 ?: misuse(target)
         }
     }
