@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.checkpoints import write_pair
@@ -54,17 +55,28 @@ class PeakMemory(threading.Thread):
 
 APART = """
 import sys
+from dataclasses import replace
 from export import pipeline
+from export.choices.device import Device
 from export.cli.main import main
 pipeline.SMALL_PAIR = 0
-sys.exit(main(sys.argv[1:]))
+widths = tuple(map(int, sys.argv[1].split(",") if sys.argv[1] else ()))
+if widths:
+    load = Device.load
+    Device.load = lambda name: replace(load(name), verify_widths=widths)
+sys.exit(main(sys.argv[2:]))
 """
-"""The export with the processes of a large pair, whatever the pair's size."""
+"""The export with the processes of a large pair, whatever the pair's size; the first argument are widths of verify
+passes in place of the device's."""
 
 
-def export(target: Path, drafter: Path, out: Path, recipe: str, context: int = 1024) -> dict:
+def export(
+    target: Path, drafter: Path, out: Path, recipe: str, context: int = 1024, verify_widths: Sequence[int] = ()
+) -> dict:
     """Runs the export as a user would, but for `APART`; returns its wall time, peak memory and report."""
-    command = [sys.executable, "-c", APART, "--device", "pixel", "--target", str(target), "--drafter", str(drafter)]
+    widths = ",".join(map(str, verify_widths))
+    command = [sys.executable, "-c", APART, widths, "--device", "pixel"]
+    command += ["--target", str(target), "--drafter", str(drafter)]
     command += ["--recipe", recipe, "--context", str(context), "--out", str(out), "--force"]
     begin = time.monotonic()
     process = subprocess.Popen(command)
@@ -127,9 +139,10 @@ def main() -> None:
     parser.add_argument("preset")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recipe", default="int8")
+    parser.add_argument("--verify-widths", type=int, nargs="+", default=(), help="in place of the device's")
     args = parser.parse_args()
     target, drafter = write_pair(args.preset, args.folder)
-    result = export(Path(target), Path(drafter), args.folder / "out", args.recipe)
+    result = export(Path(target), Path(drafter), args.folder / "out", args.recipe, verify_widths=args.verify_widths)
     result["litert_lm"] = decode_with_litert_lm(args.folder / "out" / "model.litertlm")
     print(json.dumps({"preset": args.preset, "recipe": args.recipe, "machine": machine()} | result, indent=1))
 
