@@ -84,7 +84,7 @@ def row_bytes(call: BoundCall) -> list[tuple[bytes, ...]]:
 def remember(runtime: Runtime) -> None:
     """From now on; the cache is to be filled anew."""
     target = runtime.target
-    passes = [*target._scoring.values(), *(chunk for _, chunk in target._chunks)]
+    passes = [*target._scoring.values(), *target._fills.values()]
     slots = Slots(target.capacity, target._scoring[1]._call)
     for one in passes:
         one._call = Remembered(one._call, slots, False)

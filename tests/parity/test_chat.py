@@ -111,6 +111,8 @@ class Terminal:
         self._pid, self._end = pty.fork()
         if self._pid == 0:
             os.environ["TERM"] = "xterm"
+            # Whoever runs the tests in the background has the signal ignored.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execv(command[0], command)
         self.seen, self._at = "", 0
 
