@@ -11,7 +11,7 @@ NGRAM, DRAFTER = "ngram", "drafter"
 
 GoesOn = Callable[[int, float, int], bool]
 """Asked after each draft of the model but the last, with how many there are, the confidence in this one, and how many
-are made already, wanted or not: whether to draft one more."""
+of those that are wanted are made already: whether to draft one more."""
 
 
 class Model(Protocol):

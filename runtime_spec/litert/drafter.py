@@ -13,8 +13,8 @@ from runtime_spec.sampling.parameters import GREEDY
 from runtime_spec.sampling.sampler import Sampler
 
 GoesOn = Callable[[int, float, int], bool]
-"""Asked after each draft but the last, with how many there are, the drafter's confidence in this one, and how many are
-made already."""
+"""Asked after each draft but the last, with how many there are, the drafter's confidence in this one, and how many of
+those that are wanted are made already."""
 
 
 class LiteRtDrafter:

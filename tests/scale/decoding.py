@@ -10,36 +10,21 @@ import argparse
 import json
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import litert_lm
-import numpy as np
 
 from runtime_spec.bundle.reader import Bundle
 from tests.parity.bench_litert_lm import KotlinRuntime
+from tests.scale.draft_step import read_speed
 from tests.scale.recipes import SHAPES, plans, token_bytes
 from tests.scale.run import machine
 
 NEW_TOKENS, TURNS = 16, 5
 PROMPT = "def main"
-
-
-def read_speed(threads: int) -> float:
-    """GB/s at which `threads` read 512 MB each, the best of three."""
-    values, best = [np.ones(1 << 26, np.int64) for _ in range(threads)], 0.0
-    for _ in range(3):
-        workers = [threading.Thread(target=one.max) for one in values]
-        begin = time.perf_counter()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        best = max(best, sum(one.nbytes for one in values) / (time.perf_counter() - begin) / 1e9)
-    return best
 
 
 def engine_speed(engine: litert_lm.Engine, is_drafted: bool) -> float:

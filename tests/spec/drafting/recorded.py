@@ -86,7 +86,7 @@ class RecordedPlay(Play):
 
 def times(played: Device, replies: Sequence[dict], policy: Policy, seed: int) -> list[int]:
     """Nanoseconds of each reply."""
-    play, found = RecordedPlay(played, replies, seed, getattr(policy, "looks_up", True)), []
+    play, found = RecordedPlay(played, replies, seed, policy.looks_up), []
     while play.begin():
         now = 0
         while play.left > 0:

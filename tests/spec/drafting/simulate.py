@@ -24,11 +24,11 @@ class Fixed:
     """As DECODE.md's policy of that name."""
 
     def __init__(self, count: int, has_drafter: bool = True, ngrams: bool = False):
-        self.count, self.has_drafter, self.ngrams = count, has_drafter, ngrams
+        self.count, self.has_drafter, self.looks_up = count, has_drafter, ngrams
 
     def plan(self, position: int, most: int, match: int) -> tuple[str | None, int]:
         count = min(self.count, most)
-        if count > 0 and self.ngrams and match > 0:
+        if count > 0 and self.looks_up and match > 0:
             return "ngram", count
         return ("drafter", count) if count > 0 and self.has_drafter else (None, 0)
 

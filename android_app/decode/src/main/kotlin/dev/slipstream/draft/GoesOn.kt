@@ -6,8 +6,8 @@ public fun interface GoesOn {
     public val isAsked: Boolean get() = true
 
     /**
-     * [drafted] so far; [confidence] is what the drafter's own distribution gave to the last of them. [made] are made already,
-     * wanted or not.
+     * [drafted] so far; [confidence] is what the drafter's own distribution gave to the last of them. [made] of those that
+     * are wanted are made already.
      */
     public fun goesOn(
         drafted: Int,
