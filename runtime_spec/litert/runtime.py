@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime_spec.bundle.contents import MODELS, Signatures, check_contents, expected_models
+from runtime_spec.bundle.manifest import MAX_THREADS
 from runtime_spec.bundle.reader import Bundle, unpack_tokenizer, verify_hashes
 from runtime_spec.cache import cache_folder
 from runtime_spec.chat.reply import Splitter
@@ -28,8 +29,6 @@ from runtime_spec.reference.session import Session
 from runtime_spec.reference.state import DecodeConfig
 from runtime_spec.sampling.parameters import GREEDY, Sampling
 from runtime_spec.sampling.sampler import Sampler
-
-MAX_THREADS = 64
 
 
 class Models:
