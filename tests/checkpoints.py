@@ -132,6 +132,19 @@ PRESETS = {
         shards=4,
         shared=E2B_SHARED,
     ),
+    "e4b": Preset(
+        {
+            "hidden_size": 2560, "intermediate_size": 10_240, "layer_types": ([SLIDING] * 5 + [FULL]) * 7,
+            "num_kv_shared_layers": 18, "hidden_size_per_layer_input": 256,
+        },
+        {
+            "hidden_size": 256, "intermediate_size": 2048, "layer_types": [SLIDING] * 3 + [FULL],
+            "num_attention_heads": 4,
+        },
+        SPARSE | {"num_centroids": 2048, "centroid_intermediate_top_k": 32},
+        shards=6,
+        shared=E2B_SHARED | {"num_key_value_heads": 2},
+    ),
 }  # fmt: skip
 
 

@@ -143,9 +143,9 @@ def refused() -> dict[str, Change]:
         "choices without their logits": lambda c, m: m["signatures"]["main"]["decode"]["outputs"].pop("largest_logits"),
         "an input more": _more(decode),
         "a drafter of another context": _set(f"{draft}.inputs.mask.shape", [1, 1, 1, 64]),
-        "a draft of another length": _set("signatures.drafter.draft_4.outputs.draft_tokens.shape", [5]),
-        "drafts of other logits": _set("signatures.drafter.draft_4.outputs.largest_logits.shape", [4, 7]),
-        "drafts of a width less": lambda contents, manifest: manifest["signatures"]["drafter"].pop("draft_2"),
+        "a draft of another length": _set("signatures.drafter.draft_3.outputs.draft_tokens.shape", [5]),
+        "drafts of other logits": _set("signatures.drafter.draft_3.outputs.largest_logits.shape", [3, 7]),
+        "drafts of a width less": lambda contents, manifest: manifest["signatures"]["drafter"].pop("draft_7"),
         "a signature more": lambda c, m: m["signatures"]["main"].update(more=m["signatures"]["main"]["decode"]),
         "a prefill more": _prefill_more,
         "a width more": _width_more,
@@ -179,7 +179,7 @@ def _prefill_more(contents: Contents, manifest: dict) -> None:
 
 def _width_more(contents: Contents, manifest: dict) -> None:
     manifest["verify_widths"] = sorted([*manifest["verify_widths"], 9])
-    manifest["signatures"]["main"]["verify_9"] = manifest["signatures"]["main"]["verify_7"]
+    manifest["signatures"]["main"]["verify_9"] = manifest["signatures"]["main"]["verify_8"]
 
 
 def mutations(whole: Whole, seed: int, count: int) -> Iterator[tuple[str, bytes]]:

@@ -173,7 +173,7 @@ def test_text_streams_to_stdout_and_figures_go_to_stderr(int8, tmp_path):
 def test_many_requests_of_one_process(int8):
     expected = [run_json("generate", int8, "--prompt", text) for text in PLAIN[:2]]
     requests = [
-        {"prompt_tokens": one["prompt_tokens"], "max_new_tokens": 128, "draft_tokens": 4, "stop": True}
+        {"prompt_tokens": one["prompt_tokens"], "max_new_tokens": 128, "draft_tokens": 3, "stop": True}
         for one in expected
     ]
     done = run("generate", int8, "--requests", input="".join(json.dumps(one) + "\n" for one in requests))
@@ -190,10 +190,10 @@ def test_bench_has_a_row_a_width(int8):
     with Bundle.open(int8) as bundle:
         widths = bundle.manifest.verify_widths
     assert list(found) == ["plain", *(f"drafted_{width - 1}" for width in widths), "auto"]
-    drafting = found["drafted_4"]["drafting"]
-    assert set(drafting["sources"]) == {"drafter"} and len(drafting["sources"]["drafter"]["drafted_by_position"]) == 4
+    drafting = found["drafted_3"]["drafting"]
+    assert set(drafting["sources"]) == {"drafter"} and len(drafting["sources"]["drafter"]["drafted_by_position"]) == 3
     assert all(row["tokens_per_second"] > 0 for row in found.values())
-    assert found["plain"]["acceptance_rate"] is None and found["drafted_4"]["acceptance_rate"] > 0.4
+    assert found["plain"]["acceptance_rate"] is None and found["drafted_3"]["acceptance_rate"] > 0.4
 
 
 def fails(code, *parts, command, **environment):
@@ -215,8 +215,8 @@ def test_a_bundle_without_a_drafter_drafts_from_the_text_and_says_so(float_out, 
     assert done.stdout == drafted["text"] + "\n"
     assert run_json("verify", out / "model.litertlm")["forks"] == 0
     rows = run_json("bench", out / "model.litertlm")
-    assert list(rows) == ["plain", "drafted_2", "drafted_4", "drafted_6", "auto"]
-    assert rows["drafted_4"]["acceptance_rate"] > 0.2
+    assert list(rows) == ["plain", "drafted_3", "drafted_7", "auto"]
+    assert rows["drafted_3"]["acceptance_rate"] > 0.2
 
 
 def test_a_plain_litert_lm_bundle_is_named(int8, tmp_path):

@@ -86,7 +86,7 @@ def test_the_plan_says_what_will_be_cut_and_what_is_left_out():
     assert rows["context"] == "512 tokens, the model's maximum (the device's is 2048)"
     alone = make_plan(choices(drafter=None))
     rows = dict(plan_rows(alone, forecast(alone, lowered=True)))
-    assert rows["drafter"] == "none: up to 4 drafts a round are looked up in the text"
+    assert rows["drafter"] == "none: up to 3 drafts a round are looked up in the text"
     assert rows["passes"].endswith("verify of 1, 3, 5, 7")
     values = json.loads(plan_json(plan, forecast(plan, lowered=True)))
     assert values["context_length"] == 512 and values["wanted_context"] == 2048
@@ -102,16 +102,15 @@ def test_a_context_above_the_models_is_refused_and_never_cut():
 
 def test_a_target_alone_has_verify_passes_for_drafts_from_the_text():
     alone, pair = make_plan(choices(drafter=None)), make_plan(choices())
-    assert (alone.draft_tokens, alone.verify_widths) == (pair.draft_tokens, pair.verify_widths) == (4, (3, 5, 7))
+    assert (alone.draft_tokens, alone.verify_widths) == (pair.draft_tokens, pair.verify_widths) == (3, (4, 8))
     assert [alone.signature(width) for width in (1, *alone.verify_widths)] == [
         "decode",
-        "verify_3",
         "verify",
-        "verify_7",
+        "verify_8",
     ]
     # LiteRT-LM verifies for a drafter alone.
-    assert (alone.engine_tokens, pair.engine_tokens) == (alone.capacity, pair.capacity - 4)
-    assert make_plan(choices(drafter=None, draft_tokens=2)).verify_widths == (3, 7)
+    assert (alone.engine_tokens, pair.engine_tokens) == (alone.capacity, pair.capacity - 3)
+    assert make_plan(choices(drafter=None, draft_tokens=2)).verify_widths == (3, 8)
     lowered = forecast(alone, lowered=True)
     assert "drafter" not in lowered.sections
     assert lowered.sections["main"] == forecast(pair, lowered=True).sections["main"]

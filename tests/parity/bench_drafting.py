@@ -19,7 +19,7 @@ from runtime_spec.litert.runtime import Runtime
 from runtime_spec.reference.stats import sum_stats
 from runtime_spec.sampling.parameters import GREEDY, Sampling
 from tests.parity.drafting_ways import RUNTIMES, Decode, Decoded
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 NEW_TOKENS, PROMPTS, PASSES = 128, 8, 3
 DRAWN = Sampling(temperature=1.0, top_k=64, top_p=0.95, drafts="drawn")

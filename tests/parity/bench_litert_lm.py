@@ -28,7 +28,7 @@ from export.demo.evaluate import held_out_prompts
 from export.evidence.speed import NEW_TOKENS, decode_timed
 from runtime_spec.litert.runtime import Runtime
 from tests.android.launcher import SLIPSTREAM
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 WHO = ("reference", "Kotlin", "LiteRT-LM")
 KINDS = ("plain prompts", "chats")

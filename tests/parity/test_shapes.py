@@ -93,8 +93,8 @@ def test_a_target_alone_verifies_drafts_from_the_text(graphs, tmp_path, capsys):
     with Runtime(bundle) as runtime:
         manifest, sections = runtime.manifest, {section.name for section in runtime.bundle.sections}
         assert manifest.drafter is None and manifest.draft_tokens == draft_tokens and "drafter" not in sections
-        assert manifest.verify_widths == (3, draft_tokens + 1)
-        assert {"decode", "verify", "verify_3"} <= set(manifest.signatures["main"])
+        assert manifest.verify_widths == (draft_tokens + 1,)
+        assert {"decode", "verify"} <= set(manifest.signatures["main"])
     plain, drafted = texts(bundle, 0), texts(bundle, None)
     assert plain == drafted
     for (_, _, ours), theirs in zip(plain, engine_replies(bundle, PROMPTS, False), strict=True):

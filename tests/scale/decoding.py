@@ -20,8 +20,8 @@ import litert_lm
 from runtime_spec.bundle.reader import Bundle
 from tests.parity.bench_litert_lm import KotlinRuntime
 from tests.scale.draft_step import read_speed
+from tests.scale.exports import machine
 from tests.scale.recipes import SHAPES, plans, token_bytes
-from tests.scale.run import machine
 
 NEW_TOKENS, TURNS = 16, 5
 PROMPT = "def main"

@@ -29,7 +29,7 @@ from runtime_spec.bundle.manifest import ALIGNMENT
 from runtime_spec.litert.compiled import CompiledModel, aligned_zeros
 from runtime_spec.litert.library import Library
 from tests.checkpoints import drafter_config, target_config
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 CAPACITY, LENGTHS, CALLS = 2048, (1, 2, 3, 4), 60
 
@@ -105,17 +105,18 @@ def read_speed(threads: int = 1) -> float:
 
 
 class Calls:
-    """The signatures of a model, with inputs that differ from call to call."""
+    """The signatures of a drafter, with inputs that differ from call to call. The model stands from `begin` to `end` in
+    the file at `path`; packed weights go to `packed`."""
 
-    def __init__(self, path: Path, threads: int, position: int, profiled: bool):
+    def __init__(self, path: Path, begin: int, end: int, packed: Path, threads: int, position: int, profiled: bool):
         self._library = library = Library()
         if profiled:
             _profile(library)
-        self._content = aligned_zeros(path.stat().st_size)
-        self._content[:] = np.fromfile(path, np.uint8)
+        self._content = aligned_zeros(end - begin)
+        self._content[:] = np.fromfile(path, np.uint8, end - begin, offset=begin)
         environment = library.create("LiteRtCreateEnvironment", 0, None)
         place = self._content.ctypes.data, self._content.size
-        self.model = CompiledModel(library, environment, *place, threads, path.with_suffix(".packed"))
+        self.model = CompiledModel(library, environment, *place, threads, packed)
         self._draw = np.random.default_rng(0)
         names = self.model.signatures["mtp_drafter"].inputs
         caches = {n: self.model.buffer(t) for n, t in names.items() if n.startswith("kv_cache")}
@@ -163,6 +164,18 @@ def _profile(library: Library) -> None:
     library.add_options = add_both
 
 
+def timed(calls: Calls) -> tuple[dict[str, float], dict[str, float]]:
+    """Median and fastest milliseconds of a call, by signature."""
+    seconds = {name: [] for name in calls.model.signatures}
+    for _ in range(CALLS):
+        # In turn, so that a busy machine is busy for all.
+        for name, times in seconds.items():
+            times.append(calls.run(name))
+    warm = {name: times[CALLS // 6 :] for name, times in seconds.items()}
+    median = {name: round(1e3 * float(np.median(times)), 2) for name, times in warm.items()}
+    return median, {name: round(1e3 * min(times), 2) for name, times in warm.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -172,21 +185,15 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     path, weights, head_rows = build(args.folder)
-    calls = Calls(path, args.threads, args.position, args.profile)
+    packed = path.with_suffix(".packed")
+    calls = Calls(path, 0, path.stat().st_size, packed, args.threads, args.position, args.profile)
     names = list(calls.model.signatures)
     if args.profile:
         for name in names[:: len(names) - 1]:
             print(name, calls.profile(name), sep="\n")
         return
-    seconds = {name: [] for name in names}
-    for _ in range(CALLS):
-        # In turn, so that a busy machine is busy for all.
-        for name in names:
-            seconds[name].append(calls.run(name))
+    median, fastest = timed(calls)
     speed, needed = read_speed(), step_bytes(weights, head_rows)
-    warm = {name: times[CALLS // 6 :] for name, times in seconds.items()}
-    median = {name: round(1e3 * float(np.median(times)), 2) for name, times in warm.items()}
-    fastest = {name: round(1e3 * min(times), 2) for name, times in warm.items()}
     result = {
         "machine": machine(), "threads": args.threads, "position": args.position, "median_milliseconds": median,
         "fastest_milliseconds": fastest,

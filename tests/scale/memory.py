@@ -18,8 +18,8 @@ from export.forecast import cache_bytes
 from runtime_spec.bundle.memory import resident_bytes
 from runtime_spec.bundle.reader import Bundle
 from tests.parity.bench_litert_lm import KotlinRuntime
+from tests.scale.exports import machine
 from tests.scale.recipes import SHAPES, plans, token_bytes
-from tests.scale.run import machine
 
 NEW_TOKENS = 16
 MAPPING = re.compile(r"^([0-9a-f]+)-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)$")

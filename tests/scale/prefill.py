@@ -19,7 +19,7 @@ import numpy as np
 
 from runtime_spec.litert.runtime import Runtime
 from runtime_spec.litert.target import LiteRtTarget
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 LENGTHS = (30, 130, 500, 1500)
 POSITION = 256

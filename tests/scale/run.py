@@ -1,150 +1,91 @@
-"""Exports a random checkpoint of a real size and reports time, memory and what the engine makes of it:
-`python -m tests.scale.run PRESET FOLDER [--recipe int8]` (PRESET: middle or e2b; e2b needs 20 GB of disk)."""
+"""A real size from checkpoint to phone's figures: `python -m tests.scale.run e2b FOLDER --recipe int4`.
+
+Makes a random checkpoint of the shape (E2B: 9.4 GB, E4B: 15.9 GB; made once), exports it with nothing cached and again
+with its graphs cached, and measures what the bundle is: its size and the weights that a token reads, calls of the
+drafter, decoding against memory and against LiteRT-LM (`tests.scale.decoding`), memory in a full context
+(`tests.scale.memory`), LiteRT-LM with drafting on and off. Prints JSON; e2b.json is what it printed last. With `--only
+export`, or of a preset without a published shape (middle), no more than the exports and LiteRT-LM's text.
+"""
 
 import argparse
 import json
 import os
-import subprocess
+import shutil
 import sys
-import threading
-import time
+import tempfile
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from unittest import mock
 
+from runtime_spec.bundle.reader import Bundle
 from tests.checkpoints import write_pair
+from tests.scale import decoding, draft_step, memory
+from tests.scale.exports import decode_with_litert_lm, export, machine
+from tests.scale.recipes import plans, token_bytes
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def children(pid: int) -> list[int]:
-    """`pid` and every process below it."""
-    found = [pid]
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found += children(int(child))
-    except OSError:
-        pass
-    return found
+SHAPES = {"e2b": "E2B", "e4b": "E4B"}
+"""Of presets, the published shape that each has."""
+OF_A_RUN = ("wall_seconds", "peak_resident_gib", "peak_with_weights_gib", "seconds")
+THREADS = (1, 2)
+POSITION = 500
+"""Slots in use when a draft is timed."""
 
 
-def resident(pid: int) -> int:
-    """Resident bytes of one process, anonymous and mapped."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except (OSError, IndexError):
-        return 0
+def exported(preset: str, folder: Path, recipe: str, verify_widths: Sequence[int]) -> dict:
+    """The pair exported twice, and what the second run's report says of it."""
+    pair = folder / "target", folder / "drafter"
+    if not all((path / "config.json").exists() for path in pair):
+        write_pair(preset, folder)
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache):
+        whole = export(*pair, out, recipe, verify_widths=verify_widths)
+    again = export(*pair, out, recipe, verify_widths=verify_widths, options=("--force", "--from", "quantize"))
+    runs = {"nothing_cached": whole, "graphs_cached": again}
+    facts = {name: value for name, value in again.items() if name not in (*OF_A_RUN, "measured")}
+    return facts | {name: {key: run[key] for key in OF_A_RUN} for name, run in runs.items()}
 
 
-class PeakMemory(threading.Thread):
-    """The largest sum of resident memory over a process tree, sampled ten times a second: of the whole run, and from
-    when `weights` (the unfinished bundle) is there, after lowering."""
-
-    def __init__(self, pid: int, weights: Path):
-        super().__init__(daemon=True)
-        self.pid, self.weights, self.peak, self.peak_with_weights = pid, weights, 0, 0
-
-    def run(self) -> None:
-        while Path(f"/proc/{self.pid}").exists():
-            total = sum(resident(p) for p in children(self.pid))
-            self.peak = max(self.peak, total)
-            if self.weights.exists():
-                self.peak_with_weights = max(self.peak_with_weights, total)
-            time.sleep(0.1)
+def drafting(bundle: Path, threads: int) -> dict[str, float]:
+    """Median milliseconds of a call, by the drafter's signature."""
+    with Bundle.open(bundle) as opened, tempfile.TemporaryDirectory() as folder:
+        section = next(one for one in opened.manifest.sections if one.name == "drafter")
+        packed = Path(folder, "packed")
+        calls = draft_step.Calls(bundle, section.begin, section.end, packed, threads, POSITION, profiled=False)
+        return draft_step.timed(calls)[0]
 
 
-APART = """
-import sys
-from dataclasses import replace
-from export import pipeline
-from export.choices.device import Device
-from export.cli.main import main
-pipeline.SMALL_PAIR = 0
-widths = tuple(map(int, sys.argv[1].split(",") if sys.argv[1] else ()))
-if widths:
-    load = Device.load
-    Device.load = lambda name: replace(load(name), verify_widths=widths)
-sys.exit(main(sys.argv[2:]))
-"""
-"""The export with the processes of a large pair, whatever the pair's size; the first argument are widths of verify
-passes in place of the device's."""
-
-
-def export(
-    target: Path, drafter: Path, out: Path, recipe: str, context: int = 1024, verify_widths: Sequence[int] = ()
-) -> dict:
-    """Runs the export as a user would, but for `APART`; returns its wall time, peak memory and report."""
-    widths = ",".join(map(str, verify_widths))
-    command = [sys.executable, "-c", APART, widths, "--device", "pixel"]
-    command += ["--target", str(target), "--drafter", str(drafter)]
-    command += ["--recipe", recipe, "--context", str(context), "--out", str(out), "--force"]
-    begin = time.monotonic()
-    process = subprocess.Popen(command)
-    memory = PeakMemory(process.pid, out / ".model.litertlm.partial")
-    memory.start()
-    status = process.wait()
-    if status:
-        raise SystemExit(f"export failed with exit code {status}")
-    wall = time.monotonic() - begin
-    report = json.loads((out / "report.json").read_text())
-    return {
-        "wall_seconds": round(wall, 1),
-        "peak_resident_gib": round(memory.peak / 2**30, 2),
-        "peak_with_weights_gib": round(memory.peak_with_weights / 2**30, 2),
-        "checkpoint_bytes": sum(
-            path.stat().st_size for path in (*target.glob("*.safetensors"), *drafter.glob("*.safetensors"))
-        ),
-        "bundle_bytes": report["bytes"],
-        "seconds": report["seconds"],
-        "check": report["check"],
-        "measured": report["measured"],
-    }
-
-
-def decode_with_litert_lm(bundle: Path, count: int = 24) -> dict:
-    """Loads the bundle in LiteRT-LM with its drafter and decodes."""
-    import litert_lm
-
-    litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    engine = litert_lm.Engine(
-        str(bundle),
-        backend=litert_lm.Backend.CPU(thread_count=2),
-        max_num_tokens=256,
-        enable_speculative_decoding=True,
-    )
-    greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=0)
-    session = engine.create_session(
-        apply_prompt_template=False, sampler_config=greedy, max_output_tokens=count, enable_speculative_decoding=True
-    )
-    session.run_prefill(["def main"])
-    begin = time.monotonic()
-    text = "".join(chunk.texts[0] for chunk in session.run_decode_async())
-    seconds = time.monotonic() - begin
-    session.close()
-    engine.close()
-    return {"characters": len(text), "seconds": round(seconds, 2)}
-
-
-def machine() -> dict:
-    """What the figures were measured on."""
-    cpu = Path("/proc/cpuinfo").read_text()
-    model = next(line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name"))
-    features = [name for name in ("avx2", "avx512f", "avx512_vnni") if f" {name}" in cpu]
-    memory = os.sysconf("SC_PHYS_PAGES") * PAGE / 2**30
-    return {"cpu": f"{model}, {os.cpu_count()} cores, {' '.join(features)}", "memory_gib": round(memory, 1)}
+def figures(bundle: Path, shape: str) -> dict:
+    """What `bundle` of a published shape is and does here."""
+    with Bundle.open(bundle) as opened, tempfile.TemporaryDirectory() as folder:
+        manifest = opened.manifest
+        nbytes = token_bytes(plans(shape, Path(folder))[manifest.recipe.name])
+    prompt = [manifest.tokens.bos, 100, 101]
+    found = {"weights_read_a_token": nbytes, "drafts": manifest.draft_tokens}
+    found["milliseconds_of_a_draft_call"] = {f"{n} threads": drafting(bundle, n) for n in THREADS}
+    for threads in THREADS:
+        speeds = decoding.measured(bundle, prompt, manifest.draft_tokens, threads, decoding.TURNS)
+        found[f"decoding, {threads} threads"] = decoding.figures(speeds, nbytes)
+    return found | {"memory": memory.figures(bundle, shape, threads=1)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recipe", default="int8")
     parser.add_argument("--verify-widths", type=int, nargs="+", default=(), help="in place of the device's")
+    parser.add_argument("--only", choices=["export"])
     args = parser.parse_args()
-    target, drafter = write_pair(args.preset, args.folder)
-    result = export(Path(target), Path(drafter), args.folder / "out", args.recipe, verify_widths=args.verify_widths)
-    result["litert_lm"] = decode_with_litert_lm(args.folder / "out" / "model.litertlm")
-    print(json.dumps({"preset": args.preset, "recipe": args.recipe, "machine": machine()} | result, indent=1))
+    result = {"preset": args.preset, "recipe": args.recipe, "machine": machine()}
+    with redirect_stdout(sys.stderr):
+        result |= exported(args.preset, args.folder, args.recipe, args.verify_widths)
+        bundle = args.folder / "out" / "model.litertlm"
+        result["litert_lm"] = decode_with_litert_lm(bundle)
+        if args.only is None and args.preset in SHAPES:
+            result |= figures(bundle, SHAPES[args.preset])
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from tests.android.launcher import SLIPSTREAM
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 PROMPT = "The first token of a short prompt"
 

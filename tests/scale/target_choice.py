@@ -32,7 +32,7 @@ from runtime_spec.litert.library import Library
 from runtime_spec.litert.logits import best_tokens
 from tests.checkpoints import target_config
 from tests.scale.draft_step import RandomSource
-from tests.scale.run import machine
+from tests.scale.exports import machine
 
 ROWS, CALLS, WARM_UP = (1, 3, 5), 200, 10
 

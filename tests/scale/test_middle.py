@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.cli.main import DEMO
 from tests.checkpoints import write_pair
-from tests.scale.run import decode_with_litert_lm, export
+from tests.scale.exports import decode_with_litert_lm, export
 
 GIB = 2**30
 E2B = json.loads((Path(__file__).parent / "e2b.json").read_text())

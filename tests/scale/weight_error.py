@@ -22,7 +22,7 @@ from export.evidence.float_ports import one_torch_thread
 from export.weights.quantize import Quantizer, row_chunks
 from export.weights.stream import CheckpointSource
 from tests.export.weights.spectra import SPECTRA, drawn, quantizers
-from tests.scale.run import machine
+from tests.scale.exports import machine
 from tests.scale.tables import table
 
 WIDTHS = (1536, 8960, 12_288)

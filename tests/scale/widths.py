@@ -16,7 +16,7 @@ from pathlib import Path
 from runtime_spec.bundle.reader import Bundle
 from tests.android.launcher import run_driver
 from tests.scale.draft_step import read_speed
-from tests.scale.run import machine
+from tests.scale.exports import machine
 from tests.scale.tables import table
 
 TITLES = ("width", "pass, ms", "in decodes", "drafts, ms", "round, in decodes", "pays from")
