@@ -20,8 +20,8 @@ def test_shipped_devices(name):
 
 def test_pixel():
     pixel = Device.load("pixel")
-    assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (1, 8, 32, 128), 4)
-    assert (pixel.recipe, pixel.all_verify_widths) == ("int8", (3, 5, 7))
+    assert (pixel.context_length, pixel.prefill_lengths, pixel.draft_tokens) == (2048, (1, 8, 32, 128), 3)
+    assert (pixel.recipe, pixel.all_verify_widths) == ("int8", (4, 8))
 
 
 def test_all_lists_every_name():
@@ -30,8 +30,8 @@ def test_all_lists_every_name():
 
 def test_the_draft_tokens_width_is_always_there_once():
     pixel = Device.load("pixel")
-    assert dataclasses.replace(pixel, draft_tokens=6).all_verify_widths == (3, 7)
-    assert dataclasses.replace(pixel, draft_tokens=1).all_verify_widths == (2, 3, 7)
+    assert dataclasses.replace(pixel, draft_tokens=7).all_verify_widths == (8,)
+    assert dataclasses.replace(pixel, draft_tokens=1).all_verify_widths == (2, 8)
 
 
 @pytest.mark.parametrize(
