@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.android.identity import AS_IT_IS, Identity
+from export.android.phone.application import Application
 from export.android.phone.reference import Reference
 from export.files import file_sha256, output_errors, replacing, write_atomically
 from export.outputs import PROJECT
@@ -53,16 +55,19 @@ LARGEST_ASSET = 100_000_000
 
 @dataclass(frozen=True)
 class Rendered:
-    """`kept` are the paths of files that the user has changed, and that are as the user left them."""
+    """`kept` are the paths of files that the user has changed, and that are as the user left them. `application_id` is
+    what the project builds an app of."""
 
     folder: Path
     files: int
     has_asset: bool
     kept: tuple[str, ...]
+    application_id: str
 
 
-def render(bundle: Path, out: Path) -> Rendered:
-    """Renders `out`/android for the finished bundle. Raises OutputError, BundleError.
+def render(bundle: Path, out: Path, identity: Identity = AS_IT_IS) -> Rendered:
+    """Renders `out`/android for the finished bundle, as the app that `identity` says. Raises OutputError, BundleError;
+    UsageError where nothing was chosen and the project's own id is none.
 
     NOTE in that folder has, by path, the digests that a file of ours may have. It is written before the first file and
     after the last: in between both the old digests and the new count, so that an export that is cut off leaves nothing
@@ -70,7 +75,8 @@ def render(bundle: Path, out: Path) -> Rendered:
     folder = out / PROJECT
     has_asset = bundle.stat().st_size <= LARGEST_ASSET
     with output_errors(folder, "The Android project can't be written"):
-        contents = dict(_files(bundle, has_asset))
+        named = identity.files(folder)
+        contents = dict(_files(bundle, has_asset)) | named
         wanted = {path: _content_sha256(content) for path, content in contents.items()}
         known = _read_note(folder)
         either = {path: set(digests) for path, digests in known.items()}
@@ -79,14 +85,14 @@ def render(bundle: Path, out: Path) -> Rendered:
         _write_note(folder, either)
         kept = []
         for path, content in contents.items():
-            may_go = path in OF_THE_BUNDLE or _digest_of(folder / path) in (None, *known.get(path, ()))
+            may_go = path in OF_THE_BUNDLE or path in named or _digest_of(folder / path) in (None, *known.get(path, ()))
             if not _place(folder / path, content, wanted[path], may_go):
                 kept.append(path)
         for path in {*known, *OF_THE_BUNDLE} - wanted.keys():
             if path in OF_THE_BUNDLE or _digest_of(folder / path) in known[path]:
                 (folder / path).unlink(missing_ok=True)
         _write_note(folder, {path: {digest} for path, digest in wanted.items()})
-    return Rendered(folder, len(wanted), has_asset, tuple(kept))
+    return Rendered(folder, len(wanted), has_asset, tuple(kept), Application.of_project(folder).id)
 
 
 def bindings(manifest: Manifest, size: int, asset: str | None) -> str:

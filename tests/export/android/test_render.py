@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from export.android.identity import ID, NAME_RESOURCE, Identity
+from export.android.phone.application import PROPERTIES
 from export.android.render import (
     ANDROID,
     ASSET_PATH,
@@ -252,6 +254,46 @@ def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, 
         changed.unlink()
         assert rendered(out).kept == ()
         assert_as_if_rendered_afresh(out, tmp_path)
+
+
+OTHER = Identity("com.example.writer", "Writer & Co")
+CODE = re.compile(r"^(package|import) dev\.slipstream\.app\b|namespace = \"dev\.slipstream\.app\"|^import dev/")
+
+
+def test_another_id_is_everywhere_that_android_looks_for_one(out):
+    """What is left of the default one is the package of the code."""
+    project = render(out / "model.litertlm", out, OTHER).folder
+    left = []
+    for path in filter(Path.is_file, project.rglob("*")):
+        if path.name == ASSET_PATH.rsplit("/")[-1] or path.name == NOTE:
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if ID in line and not CODE.search(line):
+                left.append((path.relative_to(project).as_posix(), line.strip()))
+    assert [path for path, _ in left] == ["README.md"] and "The code's package stays" in left[0][1]
+    assert 'applicationId = identity.getProperty("applicationId")' in (project / "app/build.gradle.kts").read_text()
+
+
+def test_an_id_is_chosen_kept_and_chosen_anew(out):
+    first = render(out / "model.litertlm", out, OTHER)
+    assert first.application_id == "com.example.writer" and first.kept == ()
+    assert "Writer &amp; Co" in (first.folder / NAME_RESOURCE).read_text()
+    before = digests(first.folder)
+    assert rendered(out).application_id == "com.example.writer" and digests(first.folder) == before
+    (first.folder / PROPERTIES).write_text("# mine\napplicationId=com.example.mine\n")
+    found = rendered(out)
+    assert found.application_id == "com.example.mine" and found.kept == ()
+    found = render(out / "model.litertlm", out, Identity("com.example.third"))
+    assert found.application_id == "com.example.third" and found.kept == ()
+    assert "Writer &amp; Co" in (first.folder / NAME_RESOURCE).read_text()
+
+
+def test_the_build_that_gradle_runs_takes_what_the_export_writes():
+    """`file` and `directories` are from the module's folder: app."""
+    text = (TEMPLATE / "app/build.gradle.kts").read_text()
+    for path in (PROPERTIES, str(Path(NAME_RESOURCE).parents[1])):
+        assert f'"{path.removeprefix("app/")}"' in text, path
+    assert "app_name" not in (ANDROID / "app/src/main/res/values/strings.xml").read_text()
 
 
 @pytest.mark.parametrize(

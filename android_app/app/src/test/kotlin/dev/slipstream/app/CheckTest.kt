@@ -26,7 +26,7 @@ class CheckTest : AppTest() {
     }
 
     private fun openByIntent() {
-        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.SELF_CHECK)
+        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.selfCheckAction(app))
         scenario = ActivityScenario.launch(intent)
     }
 
