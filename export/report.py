@@ -93,6 +93,7 @@ class Report:
             "has_asset": android.has_asset,
             "kept": list(android.kept),
             "application_id": android.application_id,
+            "has_wrapper": android.no_wrapper is None,
         }
         return json.dumps(values, indent=2, allow_nan=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""An Android project around one bundle: gradle_template/ and android_app's sources copied, one file of constants made.
+"""An Android project around one bundle: gradle_template/ and android_app's sources copied, data and wrapper added.
 
 Data only: no source is changed on its way, and a template's path is its path in the output. What the user changes in
 the output stays: a file that is neither as an earlier export left it nor as this one would write it is kept. Only what
@@ -16,6 +16,7 @@ from pathlib import Path
 from export.android.identity import AS_IT_IS, Identity
 from export.android.phone.application import Application
 from export.android.phone.reference import Reference
+from export.android.wrapper import find_wrapper
 from export.files import file_sha256, output_errors, replacing, write_atomically
 from export.outputs import PROJECT
 from export.resources import ANDROID, ROOT, TEMPLATE
@@ -63,6 +64,7 @@ class Rendered:
     has_asset: bool
     kept: tuple[str, ...]
     application_id: str
+    no_wrapper: str | None = None
 
 
 def render(bundle: Path, out: Path, identity: Identity = AS_IT_IS) -> Rendered:
@@ -75,8 +77,8 @@ def render(bundle: Path, out: Path, identity: Identity = AS_IT_IS) -> Rendered:
     folder = out / PROJECT
     has_asset = bundle.stat().st_size <= LARGEST_ASSET
     with output_errors(folder, "The Android project can't be written"):
-        named = identity.files(folder)
-        contents = dict(_files(bundle, has_asset)) | named
+        named, wrapper = identity.files(folder), find_wrapper(folder)
+        contents = dict(_files(bundle, has_asset)) | named | wrapper.files
         wanted = {path: _content_sha256(content) for path, content in contents.items()}
         known = _read_note(folder)
         either = {path: set(digests) for path, digests in known.items()}
@@ -92,7 +94,9 @@ def render(bundle: Path, out: Path, identity: Identity = AS_IT_IS) -> Rendered:
             if path in OF_THE_BUNDLE or _digest_of(folder / path) in known[path]:
                 (folder / path).unlink(missing_ok=True)
         _write_note(folder, {path: {digest} for path, digest in wanted.items()})
-    return Rendered(folder, len(wanted), has_asset, tuple(kept), Application.of_project(folder).id)
+    return Rendered(
+        folder, len(wanted), has_asset, tuple(kept), Application.of_project(folder).id, no_wrapper=wrapper.problem
+    )
 
 
 def bindings(manifest: Manifest, size: int, asset: str | None) -> str:

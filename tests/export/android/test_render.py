@@ -28,12 +28,28 @@ from export.android.render import (
     kotlin_string,
     render,
 )
+from export.android.wrapper import DIGESTS, Wrapper
 from export.errors import OutputError
 from runtime_spec.bundle.manifest import Model
 from runtime_spec.bundle.reader import Bundle
 from tests.bundles import write_bundle
 
 NASTY = 'a"b\\c$d${e}\n\r\t\b\0/* */ \u2028 \ud55c\U0001f600 \'"""$'
+
+
+def placeholders(folder):
+    """What stands for Gradle's wrapper: fetching that is tested in test_wrapper.py."""
+    files = {name: folder / name for name in DIGESTS}
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("of Gradle")
+    return Wrapper(files)
+
+
+@pytest.fixture(autouse=True)
+def wrapper(tmp_path, monkeypatch):
+    found = placeholders(tmp_path / "wrapper")
+    monkeypatch.setattr("export.android.render.find_wrapper", lambda project: found)
 
 
 @pytest.fixture
@@ -162,6 +178,14 @@ def test_what_an_export_no_longer_renders_is_removed(out, monkeypatch):
     assert not (project / "app/src/main/assets/model.litertlm").exists()
 
 
+def test_a_project_without_the_wrapper_says_why(out, monkeypatch):
+    assert rendered(out).no_wrapper is None and (out / "android/gradlew.bat").is_file()
+    monkeypatch.setattr("export.android.render.find_wrapper", lambda project: Wrapper({}, "no network"))
+    result = rendered(out)
+    assert result.no_wrapper == "no network" and not (result.folder / "gradlew").exists()
+    assert "run `gradle wrapper` here" in (result.folder / "README.md").read_text()
+
+
 def test_a_newer_template_replaces_what_was_not_changed(out, tmp_path, monkeypatch):
     project = rendered(out).folder
     newer = tmp_path / "template"
@@ -265,7 +289,7 @@ def test_another_id_is_everywhere_that_android_looks_for_one(out):
     project = render(out / "model.litertlm", out, OTHER).folder
     left = []
     for path in filter(Path.is_file, project.rglob("*")):
-        if path.name == ASSET_PATH.rsplit("/")[-1] or path.name == NOTE:
+        if path.suffix in (".litertlm", ".jar") or path.name == NOTE:
             continue
         for line in path.read_text(encoding="utf-8").splitlines():
             if ID in line and not CODE.search(line):
@@ -398,41 +422,3 @@ def test_sdk_levels_are_those_of_the_maven_build():
     gradle, pom = (TEMPLATE / "app/build.gradle.kts").read_text(), (ANDROID / "app/pom.xml").read_text()
     for name, tag in (("minSdk", "min.sdk"), ("targetSdk", "target.sdk"), ("versionCode", "version.code")):
         assert re.search(rf"{name} = (\d+)", gradle)[1] == re.search(rf"<{tag}>(\d+)<", pom)[1]
-
-
-class TestGradlew:
-    """The script that stands in for Gradle's wrapper, with a distribution made here."""
-
-    @pytest.fixture
-    def project(self, out, tmp_path):
-        project, inner = rendered(out).folder, tmp_path / "gradle-9.6.0" / "bin"
-        inner.mkdir(parents=True)
-        (inner / "gradle").write_text('#!/bin/sh\necho "ran: $*"\n')
-        archive = Path(shutil.make_archive(str(tmp_path / "gradle-9.6.0-bin"), "zip", tmp_path, "gradle-9.6.0"))
-        path = project / "gradle/wrapper/gradle-wrapper.properties"
-        sum = hashlib.sha256(archive.read_bytes()).hexdigest()
-        text = re.sub(r"distributionUrl=.*", f"distributionUrl=file\\\\://{archive}", path.read_text())
-        path.write_text(re.sub(r"(distributionSha256Sum)=.*", rf"\1={sum}", text))
-        return project
-
-    def run(self, project, tmp_path, *arguments):
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        return subprocess.run([project / "gradlew", *arguments], env=environment, capture_output=True, text=True)
-
-    def test_fetched_once_checked_and_run(self, project, tmp_path):
-        found = self.run(project, tmp_path, "installDebug", "a b")
-        assert found.returncode == 0 and found.stdout == f"ran: -p {project} installDebug a b\n"
-        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 0 and "fetching" not in found.stderr
-
-    def test_an_archive_of_another_sum_is_never_run(self, project, tmp_path):
-        with (tmp_path / "gradle-9.6.0-bin.zip").open("ab") as archive:
-            archive.write(b"x")
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 1 and "not the expected one" in found.stderr and "ran" not in found.stdout
-
-    def test_no_network(self, project, tmp_path):
-        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 1 and "can't be fetched" in found.stderr
