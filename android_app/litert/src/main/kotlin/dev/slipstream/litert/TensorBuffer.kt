@@ -58,7 +58,13 @@ internal class TensorBuffer(
             try {
                 Memory(size)
             } catch (_: OutOfMemoryError) {
-                throw libraryError("There is no memory for a tensor", "$size bytes", "less", "this process")
+                throw libraryError(
+                    "There is no memory for a tensor",
+                    "$size bytes",
+                    "less",
+                    "this process",
+                    Remedy.MEMORY,
+                )
             }
 
         /** LiteRT takes host memory at such addresses only. */
