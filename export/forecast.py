@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.bundle.config import manifest_config
 from export.bundle.sections import round_up
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.config import DrafterConfig, TextConfig
@@ -20,6 +21,7 @@ from export.errors import MachineError, OutputError
 from export.modules.reads import gathers_head
 from export.plan import PER_LAYER_SCALES, PER_LAYER_TABLE, Plan
 from runtime_spec.bundle.manifest import ALIGNMENT, MAX_BLOCKS, MIN_BLOCK
+from runtime_spec.bundle.memory import Graphs, working_bytes
 
 SCORING_LAYER_BYTES, PREFILL_LAYER_BYTES, DRAFTER_LAYER_BYTES = 13_000, 8_000, 8_700
 SPREAD_TABLE_LIMIT = 1 << 18
@@ -45,7 +47,7 @@ class Forecast:
 
     `sections` of the bundle by name; two that share weights count them both, `bundle_bytes` once. `disk_bytes` and
     `memory_bytes` are what this machine needs, `cache_bytes` and `device_memory_bytes` what the phone does: keys and
-    values, and those with packed weights beside them. `read_bytes` of the checkpoints; `skipped_bytes` are not read.
+    values, and all that decoding takes. `read_bytes` of the checkpoints; `skipped_bytes` are not read.
     `download_bytes` are to come from the hub into `download_folder`, its client's cache; they count in nothing else."""
 
     sections: dict[str, int]
@@ -71,6 +73,9 @@ def forecast(plan: Plan, lowered: bool) -> Forecast:
     read, skipped = _checkpoint_bytes(plan)
     cache = cache_bytes(plan.target.config, plan.capacity)
     packed = sections["main"] + (sections["drafter"] - table if plan.drafter else 0)
+    drafting = 1 + len(plan.draft_lengths) if plan.drafter else 0
+    graphs = Graphs(plan.device.prefill_lengths, (1, *plan.verify_widths), drafting)
+    decoding = working_bytes(manifest_config(plan.target.config), plan.capacity, graphs)
     logits = 4 * plan.target.config.vocab_size * 384
     float_pair = 8 * plan.num_parameters if plan.drafter and plan.num_parameters <= SMALL_PAIR else 0
     # Quantising and the float pass beside it each hold an adapter's product for one tensor.
@@ -90,7 +95,7 @@ def forecast(plan: Plan, lowered: bool) -> Forecast:
         disk_bytes=bundle + int(1.1 * packed) + logits + min(bundle, 100_000_000) + 16_000_000,
         memory_bytes=max(0 if lowered else LOWERING_MEMORY, working),
         cache_bytes=cache,
-        device_memory_bytes=cache + int(1.1 * packed) + sections["embedder"] // 100,
+        device_memory_bytes=packed + decoding,
         seconds=seconds,
         download_bytes=sum(file.missing_bytes for file in plan.absent),
         download_folder=printable(plan.absent[0].snapshot.root.parent) if plan.absent else None,

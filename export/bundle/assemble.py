@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
+from export.bundle.config import manifest_config
 from export.bundle.metadata import llm_metadata
 from export.bundle.sections import Group, Part, pack_tokenizer
 from export.bundle.writer import BundleWriter, WrittenModels
@@ -23,7 +24,6 @@ from export.weights.sources import Joined, Reordered
 from export.weights.stream import CheckpointSource, PlannedModel, write_group
 from runtime_spec.bundle.manifest import (
     ALIGNMENT,
-    Config,
     Manifest,
     Model,
     Recipe,
@@ -114,21 +114,7 @@ def write_models(writer: BundleWriter, plan: Plan, models: dict[str, PlannedMode
 
 def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
     """The manifest without what is only known once the bundle is written."""
-    text, drafter = plan.target.config, plan.drafter
-    kv = text.kv_layers
-    config = Config(
-        vocab_size=text.vocab_size,
-        hidden_size=text.hidden_size,
-        num_layers=text.num_layers,
-        sliding_window=text.sliding_window,
-        layer_types=text.layer_types,
-        kv_heads=tuple(text.kv_heads[i] for i in kv),
-        head_dims=tuple(text.head_dims[i] for i in kv),
-        kv_layers=kv,
-        drafter_kv_layers=dict(text.drafter_kv_layers),
-        per_layer_size=text.per_layer_size,
-        softcap=text.softcap,
-    )
+    drafter = plan.drafter
     stored = {
         model.name: {w.name: _storage(w) for w in model.weights if w.storage.bits < 32 or len(w.shape) > 1}
         for model in models.values()
@@ -136,7 +122,7 @@ def manifest(plan: Plan, models: dict[str, PlannedModel]) -> Manifest:
     return Manifest(
         target=Model(plan.target.id, plan.target.model_type),
         drafter=Model(drafter.id, drafter.model_type) if drafter else None,
-        config=config,
+        config=manifest_config(plan.target.config),
         context_length=plan.capacity,
         draft_tokens=plan.draft_tokens,
         prefill_lengths=plan.device.prefill_lengths,

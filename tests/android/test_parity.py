@@ -118,11 +118,11 @@ def test_choices_that_contradict_the_logits_are_found_by_verify(tmp_path, monkey
 
 
 def test_faults_in_the_ports_are_noticed(float_out):
-    """Twenty-two faults in masks, positions, caches, hiddens, choices, embeddings and refusals, compiled and replayed;
+    """Twenty-four faults in masks, positions, caches, hiddens, choices, embeddings and refusals, compiled and replayed;
     and a table of embeddings that starts anew in each pass, and drafts made step by step, which nothing may notice."""
     done = run_driver("PortFaults", ANDROID_APP / "litert", float_out / "model.litertlm")
     lines = dict(line.split("\t") for line in done.stdout.splitlines())
     for harmless in ("none", "rows_of_few_tokens_kept", "drafts_step_by_step"):
         assert lines.pop(harmless) == "passes", done.stderr
-    assert len(lines) == 22 and "passes" not in lines.values(), lines
+    assert len(lines) == 24 and "passes" not in lines.values(), lines
     assert done.returncode == 0

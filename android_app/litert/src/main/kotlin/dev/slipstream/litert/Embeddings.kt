@@ -10,13 +10,17 @@ import java.nio.IntBuffer
  * Rows of the main and, where the model has them, the per-layer embedder, by token: looked up once and kept.
  *
  * The tables grow with use up to [TABLE_BYTES]; then they start anew. A row is copied out as soon as its place is known,
- * so that a table may start anew in the middle of a pass. UsageException for a token outside the vocabulary.
+ * so that a table may start anew in the middle of a pass. [mapped] are the embedders' own bytes: the system brings 64 KB
+ * of them into memory for a row, and they are given back after every [BLOCK_ROWS] new ones. UsageException for a token
+ * outside the vocabulary.
  */
 internal class Embeddings(
     main: BoundCall,
     perLayer: BoundCall?,
     private val vocabSize: Int,
+    private val mapped: List<MappedRange>,
 ) {
+    private var numLookedUp = 0
     private val main = Table(main)
     private val perLayer = perLayer?.let(::Table)
     private val rows = MutableIntIntMap()
@@ -60,6 +64,7 @@ internal class Embeddings(
         rows[token] = index
         main.lookUp(token, index)
         perLayer?.lookUp(token, index)
+        if (++numLookedUp % BLOCK_ROWS == 0) mapped.forEach(MappedRange::release)
         return index
     }
 
@@ -87,17 +92,17 @@ internal class Embeddings(
                 .single()
                 .floats()
         val width = output.capacity()
-        private var rows = FloatArray(FIRST_ROWS * width)
+        private val blocks = ArrayList<FloatArray>()
 
         fun lookUp(
             token: Int,
             index: Int,
         ) {
-            if ((index + 1) * width > rows.size) rows = rows.copyOf(2 * rows.size)
+            if (index / BLOCK_ROWS == blocks.size) blocks.add(FloatArray(BLOCK_ROWS * width))
             input.put(0, token)
             call.run()
             output.position(0)
-            output.get(rows, index * width, width)
+            output.get(blocks[index / BLOCK_ROWS], index % BLOCK_ROWS * width, width)
         }
 
         fun copy(
@@ -106,13 +111,13 @@ internal class Embeddings(
             row: Int,
         ) {
             target.position(row * width)
-            target.put(rows, index * width, width)
+            target.put(blocks[index / BLOCK_ROWS], index % BLOCK_ROWS * width, width)
         }
     }
 
     private companion object {
         const val TABLE_BYTES = 16 shl 20
-        const val FIRST_ROWS = 64
+        const val BLOCK_ROWS = 64
         const val MIN_ROWS = 64
         const val MAX_ROWS = 4096
     }

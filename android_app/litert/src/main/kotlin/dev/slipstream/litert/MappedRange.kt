@@ -44,6 +44,16 @@ internal class MappedRange(
         action = "Free memory, or copy the bundle again.",
     )
 
+    /** For tables of which single rows are read: what lies around them is not read ahead. */
+    fun readRows() {
+        Libc.madvise(address, size, Libc.MADV_RANDOM)
+    }
+
+    /** Gives back the memory that pages took; they come from the file again when they are read. */
+    fun release() {
+        Libc.madvise(address, size, Libc.MADV_DONTNEED)
+    }
+
     override fun close() {
         if (address == 0L) return
         Libc.munmap(address, size)

@@ -63,16 +63,20 @@ public class Models(
     ): Opened {
         checkContract(bundle.manifest, bundle.path.path)
         val environment = environment()
+        val ranges = modelSections(bundle).associateWith { closing.add(mapped(bundle, it)) }
         val models =
-            modelSections(bundle).associateWith { name ->
+            ranges.mapValues { (name, range) ->
+                val graph = Graph(name, range, bundle.manifest.signatures[name].orEmpty(), bundle.path.path)
                 // An embedder copies a row: more threads than one would idle.
                 val own = if (name == EMBEDDER || name == PER_LAYER_EMBEDDER) 1 else threads
-                closing.add(CompiledModel(library, environment, graph(bundle, name), own, weights(name), timer))
+                closing.add(CompiledModel(library, environment, graph, own, weights(name), timer))
             }
+        ranges.values.forEach(MappedRange::release)
         val main = models.getValue(MAIN)
         val caches = caches(main)
         val embedders = listOf(EMBEDDER, PER_LAYER_EMBEDDER).map { models[it]?.let(::onlyCall) }
-        val rows = Embeddings(embedders[0]!!, embedders[1], bundle.manifest.config.vocabSize)
+        val tables = listOfNotNull(ranges[EMBEDDER], ranges[PER_LAYER_EMBEDDER])
+        val rows = Embeddings(embedders[0]!!, embedders[1], bundle.manifest.config.vocabSize, tables)
         val draftCalls = models[DRAFTER]?.let { draftCalls(it, caches) }.orEmpty()
         val draftStep = draftCalls[DRAFT]?.let { DraftStep(it, rows) }
         val drafts = (draftCalls - DRAFT).values.map { Drafts(it, rows) }.sortedBy { it.count }
@@ -87,13 +91,14 @@ public class Models(
         return Opened(scoring, prefills, rows, draftStep, drafts, capacity)
     }
 
-    private fun graph(
+    private fun mapped(
         bundle: Bundle,
         name: String,
-    ): Graph {
+    ): MappedRange {
         val section = bundle.section(name)
-        val range = closing.add(MappedRange(bundle.path, section.begin, section.size))
-        return Graph(name, range, bundle.manifest.signatures[name].orEmpty(), bundle.path.path)
+        val range = MappedRange(bundle.path, section.begin, section.size)
+        if (name == EMBEDDER || name == PER_LAYER_EMBEDDER) range.readRows()
+        return range
     }
 
     /** The library's own notes go to the process's stderr: only its errors are wanted there. */
@@ -119,11 +124,13 @@ public class Models(
     private fun passes(
         main: CompiledModel,
         caches: Map<String, TensorBuffer>,
-    ): List<List<Pass>> =
-        main.signatures.keys
+    ): List<List<Pass>> {
+        val memory = main.memory(PASSING)
+        return main.signatures.keys
             .partition { it.startsWith("prefill") }
             .toList()
-            .map { names -> names.map { Pass(main.bind(it, caches), it) } }
+            .map { names -> names.map { Pass(main.bind(it, caches, memory), it) } }
+    }
 
     /** All signatures of a drafter, by name, over one position and one mask. */
     private fun draftCalls(
@@ -145,5 +152,8 @@ public class Models(
         /** kLiteRtEnvOptionTagMinLoggerSeverity and kLiteRtLogSeverityError. */
         const val MIN_LOGGER_SEVERITY = 25
         const val SEVERITY_ERROR = 3L
+
+        /** Written before a pass or read right after it. Not masks, which change by what is new. */
+        val PASSING = setOf("embeddings", "per_layer_embeddings", "logits")
     }
 }

@@ -1,35 +1,37 @@
 package dev.slipstream.litert
 
-import com.sun.jna.Memory
 import com.sun.jna.Pointer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
-/** Host memory that is a LiteRT tensor buffer and a Java buffer at once. Java buffers must not outlive it. */
+/**
+ * Host memory that is a LiteRT tensor buffer and a Java buffer at once. [shared] is somebody else's, at least as large as
+ * the tensor, and outlives this; null is memory of its own. Java buffers must not outlive it.
+ */
 internal class TensorBuffer(
     library: LiteRtLibrary,
     private val tensor: Tensor,
+    shared: ZeroedMemory? = null,
 ) : AutoCloseable {
-    private val memory = allocate(tensor.size + ALIGNMENT)
+    private val own = if (shared == null) ZeroedMemory(tensor.size) else null
     private val bytes: ByteBuffer
     var handle: Long
         private set
 
     init {
-        memory.clear()
-        val aligned = memory.align(ALIGNMENT)
-        bytes = aligned.getByteBuffer(0, tensor.size).order(ByteOrder.nativeOrder())
+        val memory = own ?: shared!!
         try {
+            check(tensor.size <= memory.size) { "a tensor of ${tensor.size} bytes in ${memory.size}" }
+            bytes = memory.bytes(tensor.size)
             handle =
                 library.create("LiteRtCreateTensorBufferFromHostMemory") {
                     val type = Pointer.nativeValue(tensor.type)
-                    val address = Pointer.nativeValue(aligned)
-                    LiteRtApi.LiteRtCreateTensorBufferFromHostMemory(type, address, tensor.size, 0, it)
+                    LiteRtApi.LiteRtCreateTensorBufferFromHostMemory(type, memory.address, tensor.size, 0, it)
                 }
         } catch (error: Throwable) {
-            memory.close()
+            own?.close()
             throw error
         }
     }
@@ -50,24 +52,6 @@ internal class TensorBuffer(
         if (handle == 0L) return
         LiteRtApi.LiteRtDestroyTensorBuffer(handle)
         handle = 0
-        memory.close()
-    }
-
-    private companion object {
-        fun allocate(size: Long): Memory =
-            try {
-                Memory(size)
-            } catch (_: OutOfMemoryError) {
-                throw libraryError(
-                    "There is no memory for a tensor",
-                    "$size bytes",
-                    "less",
-                    "this process",
-                    Remedy.MEMORY,
-                )
-            }
-
-        /** LiteRT takes host memory at such addresses only. */
-        const val ALIGNMENT = 64
+        own?.close()
     }
 }

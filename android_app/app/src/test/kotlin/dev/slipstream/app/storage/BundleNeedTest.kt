@@ -3,21 +3,25 @@ package dev.slipstream.app.storage
 import dev.slipstream.BundleNeed
 import dev.slipstream.bundle.readManifest
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 class BundleNeedTest {
+    /** The numbers are those of tests/spec/bundle/test_memory.py. */
     @Test
-    fun `what a bundle needs follows from its manifest`() {
+    fun `what a bundle needs follows from its manifest, as the reference says`() {
         val source = MemorySource(resource("small.litertlm"))
         val manifest = readManifest(source.bytes!!, "small")
-        val need = BundleNeed.of(manifest, source.size)
-        val packed = manifest.sections.filter { it.name in setOf("main", "drafter") }.sumOf { it.end - it.begin }
-        assertEquals(packed, need.packedBytes)
-        // Each call has a tensor of four floats in and one out of its own; no cache, and the app.
-        val calls = manifest.signatures.values.sumOf { it.size }
-        assertTrue(calls > 1)
-        assertEquals(packed + calls * 2 * 4 * 4 + 96 * 1024 * 1024, need.memoryBytes)
+        for ((context, resident) in listOf(64 to 104_514_072L, 4096 to 107_328_792L)) {
+            val need = BundleNeed.of(manifest.copy(contextLength = context), source.size)
+            assertEquals(79_016L, need.packedBytes)
+            assertEquals(resident, need.memoryBytes)
+        }
+    }
+
+    @Test
+    fun `it tells whose it is`() {
+        val source = MemorySource(resource("small.litertlm"))
+        val need = BundleNeed.of(readManifest(source.bytes!!, "small"), source.size)
         assertEquals(source.size, need.fileBytes)
         assertEquals("demo/target" to "demo/drafter", need.targetId to need.drafterId)
     }
