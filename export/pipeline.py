@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.android.identity import AS_IT_IS, Identity
 from export.android.render import render
 from export.bundle.writer import BundleWriter, WrittenModels
 from export.errors import BundleError, OutputError
@@ -44,12 +45,14 @@ from runtime_spec.litert.runtime import MODELS, Models
 class Options:
     """How to run. `start` is the first stage to run again, None the first that is missing.
 
-    `accept_loss`: a recipe outside its tolerances is sealed all the same, and said to be. `bench`: measure speed."""
+    `accept_loss`: a recipe outside its tolerances is sealed all the same, and said to be. `bench`: measure speed.
+    `identity`: what the app is called."""
 
     start: str | None = None
     force: bool = False
     accept_loss: bool = False
     bench: bool = True
+    identity: Identity = AS_IT_IS
 
 
 def run(plan: Plan, out: Path, options: Options, progress: Progress) -> Report:
@@ -229,7 +232,7 @@ class _Run:
             # The earlier bundle goes first: beside the new report it would seem to be what that speaks of.
             self.writer.path.unlink(missing_ok=True)
         with self.clock.stage("render", "the Android project"):
-            rendered = render(source, self.out)
+            rendered = render(source, self.out, self.options.identity)
         write_traces(self.out / TRACES, sealed.evidence.traces)
         plan = self.plan
         report = Report(

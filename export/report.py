@@ -88,7 +88,13 @@ class Report:
         if not self.check.acceptance:
             del values["check"]["acceptance"]
         android = self.android
-        values["android"] = {"files": android.files, "has_asset": android.has_asset, "kept": list(android.kept)}
+        values["android"] = {
+            "files": android.files,
+            "has_asset": android.has_asset,
+            "kept": list(android.kept),
+            "application_id": android.application_id,
+            "has_wrapper": android.no_wrapper is None,
+        }
         return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
     def write(self, path: Path) -> None:

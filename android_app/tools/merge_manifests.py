@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Merges manifests: merge_manifests.py APP.xml FOLDER OUT.xml PACKAGE MIN_SDK TARGET_SDK VERSION_CODE VERSION_NAME.
+"""Merges manifests: merge_manifests.py APP.xml FOLDER OUT.xml APPLICATION_ID NAMESPACE MIN_SDK TARGET_SDK VERSION_CODE
+VERSION_NAME.
 
 What the libraries here need of Android's manifest merger, and an error for the rest: adds each library's permissions
-and components, joins elements of one name, fills in ${applicationId}.
+and components, joins elements of one name, fills in ${applicationId}, and writes the app's own classes with their
+package, which is NAMESPACE: Android would look for them in the application id.
 """
 
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 TOOLS = "{http://schemas.android.com/tools}"
 NAME = ANDROID + "name"
+CLASSES = (NAME, ANDROID + "targetActivity", ANDROID + "parentActivityName")
 
 
 def merge(into: ET.Element, new: ET.Element) -> None:
@@ -32,9 +35,17 @@ def merge(into: ET.Element, new: ET.Element) -> None:
                 element.attrib.pop(TOOLS + "node", None)
 
 
-def main(app, folder, out, package, min_sdk, target_sdk, version_code, version_name) -> None:
+def with_package(root: ET.Element, namespace: str) -> None:
+    for element in root.iter():
+        for key in CLASSES:
+            if element.get(key, "").startswith("."):
+                element.set(key, namespace + element.get(key))
+
+
+def main(app, folder, out, package, namespace, min_sdk, target_sdk, version_code, version_name) -> None:
     ET.register_namespace("android", ANDROID[1:-1])
     root = ET.fromstring(Path(app).read_text().replace("${applicationId}", package))
+    with_package(root, namespace)
     for file in sorted(Path(folder).glob("*.xml")):
         library = ET.fromstring(file.read_text().replace("${applicationId}", package))
         library.attrib.pop("package")

@@ -1,4 +1,4 @@
-"""An Android project around one bundle: gradle_template/ and android_app's sources copied, one file of constants made.
+"""An Android project around one bundle: gradle_template/ and android_app's sources copied, data and wrapper added.
 
 Data only: no source is changed on its way, and a template's path is its path in the output. What the user changes in
 the output stays: a file that is neither as an earlier export left it nor as this one would write it is kept. Only what
@@ -13,7 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.android.identity import AS_IT_IS, Identity
+from export.android.phone.application import Application
 from export.android.phone.reference import Reference
+from export.android.wrapper import find_wrapper
 from export.files import file_sha256, output_errors, replacing, write_atomically
 from export.outputs import PROJECT
 from export.resources import ANDROID, ROOT, TEMPLATE
@@ -53,16 +56,20 @@ LARGEST_ASSET = 100_000_000
 
 @dataclass(frozen=True)
 class Rendered:
-    """`kept` are the paths of files that the user has changed, and that are as the user left them."""
+    """`kept` are the paths of files that the user has changed, and that are as the user left them. `application_id` is
+    what the project builds an app of."""
 
     folder: Path
     files: int
     has_asset: bool
     kept: tuple[str, ...]
+    application_id: str
+    no_wrapper: str | None = None
 
 
-def render(bundle: Path, out: Path) -> Rendered:
-    """Renders `out`/android for the finished bundle. Raises OutputError, BundleError.
+def render(bundle: Path, out: Path, identity: Identity = AS_IT_IS) -> Rendered:
+    """Renders `out`/android for the finished bundle, as the app that `identity` says. Raises OutputError, BundleError;
+    UsageError where nothing was chosen and the project's own id is none.
 
     NOTE in that folder has, by path, the digests that a file of ours may have. It is written before the first file and
     after the last: in between both the old digests and the new count, so that an export that is cut off leaves nothing
@@ -70,7 +77,8 @@ def render(bundle: Path, out: Path) -> Rendered:
     folder = out / PROJECT
     has_asset = bundle.stat().st_size <= LARGEST_ASSET
     with output_errors(folder, "The Android project can't be written"):
-        contents = dict(_files(bundle, has_asset))
+        named, wrapper = identity.files(folder), find_wrapper(folder)
+        contents = dict(_files(bundle, has_asset)) | named | wrapper.files
         wanted = {path: _content_sha256(content) for path, content in contents.items()}
         known = _read_note(folder)
         either = {path: set(digests) for path, digests in known.items()}
@@ -79,14 +87,16 @@ def render(bundle: Path, out: Path) -> Rendered:
         _write_note(folder, either)
         kept = []
         for path, content in contents.items():
-            may_go = path in OF_THE_BUNDLE or _digest_of(folder / path) in (None, *known.get(path, ()))
+            may_go = path in OF_THE_BUNDLE or path in named or _digest_of(folder / path) in (None, *known.get(path, ()))
             if not _place(folder / path, content, wanted[path], may_go):
                 kept.append(path)
         for path in {*known, *OF_THE_BUNDLE} - wanted.keys():
             if path in OF_THE_BUNDLE or _digest_of(folder / path) in known[path]:
                 (folder / path).unlink(missing_ok=True)
         _write_note(folder, {path: {digest} for path, digest in wanted.items()})
-    return Rendered(folder, len(wanted), has_asset, tuple(kept))
+    return Rendered(
+        folder, len(wanted), has_asset, tuple(kept), Application.of_project(folder).id, no_wrapper=wrapper.problem
+    )
 
 
 def bindings(manifest: Manifest, size: int, asset: str | None) -> str:

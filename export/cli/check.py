@@ -12,10 +12,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Raises PhoneError, ApkError, BundleError, TraceError."""
+    """Raises PhoneError, ApkError, BundleError, TraceError, UsageError."""
+    from export.android.identity import which_app
     from export.android.phone.check import check
     from export.android.phone.install import find_bundle
     from export.android.phone.reference import Reference
 
-    reference = Reference.of_bundle(find_bundle(options.bundle))
-    check(reference, options.serial, options.timeout, options.save, options.json)
+    bundle = find_bundle(options.bundle)
+    reference, app = Reference.of_bundle(bundle), which_app(bundle, options.application_id)
+    check(reference, app, options.serial, options.timeout, options.save, options.json)

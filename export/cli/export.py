@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--apk", action="store_true", help="build OUT/app.apk too, without Gradle or the Android SDK")
     apk.add_build_arguments(parser)
+    parser.add_argument(
+        "--application-id", metavar="ID", help="the app's, on phones and in stores (default: dev.slipstream.app)"
+    )
+    parser.add_argument("--app-name", metavar="NAME", help="what the launcher calls the app (default: Slipstream)")
     parser.add_argument("--json", action="store_true", help="the report on stdout and nothing else, progress on stderr")
 
 
@@ -79,16 +83,20 @@ def add_chat_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Raises SlipstreamError."""
+    from export.android.identity import Identity
     from export.cli.console import ConsoleProgress, user_console
     from export.cli.plan_table import plan_json, plan_rows
     from export.cli.summary import show, show_plan
     from export.forecast import check_machine, forecast
+    from export.outputs import PROJECT
     from export.pipeline import Options, is_lowered, run
     from export.plan import fetched, make_plan
     from export.work import refuse_finished
 
     choices, out = _choices(options), options.out or Path("out") / options.device
     # What costs nothing to find out comes before a download and minutes of work.
+    identity = Identity(options.application_id, options.app_name)
+    identity.check(out / PROJECT)
     if not options.dry_run:
         refuse_finished(out, options.force, options.start)
     build = apk.builder(options) if options.apk else None
@@ -107,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
             check_machine(found, out, 0)
             progress.stage("download", f"{found.download_bytes / 1e6:,.1f} MB into {found.download_folder}")
             plan = fetched(plan, choices, downloading(progress))
-        how = Options(options.start, options.force, options.accept_loss, not options.no_bench)
+        how = Options(options.start, options.force, options.accept_loss, not options.no_bench, identity)
         report = run(plan, out, how, progress)
         built = build(out, lambda what: progress.stage("apk", what)) if build else None
     show(report, out, console, built)

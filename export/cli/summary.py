@@ -29,6 +29,9 @@ def show(report: Report, out: Path, console: Console, built: Built | None = None
     if report.android.kept:
         say(f"kept as you changed them: {', '.join(report.android.kept)}")
     bundle = shlex.quote(str(out / BUNDLE))
+    if report.android.no_wrapper:
+        say(f"Gradle's wrapper is not in the project: {report.android.no_wrapper}.")
+        say("      Run `gradle wrapper` in it once, or export again with Maven installed and a network.")
     say(f"in {out}, sha256 {report.sha256}")
     say(f"next: {program()} generate {bundle} --prompt 'def main():'")
     say(f"      {program()} bench {bundle}")

@@ -1,14 +1,19 @@
+import java.util.Properties
+
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.compose)
 }
+
+// What the export was told: `export install` and `check` read it here too.
+val identity = Properties().apply { file("src/bindings/application.properties").reader().use(::load) }
 
 android {
     namespace = "dev.slipstream.app"
     compileSdk = 35
 
     defaultConfig {
-        applicationId = "dev.slipstream.app"
+        applicationId = identity.getProperty("applicationId")
         minSdk = 29
         targetSdk = 35
         versionCode = 1
@@ -16,8 +21,11 @@ android {
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
     }
 
-    // ModelBindings.kt, which the export writes, has a source root of its own.
-    sourceSets.named("main") { kotlin.directories += "src/bindings/kotlin" }
+    // What the export writes has source roots of its own: ModelBindings.kt, the app's name.
+    sourceSets.named("main") {
+        kotlin.directories += "src/bindings/kotlin"
+        res.directories += "src/bindings/res"
+    }
 
     buildFeatures { compose = true }
 
@@ -26,7 +34,7 @@ android {
         targetCompatibility = JavaVersion.VERSION_17
     }
 
-    // Stored, not compressed: the bundle is copied out of the APK as it is.
+    // Stored, not compressed: it is copied out of the APK on the first start, and that of weights gains nothing by zip.
     androidResources { noCompress += "litertlm" }
     packaging { jniLibs { useLegacyPackaging = false } }
 

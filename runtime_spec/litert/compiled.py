@@ -12,7 +12,7 @@ import numpy as np
 from runtime_spec.bundle import contents, manifest
 from runtime_spec.bundle.manifest import TensorSpec
 from runtime_spec.errors import RuntimeLibraryError
-from runtime_spec.litert.library import Handle, Library, TensorType
+from runtime_spec.litert.library import Handle, Library, TensorType, status_text
 
 CPU = 1
 ALIGNMENT = 64
@@ -210,7 +210,7 @@ class BoundCall:
             raise RuntimeLibraryError(
                 "A model call failed",
                 expected="status 0",
-                found=f"status {status}",
+                found=status_text(status),
                 where="LiteRtRunCompiledModel",
                 action="Verify the bundle, then report it.",
             )

@@ -68,6 +68,33 @@ FUNCTIONS = {
 }
 
 
+STATUSES = {
+    1: "invalid argument",
+    2: "memory allocation failure",
+    3: "runtime failure",
+    4: "missing input tensor",
+    5: "unsupported",
+    6: "not found",
+    7: "timeout expired",
+    8: "wrong version",
+    9: "unknown",
+    10: "already exists",
+    100: "cancelled",
+    500: "file IO",
+    501: "invalid flatbuffer",
+    502: "dynamic loading",
+    503: "serialization",
+    504: "compilation",
+}
+"""LiteRtStatus, as litert_common.h names what may happen where models are opened and run; the library has no function
+for it. LibraryErrors.kt has the same."""
+
+
+def status_text(status: int) -> str:
+    """The number, and what LiteRT's headers call it."""
+    return f"status {status}" + (f", {STATUSES[status]}" if status in STATUSES else "")
+
+
 class Library:
     """The loaded library; every function raises RuntimeLibraryError when it returns a status."""
 
@@ -91,7 +118,7 @@ class Library:
     def call(self, name: str, *arguments) -> None:
         status = getattr(self.shared, name)(*arguments)
         if status:
-            raise _error(f"{name} failed", "status 0", f"status {status}")
+            raise _error(f"{name} failed", "status 0", status_text(status))
 
     def create(self, name: str, *arguments) -> Handle:
         """Calls a function whose last parameter receives a handle."""

@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from export.android.apk.build import build_apk
+from export.android.apk.compile import _lay_out
 from export.android.apk.sign import debug_key
+from export.android.identity import Identity
 from export.android.render import render
 from runtime_spec.bundle.manifest import Model
 from tests.bundles import write_bundle
+from tests.export.android.test_identity import NASTY as NASTY_NAME
 from tests.export.android.test_render import NASTY
 
 
@@ -35,3 +39,15 @@ def apk_out(tmp_path_factory, apk_tools) -> Path:
     assert render(folder / "model.litertlm", folder).kept == ()
     build_apk(folder, None, debug_key(), lambda _: None)
     return folder
+
+
+@pytest.fixture(scope="session")
+def named_app(tmp_path_factory, apk_tools) -> Path:
+    """The app's `target`, compiled and with its resources linked, of an export that was told an id and a name."""
+    folder = tmp_path_factory.mktemp("named")
+    write_bundle(folder / "model.litertlm")
+    project = render(folder / "model.litertlm", folder, Identity("com.example.writer", NASTY_NAME)).folder
+    _lay_out(project, folder / "maven")
+    command = ["mvn", "-B", "-q", "-f", folder / "maven/pom.xml", "compile", "-pl", "app", "-am"]
+    subprocess.run([*command, "-Dktlint.mode=--version"], check=True)
+    return folder / "maven/app/target"

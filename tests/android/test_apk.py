@@ -14,13 +14,16 @@ import pytest
 
 from export.android.apk.build import build_apk
 from export.android.apk.libraries import _wanted_symbols
+from export.android.apk.package import apk_application
 from export.android.apk.sign import debug_key, own_key
+from export.android.identity import ID
 from export.android.render import ANDROID, BINDINGS, kotlin_string, render
 from export.cli.main import main
 from export.errors import ApkError
 from tests.android.dex import read_all
 from tests.export.android.apk.elves import elf
 from tests.export.android.apk.test_zip_writer import data_offset
+from tests.export.android.test_identity import NASTY as NASTY_NAME
 from tests.export.android.test_render import NASTY
 
 AAPT2 = ANDROID / "androidx/target/tools/prebuilt/linux/aapt2_64"
@@ -59,10 +62,31 @@ def test_the_signature_verifies_by_schemes_2_and_3(apk):
 
 def test_what_android_reads_of_it(apk):
     found = said(AAPT2, "dump", "badging", apk)
+    assert apk_application(apk).id == ID
     assert "package: name='dev.slipstream.app' versionCode='1' versionName='0.1.0'" in found
     assert re.search(r"^(minSdkVersion|sdkVersion):'29'$", found, flags=re.M) and "targetSdkVersion:'35'" in found
     assert "launchable-activity: name='dev.slipstream.app.MainActivity'" in found
     assert "native-code: 'arm64-v8a' 'x86_64'" in found and "application-debuggable" not in found
+
+
+def test_an_app_of_another_id_has_nothing_of_the_default_one(named_app):
+    """Package, permission, authorities and action are its own, so that both can be installed; classes are where the
+    code has them, and the launcher shows the name letter for letter."""
+    apk = named_app / "res.apk"
+    found = said(AAPT2, "dump", "badging", apk)
+    tree = said(AAPT2, "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
+    assert "package: name='com.example.writer'" in found
+    assert f'() "{NASTY_NAME}"' in said(AAPT2, "dump", "resources", apk)
+    assert "launchable-activity: name='dev.slipstream.app.MainActivity'" in found
+    assert '"com.example.writer.SELF_CHECK"' in tree
+    assert set(re.findall(r'authorities\(.*?\)="(.*?)"', tree)) == {
+        "com.example.writer.files",
+        "com.example.writer.androidx-startup",
+    }
+    classes = {"dev.slipstream.app.MainActivity", "dev.slipstream.app.SlipstreamApplication"}
+    assert set(re.findall(r'"(dev\.slipstream\..*?)"', tree)) == classes
+    assert apk_application(apk).id == "com.example.writer"
+    assert (named_app / "classes/dev/slipstream/app/MainActivity.class").is_file()
 
 
 def test_no_permission_but_the_one_of_androidx(apk):

@@ -31,7 +31,7 @@ def report(**changes):
             "drafted_4": Speed(20.0, (9.0, 21.0), 2.0, 0.7, 3.8),
         },
         "check": FloatCheck(0.99, 0.0, 0.001, 334, {"plain": Acceptance(0.65, 0.66, 504, 0.0163)}),
-        "android": Rendered(Path("out/android"), 241, True, ("build.gradle.kts",)),
+        "android": Rendered(Path("out/android"), 241, True, ("build.gradle.kts",), "com.example.app"),
         "prompts": "prompts.toml",
         "fingerprints": {"target": "demo/target 1", "drafter": "none"},
         "chat_template_for_litert_lm": "the template with tools",
@@ -77,7 +77,13 @@ def test_the_keys_of_the_file():
             "positions": 334,
             "acceptance": {"plain": {"rate": 0.65, "float_rate": 0.66, "drafted": 504, "standard_error": 0.0163}},
         },
-        "android": {"files": 241, "has_asset": True, "kept": ["build.gradle.kts"]},
+        "android": {
+            "files": 241,
+            "has_asset": True,
+            "kept": ["build.gradle.kts"],
+            "application_id": "com.example.app",
+            "has_wrapper": True,
+        },
         "prompts": "prompts.toml",
         "fingerprints": {"target": "demo/target 1", "drafter": "none"},
         "chat_template_for_litert_lm": "the template with tools",
@@ -112,6 +118,13 @@ def test_the_summary_has_the_figures(tmp_path):
     for part in ("demo/target for pixel, recipe int8", "2.00 times plain, acceptance 0.70", "KL 0.0010", "0.65"):
         assert part in text
     assert "kept as you changed them: build.gradle.kts" in text and "accepted outside" not in text
+
+
+def test_the_summary_says_how_to_get_a_wrapper_that_is_missing(tmp_path):
+    assert "wrapper" not in shown(tmp_path, "pixel")
+    android = Rendered(Path("out/android"), 241, True, (), "com.example.app", no_wrapper="no network")
+    text = shown(tmp_path, "other", android=android)
+    assert "not in the project: no network" in text and "gradle wrapper" in text
 
 
 def test_the_summary_says_what_was_accepted(tmp_path):

@@ -12,7 +12,7 @@ def tree(folder, **files):
 
 def test_a_checkout_is_built_where_it_is():
     assert resources.buildable_android() == resources.ANDROID == resources.ROOT / "android_app"
-    assert (resources.ANDROID / "pom.xml").is_file() and (resources.TEMPLATE / "gradlew").is_file()
+    assert (resources.ANDROID / "pom.xml").is_file() and (resources.TEMPLATE / "settings.gradle.kts").is_file()
 
 
 def test_a_copy_is_made_once_and_follows_the_content(tmp_path):

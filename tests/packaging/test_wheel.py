@@ -55,7 +55,7 @@ def test_the_same_bytes_from_another_checkout(wheel, tmp_path):
     shutil.copytree(ANDROID, checkout / "android_app", copy_function=shutil.copyfile, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copyfile(ROOT / name, checkout / name)
-    (checkout / "gradle_template/gradlew").chmod(0o775)
+    (checkout / "gradle_template/README.md").chmod(0o664)
     (checkout / "LICENSE").chmod(0o600)
     for litter in ("android_app/app/target/classes/x.class", "export/__pycache__/main.pyc", "out/pixel/model.litertlm"):
         (checkout / litter).parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from safetensors.torch import load_file
 from transformers.integrations.gemma_quant import _unpack_int2, _unpack_int4
 
+from export.android.identity import NAME_RESOURCE
+from export.android.phone.application import Application
 from export.cli.main import main
 from export.graphs.flatbuffer import weight_name
 from export.weights.plan import TYPES
@@ -32,6 +34,7 @@ SHAPES = {"tiny_e2b": (3, 256), "tiny_e4b": (4, 256), "tiny_plain": (7, 96), "ti
 def export(pair, out, recipe, draft_tokens, context):
     names = ["--target", str(pair[0]), "--drafter", str(pair[1]), "--draft-tokens", str(draft_tokens)]
     names += ["--recipe", recipe] if recipe else []
+    names += ["--application-id", "com.example.shapes", "--app-name", "Shapes & Co"]
     assert main(["--device", "android", *names, "--context", str(context), "--out", str(out)]) == 0
     return out / "model.litertlm"
 
@@ -104,6 +107,9 @@ def test_a_target_alone_verifies_drafts_from_the_text(graphs, tmp_path, capsys):
     capsys.readouterr()
     assert main(["verify", str(bundle), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verified"] is True
+    assert report["android"]["application_id"] == "com.example.shapes"
+    assert Application.of_project(tmp_path / "out/android").id == "com.example.shapes"
+    assert "Shapes &amp; Co" in (tmp_path / "out/android" / NAME_RESOURCE).read_text()
     bindings = (tmp_path / "out/android/app/src/bindings/kotlin/dev/slipstream/app/ModelBindings.kt").read_text()
     assert 'DRAFTER_ID: String = ""' in bindings and f"DRAFT_TOKENS: Int = {draft_tokens}" in bindings
 

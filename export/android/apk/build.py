@@ -13,6 +13,7 @@ from export.android.apk.dex import make_dex
 from export.android.apk.libraries import find_litert, litert_libraries, native_libraries
 from export.android.apk.sign import Key, debug_key, own_key, sign
 from export.android.apk.zip_writer import PAGE, WORD, Entry, write_zip
+from export.android.phone.application import PROPERTIES, Application
 from export.android.render import ASSET
 from export.errors import ApkError
 from export.files import file_sha256, output_errors, write_atomically
@@ -43,14 +44,15 @@ def check_apk_needs(litert_aar: Path | None, keystore: Path | None = None, alias
 
 
 def build_apk(out: Path, litert_aar: Path | None, key: Key, progress: Progress) -> Built:
-    """Builds OUT/app.apk from OUT/android, the project that an export rendered. Raises ApkError."""
+    """Builds OUT/app.apk from OUT/android, the project that an export rendered. Raises ApkError,
+    UsageError for an application id that is none."""
     out = out.resolve()
     project, work = out / PROJECT, out / "work" / "apk"
-    if not (project / "app/src/main/AndroidManifest.xml").is_file():
+    if Application.of_project(project) is None:
         raise ApkError(
             "No Android project to build",
-            expected="the folder android, as an export renders it",
-            found="nothing",
+            expected=f"the folder {PROJECT}, as an export renders it",
+            found=f"no {PROPERTIES} in it",
             where=str(out),
             action="Export first: python -m export --device pixel",
         )

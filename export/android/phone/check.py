@@ -5,6 +5,7 @@ from pathlib import Path
 
 from export.android.phone.adb import Phone
 from export.android.phone.answer import Answer
+from export.android.phone.application import Application
 from export.android.phone.judge import judge
 from export.android.phone.reference import Reference
 from export.android.phone.self_check import run_self_check
@@ -12,10 +13,12 @@ from export.files import write_atomically
 from runtime_spec.reference.replay import ReplayReport
 
 
-def check(reference: Reference, serial: str | None, patience: float, save: Path | None, as_json: bool) -> None:
+def check(
+    reference: Reference, app: Application, serial: str | None, patience: float, save: Path | None, as_json: bool
+) -> None:
     """Raises SlipstreamError on anything but a self-check that agrees with the bundle's golden traces."""
     phone = Phone.choose(serial)
-    answer, text = run_self_check(phone, patience)
+    answer, text = run_self_check(phone, app, patience)
     if save is not None:
         write_atomically(save, text.encode())
     report = judge(answer, reference, phone.serial)

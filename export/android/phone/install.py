@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from export.android.phone import BUNDLE, FILES, PACKAGE
 from export.android.phone.adb import Phone
+from export.android.phone.application import Application
 from export.android.phone.push import push
 from export.errors import ApkError, BundleError
 from export.outputs import APKS
@@ -14,8 +14,8 @@ from export.outputs import BUNDLE as BUNDLE_NAME
 
 ASSET = "assets/model.litertlm"
 ADVICE = {
-    "INSTALL_FAILED_UPDATE_INCOMPATIBLE": f"Another key signed the installed app. Remove it: adb uninstall {PACKAGE}",
-    "INSTALL_FAILED_VERSION_DOWNGRADE": f"A newer app is installed. Remove it: adb uninstall {PACKAGE}",
+    "INSTALL_FAILED_UPDATE_INCOMPATIBLE": "Another key signed the installed app. Remove it: adb uninstall {id}",
+    "INSTALL_FAILED_VERSION_DOWNGRADE": "A newer app is installed. Remove it: adb uninstall {id}",
     "INSTALL_FAILED_INSUFFICIENT_STORAGE": "Free some storage on the phone.",
     "INSTALL_FAILED_OLDER_SDK": "The app needs Android 10 or newer.",
     "INSTALL_FAILED_NO_MATCHING_ABIS": "The app needs a 64-bit ARM phone or an x86-64 emulator.",
@@ -25,20 +25,20 @@ ADVICE = {
 Say = Callable[[str], None]
 
 
-def install(phone: Phone, apk: Path, bundle: Path, digest: str, say: Say) -> None:
-    """Installs `apk`; sends `bundle`, whose SHA-256 is `digest`, unless the APK holds it. Raises
+def install(phone: Phone, apk: Path, app: Application, bundle: Path, digest: str, say: Say) -> None:
+    """Installs `apk`, which is `app`; sends `bundle`, whose SHA-256 is `digest`, unless the APK holds it. Raises
     PhoneError, ApkError."""
-    say(f"{apk.name} to {phone.serial}")
-    is_update = phone.try_shell(f"pm path {PACKAGE}").code == 0
-    _install_apk(phone, apk)
+    say(f"{apk.name}, {app.id}, to {phone.serial}")
+    is_update = phone.try_shell(f"pm path {app.id}").code == 0
+    _install_apk(phone, apk, app)
     # An app that was there before has a bundle already, and keeps it until another one is sent.
     if not is_update and _asset_size(apk) == bundle.stat().st_size:
         # One that was pushed before would be used in its place.
-        phone.shell(f"rm -f {BUNDLE}")
+        phone.shell(f"rm -f {app.bundle}")
         say("the APK holds the bundle: nothing else to send")
         return
     # The app makes this folder when it starts: on some phones one made by the shell stays closed to the app.
-    phone.try_shell(f"test -d {FILES} || monkey -p {PACKAGE} -c android.intent.category.LAUNCHER 1")
+    phone.try_shell(f"test -d {app.files} || monkey -p {app.id} -c android.intent.category.LAUNCHER 1")
     last = [-1]
 
     def progress(done: int, size: int) -> None:
@@ -47,7 +47,7 @@ def install(phone: Phone, apk: Path, bundle: Path, digest: str, say: Say) -> Non
             last[0] = percent
             say(f"bundle {done / 1e6:.1f} of {size / 1e6:.1f} MB")
 
-    sent = push(phone, bundle, digest, BUNDLE, progress)
+    sent = push(phone, bundle, digest, app.bundle, progress)
     say("the phone's SHA-256 agrees" if sent else "the bundle was there already, and its SHA-256 agrees")
 
 
@@ -79,9 +79,7 @@ def find_bundle(named: Path | None, root: Path = Path("out")) -> Path:
     )
 
 
-def _install_apk(phone: Phone, apk: Path) -> None:
-    if not apk.is_file():
-        raise ApkError("No such APK", expected="a file", found="nothing", where=str(apk), action="Name another one.")
+def _install_apk(phone: Phone, apk: Path, app: Application) -> None:
     result = phone.run(["install", "-r", "-t", str(apk)], 120 + apk.stat().st_size / 500_000)
     said = (result.out + result.err).strip()
     if result.code == 0 and "Success" in said:
@@ -92,7 +90,7 @@ def _install_apk(phone: Phone, apk: Path) -> None:
         expected="Success",
         found=said[-300:] or f"exit code {result.code}",
         where=f"{phone.serial}: adb install {apk}",
-        action=advice,
+        action=advice.format(id=app.id),
     )
 
 

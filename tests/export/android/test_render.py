@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from export.android.identity import ID, NAME_RESOURCE, Identity
+from export.android.phone.application import PROPERTIES
 from export.android.render import (
     ANDROID,
     ASSET_PATH,
@@ -26,12 +28,28 @@ from export.android.render import (
     kotlin_string,
     render,
 )
+from export.android.wrapper import DIGESTS, Wrapper
 from export.errors import OutputError
 from runtime_spec.bundle.manifest import Model
 from runtime_spec.bundle.reader import Bundle
 from tests.bundles import write_bundle
 
 NASTY = 'a"b\\c$d${e}\n\r\t\b\0/* */ \u2028 \ud55c\U0001f600 \'"""$'
+
+
+def placeholders(folder):
+    """What stands for Gradle's wrapper: fetching that is tested in test_wrapper.py."""
+    files = {name: folder / name for name in DIGESTS}
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("of Gradle")
+    return Wrapper(files)
+
+
+@pytest.fixture(autouse=True)
+def wrapper(tmp_path, monkeypatch):
+    found = placeholders(tmp_path / "wrapper")
+    monkeypatch.setattr("export.android.render.find_wrapper", lambda project: found)
 
 
 @pytest.fixture
@@ -160,6 +178,14 @@ def test_what_an_export_no_longer_renders_is_removed(out, monkeypatch):
     assert not (project / "app/src/main/assets/model.litertlm").exists()
 
 
+def test_a_project_without_the_wrapper_says_why(out, monkeypatch):
+    assert rendered(out).no_wrapper is None and (out / "android/gradlew.bat").is_file()
+    monkeypatch.setattr("export.android.render.find_wrapper", lambda project: Wrapper({}, "no network"))
+    result = rendered(out)
+    assert result.no_wrapper == "no network" and not (result.folder / "gradlew").exists()
+    assert "run `gradle wrapper` here" in (result.folder / "README.md").read_text()
+
+
 def test_a_newer_template_replaces_what_was_not_changed(out, tmp_path, monkeypatch):
     project = rendered(out).folder
     newer = tmp_path / "template"
@@ -252,6 +278,46 @@ def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, 
         changed.unlink()
         assert rendered(out).kept == ()
         assert_as_if_rendered_afresh(out, tmp_path)
+
+
+OTHER = Identity("com.example.writer", "Writer & Co")
+CODE = re.compile(r"^(package|import) dev\.slipstream\.app\b|namespace = \"dev\.slipstream\.app\"|^import dev/")
+
+
+def test_another_id_is_everywhere_that_android_looks_for_one(out):
+    """What is left of the default one is the package of the code."""
+    project = render(out / "model.litertlm", out, OTHER).folder
+    left = []
+    for path in filter(Path.is_file, project.rglob("*")):
+        if path.suffix in (".litertlm", ".jar") or path.name == NOTE:
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if ID in line and not CODE.search(line):
+                left.append((path.relative_to(project).as_posix(), line.strip()))
+    assert [path for path, _ in left] == ["README.md"] and "The code's package stays" in left[0][1]
+    assert 'applicationId = identity.getProperty("applicationId")' in (project / "app/build.gradle.kts").read_text()
+
+
+def test_an_id_is_chosen_kept_and_chosen_anew(out):
+    first = render(out / "model.litertlm", out, OTHER)
+    assert first.application_id == "com.example.writer" and first.kept == ()
+    assert "Writer &amp; Co" in (first.folder / NAME_RESOURCE).read_text()
+    before = digests(first.folder)
+    assert rendered(out).application_id == "com.example.writer" and digests(first.folder) == before
+    (first.folder / PROPERTIES).write_text("# mine\napplicationId=com.example.mine\n")
+    found = rendered(out)
+    assert found.application_id == "com.example.mine" and found.kept == ()
+    found = render(out / "model.litertlm", out, Identity("com.example.third"))
+    assert found.application_id == "com.example.third" and found.kept == ()
+    assert "Writer &amp; Co" in (first.folder / NAME_RESOURCE).read_text()
+
+
+def test_the_build_that_gradle_runs_takes_what_the_export_writes():
+    """`file` and `directories` are from the module's folder: app."""
+    text = (TEMPLATE / "app/build.gradle.kts").read_text()
+    for path in (PROPERTIES, str(Path(NAME_RESOURCE).parents[1])):
+        assert f'"{path.removeprefix("app/")}"' in text, path
+    assert "app_name" not in (ANDROID / "app/src/main/res/values/strings.xml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -356,41 +422,3 @@ def test_sdk_levels_are_those_of_the_maven_build():
     gradle, pom = (TEMPLATE / "app/build.gradle.kts").read_text(), (ANDROID / "app/pom.xml").read_text()
     for name, tag in (("minSdk", "min.sdk"), ("targetSdk", "target.sdk"), ("versionCode", "version.code")):
         assert re.search(rf"{name} = (\d+)", gradle)[1] == re.search(rf"<{tag}>(\d+)<", pom)[1]
-
-
-class TestGradlew:
-    """The script that stands in for Gradle's wrapper, with a distribution made here."""
-
-    @pytest.fixture
-    def project(self, out, tmp_path):
-        project, inner = rendered(out).folder, tmp_path / "gradle-9.6.0" / "bin"
-        inner.mkdir(parents=True)
-        (inner / "gradle").write_text('#!/bin/sh\necho "ran: $*"\n')
-        archive = Path(shutil.make_archive(str(tmp_path / "gradle-9.6.0-bin"), "zip", tmp_path, "gradle-9.6.0"))
-        path = project / "gradle/wrapper/gradle-wrapper.properties"
-        sum = hashlib.sha256(archive.read_bytes()).hexdigest()
-        text = re.sub(r"distributionUrl=.*", f"distributionUrl=file\\\\://{archive}", path.read_text())
-        path.write_text(re.sub(r"(distributionSha256Sum)=.*", rf"\1={sum}", text))
-        return project
-
-    def run(self, project, tmp_path, *arguments):
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        return subprocess.run([project / "gradlew", *arguments], env=environment, capture_output=True, text=True)
-
-    def test_fetched_once_checked_and_run(self, project, tmp_path):
-        found = self.run(project, tmp_path, "installDebug", "a b")
-        assert found.returncode == 0 and found.stdout == f"ran: -p {project} installDebug a b\n"
-        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 0 and "fetching" not in found.stderr
-
-    def test_an_archive_of_another_sum_is_never_run(self, project, tmp_path):
-        with (tmp_path / "gradle-9.6.0-bin.zip").open("ab") as archive:
-            archive.write(b"x")
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 1 and "not the expected one" in found.stderr and "ran" not in found.stdout
-
-    def test_no_network(self, project, tmp_path):
-        (tmp_path / "gradle-9.6.0-bin.zip").unlink()
-        found = self.run(project, tmp_path, "tasks")
-        assert found.returncode == 1 and "can't be fetched" in found.stderr

@@ -82,6 +82,8 @@ def test_an_apk_s_needs_are_refused_before_a_checkpoint_is_opened(tmp_path, no_c
         (["--adapter", "one", "--adapter", "two"], 2, "Several adapters"),
         (["--adapter", "nowhere"], 3, "nowhere"),
         (["--from", "recrod"], 2, "Did you mean record?"),
+        (["--application-id", "writer"], 2, "no dot"),
+        (["--app-name", " "], 2, "no name for an app"),
         (["--acept-loss"], 2, "Did you mean --accept-loss?"),
     ],
 )

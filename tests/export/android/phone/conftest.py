@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from export.android.phone import BUNDLE
+from export.android.identity import ID
+from export.android.phone.application import Application
 from tests.bundles import write_bundle
 
 SCRIPT = Path(__file__).with_name("fake_adb.py")
@@ -28,7 +29,7 @@ class FakePhone:
 
     @property
     def bundle(self) -> Path:
-        return self.path(BUNDLE)
+        return self.path(Application(ID).bundle)
 
     @property
     def log(self) -> list[str]:

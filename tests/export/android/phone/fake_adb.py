@@ -13,6 +13,7 @@ FAKE_ADB names the folder. In it: `sdcard/` is what the phone calls /sdcard, `lo
     installed   true: the app was there before
     answer      the text that the self-check writes; with `answer_after` looks for it. Without: it never does
     alive       false: the app's process is gone
+    app         the id of the app on the phone (default: dev.slipstream.app): no other one starts, or runs
 Shell commands run in a real `sh`, /sdcard replaced, so that cat, stat, sha256sum and mv are real ones.
 """
 
@@ -25,7 +26,8 @@ from pathlib import Path
 
 HOME = Path(os.environ["FAKE_ADB"])
 PLAN = json.loads((HOME / "plan.json").read_text()) if (HOME / "plan.json").exists() else {}
-ANSWER = "/sdcard/Android/data/dev.slipstream.app/files/self-check.json"
+APP = PLAN.get("app", "dev.slipstream.app")
+ANSWER = f"/sdcard/Android/data/{APP}/files/self-check.json"
 
 
 def count(name: str) -> int:
@@ -67,12 +69,15 @@ def shell(command: str) -> int:
         return 0
     if command.startswith("am start"):
         (HOME / "started").write_text(command)
-        print(PLAN.get("start", "Starting: Intent { act=dev.slipstream.app.SELF_CHECK }"))
+        knows = command == f"am start -a {APP}.SELF_CHECK -p {APP}"
+        print(
+            PLAN.get("start", "Starting: Intent" if knows else "Error: Activity not started, unable to resolve Intent")
+        )
         return 0
     if command.startswith("pm path"):
-        return 0 if PLAN.get("installed") else 1
+        return 0 if PLAN.get("installed") and command == f"pm path {APP}" else 1
     if command.startswith("pidof"):
-        return 0 if PLAN.get("alive", True) else 1
+        return 0 if PLAN.get("alive", True) and command == f"pidof {APP}" else 1
     if command.startswith("logcat"):
         print("E AndroidRuntime: java.lang.OutOfMemoryError: planned")
         return 0

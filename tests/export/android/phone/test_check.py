@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from export.android.identity import ID, properties
 from export.android.phone import self_check
 from export.android.phone.__main__ import main as check_alone
+from export.android.phone.application import PROPERTIES
 from export.android.phone.reference import Reference
 from export.cli.main import main
 from runtime_spec.bundle.reader import Bundle
@@ -150,9 +152,40 @@ def test_no_app_says_how_to_install_it(phone, bundle, capsys):
 def test_the_check_alone_needs_the_reference_and_the_standard_library(phone, bundle, tmp_path, capsys):
     """As an exported Android project runs it."""
     phone.plan(answer=answer(bundle))
-    path = tmp_path / "reference.json"
+    path, app = tmp_path / "check/reference.json", tmp_path / PROPERTIES
+    path.parent.mkdir()
     path.write_text(Reference.of_bundle(bundle).to_json())
     assert Reference.load(path) == Reference.of_bundle(bundle)
+    assert check_alone([str(path)]) == 2
+    assert f"expected: {PROPERTIES}" in capsys.readouterr().err
+    app.parent.mkdir(parents=True)
+    app.write_text(properties(ID))
     assert check_alone([str(path)]) == 0
     assert check_alone([str(tmp_path / "nowhere.json")]) == 8
     assert "No reference to check against" in capsys.readouterr().err
+
+
+def test_the_check_alone_asks_for_the_projects_app(phone, bundle, tmp_path, monkeypatch):
+    """Started in its folder, as the project's workflow does."""
+    phone.plan(answer=answer(bundle), app="com.example.writer")
+    path = tmp_path / "check/reference.json"
+    path.parent.mkdir()
+    path.write_text(Reference.of_bundle(bundle).to_json())
+    (tmp_path / PROPERTIES).parent.mkdir(parents=True)
+    (tmp_path / PROPERTIES).write_text(properties("com.example.writer"))
+    monkeypatch.chdir(path.parent)
+    assert check_alone(["reference.json"]) == 0
+    assert check_alone(["reference.json", "--application-id", ID]) == 14
+
+
+def test_an_app_of_another_id_is_asked_for(phone, bundle, capsys):
+    phone.plan(answer=answer(bundle), app="com.example.writer")
+    assert main(["check", str(bundle)]) == 14
+    assert "--application-id" in capsys.readouterr().err
+    assert main(["check", "--application-id", "com.example.writer", str(bundle)]) == 0
+    assert "com.example.writer.SELF_CHECK -p com.example.writer" in (phone.folder / "started").read_text()
+    project = bundle.parent / "android" / PROPERTIES
+    project.parent.mkdir(parents=True)
+    project.write_text(properties("com.example.writer"))
+    assert main(["check", str(bundle)]) == 0
+    assert main(["check", "--application-id", "writer", str(bundle)]) == 2

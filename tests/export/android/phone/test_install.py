@@ -1,18 +1,24 @@
 """The APK, then the bundle: what is sent, what is not, and what goes wrong on the way."""
 
+import json
 import zipfile
 
 import pytest
 
+from export.android.identity import ID
+from export.android.phone.application import Application
 from export.android.phone.install import find_apk, find_bundle
 from export.cli.main import main
 from export.errors import ApkError, BundleError
+from tests.bundles import write_bundle
+from tests.export.android.apk.manifests import binary_manifest
 
 
 @pytest.fixture
 def apk(bundle):
     with zipfile.ZipFile(bundle.parent / "app.apk", "w") as archive:
         archive.writestr("classes.dex", b"dex")
+        archive.writestr("AndroidManifest.xml", binary_manifest(ID))
     return bundle.parent / "app.apk"
 
 
@@ -20,7 +26,7 @@ def test_apk_and_bundle(phone, bundle, apk, capsys):
     assert main(["install", str(bundle)]) == 0
     assert phone.bundle.read_bytes() == bundle.read_bytes()
     said = capsys.readouterr().out
-    assert "app.apk to fake" in said and "SHA-256 agrees" in said
+    assert f"app.apk, {ID}, to fake" in said and "SHA-256 agrees" in said
     assert any(f"install -r -t {apk}" in line for line in phone.log)
     assert main(["install", str(bundle)]) == 0
     assert "was there already" in capsys.readouterr().out
@@ -94,3 +100,30 @@ def test_the_only_bundle_is_found(bundle, tmp_path):
         find_bundle(None, root)
     assert str(other) in caught.value.found
     assert find_bundle(other, root) == other
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by option", "by the APK"])
+def test_an_app_of_another_id_gets_its_own_folder(phone, bundle, apk, capsys, named):
+    other = Application("com.example.writer")
+    if not named:
+        with zipfile.ZipFile(apk, "w") as archive:
+            archive.writestr("AndroidManifest.xml", binary_manifest(other.id))
+    phone.plan(app=other.id, installed=True)
+    option = ["--application-id", other.id] if named else []
+    assert main(["install", "--json", *option, str(bundle)]) == 0
+    assert phone.path(other.bundle).read_bytes() == bundle.read_bytes() and not phone.bundle.exists()
+    assert not any(ID in line for line in phone.log)
+    assert json.loads(capsys.readouterr().out)["application_id"] == other.id
+
+
+def test_two_apps_on_one_phone(phone, bundle, apk, tmp_path):
+    """Each has its bundle where it looks for it, whatever is sent to the other."""
+    second = tmp_path / "second.apk"
+    with zipfile.ZipFile(second, "w") as archive:
+        archive.writestr("AndroidManifest.xml", binary_manifest("com.example.second"))
+    write_bundle(tmp_path / "second.litertlm", context_length=128)
+    assert main(["install", str(bundle)]) == 0
+    assert main(["install", str(tmp_path / "second.litertlm"), "--apk", str(second)]) == 0
+    assert phone.bundle.read_bytes() == bundle.read_bytes()
+    other = phone.path(Application("com.example.second").bundle)
+    assert other.read_bytes() == (tmp_path / "second.litertlm").read_bytes() != bundle.read_bytes()

@@ -5,14 +5,16 @@ import random
 
 import pytest
 
-from export.android.phone import BUNDLE, FILES
+from export.android.identity import ID
 from export.android.phone.adb import Phone
+from export.android.phone.application import Application
 from export.android.phone.push import push
 from export.errors import PhoneError
 
 DATA = random.Random(6).randbytes(10_500)
 DIGEST = hashlib.sha256(DATA).hexdigest()
 PIECE = 2500
+APP = Application(ID)
 
 
 @pytest.fixture
@@ -24,11 +26,11 @@ def file(tmp_path):
 
 def send(file, digest=DIGEST, seen=None):
     progress = (lambda done, size: None) if seen is None else lambda done, size: seen.append((done, size))
-    return push(Phone.choose(None), file, digest, BUNDLE, progress, PIECE)
+    return push(Phone.choose(None), file, digest, APP.bundle, progress, PIECE)
 
 
 def left(phone):
-    return sorted(path.name for path in phone.path(FILES).iterdir())
+    return sorted(path.name for path in phone.path(APP.files).iterdir())
 
 
 def test_it_arrives_in_pieces_and_nothing_else_is_left(phone, file):

@@ -9,6 +9,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -126,4 +127,57 @@ internal class LiteRtChatOnBundleTest : ChatContract() {
                 assertEquals(1, both.map { it.await().reply }.distinct().size)
             }
         }
+
+    /** Workers that LiteRT starts have the name of the thread that opened the models. */
+    @Test
+    fun `target and drafter have the threads that were asked for, embedders none but the caller's`() {
+        var found = emptyList<String>()
+        val opener =
+            Thread({
+                openEngine(bundle, cache = null, threads = 4).use {
+                    found = File("/proc/self/task").listFiles()!!.map { File(it, "comm").readText().trim() }
+                }
+            }, "opener")
+        opener.start()
+        opener.join()
+        assertEquals(1 + 2 * 3, found.count { it == "opener" }, "$found")
+    }
+
+    /** One that began shares the thread with replies: Stop, another bundle and a lack of memory wait for its next pass. */
+    @Test
+    fun `a self-check asks before each pass of a trace, and each round of the measurement, whether to end`() {
+        val asked = HashMap<CheckStep.Kind, Int>()
+        var kind = CheckStep.Kind.BYTES
+        engine().use { engine ->
+            val outcome =
+                engine.selfCheck(
+                    benchSeconds = 0.0,
+                    cancelled = {
+                        asked.merge(kind, 1, Int::plus)
+                        false
+                    },
+                ) { kind = it.kind }!!
+            // Each trace is replayed, and recorded anew.
+            assertTrue(asked.getValue(CheckStep.Kind.TRACE) >= 2 * outcome.rounds.values.sum(), "$asked $outcome")
+            // One reply of 8 tokens a way of drafting, where no time is given.
+            assertTrue(asked.getValue(CheckStep.Kind.BENCH) >= 3 * outcome.bench.size, "$asked ${outcome.bench}")
+        }
+    }
+
+    @Test
+    fun `a self-check ends in the middle of a trace`() {
+        var traces = 0
+        var left = PASSES
+        engine().use { engine ->
+            val outcome =
+                engine.selfCheck(benchSeconds = 0.5, cancelled = { traces > 0 && left-- <= 0 }) { step ->
+                    if (step.kind == CheckStep.Kind.TRACE) traces++
+                }
+            assertNull(outcome)
+            assertEquals(1, traces)
+        }
+    }
 }
+
+/** Fewer than any golden trace has, replayed and recorded. */
+private const val PASSES = 4

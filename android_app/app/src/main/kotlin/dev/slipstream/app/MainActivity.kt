@@ -1,5 +1,6 @@
 package dev.slipstream.app
 
+import android.content.Context
 import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
@@ -31,7 +32,7 @@ import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 
-/** The app's one window. [SELF_CHECK] starts the self-check without a touch. */
+/** The app's one window. [selfCheckAction] starts the self-check without a touch. */
 public class MainActivity : ComponentActivity() {
     private val services by lazy { (application as SlipstreamApplication).services }
     private val setup: SetupModel by viewModels { modelFactory(services) }
@@ -101,7 +102,7 @@ public class MainActivity : ComponentActivity() {
     }
 
     private fun follow(intent: Intent) {
-        if (intent.action != SELF_CHECK) return
+        if (intent.action != selfCheckAction(this)) return
         screen = Screen.CHECK
         setShowWhenLocked(true)
         setTurnScreenOn(true)
@@ -116,9 +117,11 @@ public class MainActivity : ComponentActivity() {
     }
 
     internal companion object {
-        const val SELF_CHECK = "dev.slipstream.app.SELF_CHECK"
         private const val SCREEN = "screen"
         private val NO_BUNDLE =
             Problem("There is no bundle", "a bundle on this phone", "none", "the app", "Copy one with adb.")
+
+        /** Of the app's own id, as in the manifest: apps of several exports have an action each. */
+        fun selfCheckAction(context: Context): String = "${context.packageName}.SELF_CHECK"
     }
 }

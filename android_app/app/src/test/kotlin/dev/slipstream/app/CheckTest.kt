@@ -12,6 +12,8 @@ import dev.slipstream.engine.ScriptedEngine
 import dev.slipstream.json.parseStrictJson
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.Shadows.shadowOf
@@ -26,7 +28,7 @@ class CheckTest : AppTest() {
     }
 
     private fun openByIntent() {
-        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.SELF_CHECK)
+        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.selfCheckAction(app))
         scenario = ActivityScenario.launch(intent)
     }
 
@@ -51,6 +53,14 @@ class CheckTest : AppTest() {
         assertEquals(true, result["passed"])
         assertEquals(listOf("self-check passed: ${app.resultFile}"), logLines())
         assertEquals(setOf("slipstream"), engine.threads)
+    }
+
+    @Test
+    fun `the action is the one that the manifest has, of the app's own id`() {
+        val intent = Intent(MainActivity.selfCheckAction(app)).setPackage(app.packageName)
+        assertEquals("${app.packageName}.SELF_CHECK", intent.action)
+        assertNotNull(app.packageManager.resolveActivity(intent, 0))
+        assertNull(app.packageManager.resolveActivity(Intent("another.SELF_CHECK").setPackage(app.packageName), 0))
     }
 
     @Test

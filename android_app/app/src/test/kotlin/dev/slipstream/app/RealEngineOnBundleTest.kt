@@ -194,7 +194,8 @@ class RealEngineOnBundleTest : AppTest() {
 
     @Test
     fun `the self-check passes and writes what this machine computed`() {
-        scenario = ActivityScenario.launch(Intent(app, MainActivity::class.java).setAction(MainActivity.SELF_CHECK))
+        scenario =
+            ActivityScenario.launch(Intent(app, MainActivity::class.java).setAction(MainActivity.selfCheckAction(app)))
         awaitTag("verdict")
         val result = parseStrictJson(app.resultFile.readText()) as Map<*, *>
         assertNull(result["first_difference"])

@@ -2,8 +2,6 @@ package dev.slipstream.bundle
 
 import dev.slipstream.errors.BundleException
 import java.io.File
-import java.io.IOException
-import java.nio.ByteBuffer
 
 private const val MAX_METADATA = 16L * 1024 * 1024
 private const val MAX_PACKED_TOKENIZER = 256L * 1024 * 1024
@@ -38,21 +36,6 @@ public class Bundle private constructor(
     public fun section(name: String): Section =
         sections.firstOrNull { it.name == name }
             ?: throw bundleError("Bundle lacks a section", name, sections.joinToString(", ") { it.name }, path.path)
-
-    /**
-     * The section's bytes in place, read-only: nothing is read before it is touched.
-     *
-     * A ByteBuffer ends at 2 GiB: IllegalArgumentException for larger sections, which native code maps by [path],
-     * `begin` and `end` (windows of a few buffers would not stand in one row). BundleException when mapping fails.
-     */
-    public fun map(section: Section): ByteBuffer {
-        require(section.size <= Int.MAX_VALUE) { "section ${section.name} has ${section.size} bytes" }
-        return try {
-            source.map(section.begin, section.end)
-        } catch (error: IOException) {
-            throw bundleError("Bundle can't be mapped", "${section.size} bytes of address space", "$error", path.path)
-        }
-    }
 
     /** The `tokenizer.json`. BundleException when the section is not exactly one. */
     public fun tokenizerJson(): ByteArray =

@@ -4,7 +4,6 @@ import java.io.File
 import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
-import java.nio.channels.FileChannel
 
 /** The bundle's file. Reads are positional: threads don't disturb each other. */
 internal class FileSource private constructor(
@@ -32,11 +31,6 @@ internal class FileSource private constructor(
             }
         }
     }
-
-    fun map(
-        begin: Long,
-        end: Long,
-    ): ByteBuffer = file.channel.map(FileChannel.MapMode.READ_ONLY, begin, end - begin)
 
     override fun close(): Unit = file.close()
 

@@ -35,11 +35,6 @@ internal class PieceTable {
         to: Int,
     ): Int = slots[slotOf(bytes, from, to)]
 
-    fun appendTo(
-        result: ByteText,
-        number: Int,
-    ): Unit = result.append(text.bytes, start(number), ends[number])
-
     fun string(number: Int): String = String(text.bytes, start(number), ends[number] - start(number), Charsets.UTF_8)
 
     private fun start(number: Int): Int = if (number == 0) 0 else ends[number - 1]

@@ -35,11 +35,6 @@ internal class Vocabulary(
         val number = numbers.getOrElse(id) { -1 }
         return if (number < 0) null else pieces.string(number)
     }
-
-    fun appendTo(
-        result: ByteText,
-        id: Int,
-    ): Unit = pieces.appendTo(result, numbers[id])
 }
 
 /** The name of a byte's token, as `tokenizers` writes it: `<0x0A>`. */

@@ -3,6 +3,7 @@ package dev.slipstream.bundle
 import com.google.gson.GsonBuilder
 import dev.slipstream.errors.SlipstreamException
 import java.io.File
+import java.io.RandomAccessFile
 
 /**
  * For tests/android/test_bundle.py: reads paths from standard input, one a line, and prints a line of JSON for each:
@@ -23,7 +24,7 @@ private fun readWhole(path: File): Map<String, Any?> =
                 "tokenizer" to sha256(bundle.tokenizerJson()),
                 "metadata" to sha256(bundle.llmMetadata()),
                 "traces" to bundle.traces().mapValues { sha256(it.value.toByteArray()) },
-                "mapped" to bundle.sections.associate { it.name to sha256(mapped(bundle, it)) },
+                "mapped" to bundle.sections.associate { it.name to sha256(content(bundle, it)) },
             )
         }
     } catch (error: SlipstreamException) {
@@ -36,7 +37,11 @@ private fun readWhole(path: File): Map<String, Any?> =
         )
     }
 
-private fun mapped(
+private fun content(
     bundle: Bundle,
     section: Section,
-): ByteArray = ByteArray(section.size.toInt()).also { bundle.map(section).get(it) }
+): ByteArray =
+    RandomAccessFile(bundle.path, "r").use { file ->
+        file.seek(section.begin)
+        ByteArray(section.size.toInt()).also(file::readFully)
+    }

@@ -3,6 +3,8 @@ package dev.slipstream.litert
 import androidx.collection.IntList
 import androidx.collection.emptyIntSet
 import dev.slipstream.decode.DecodeStats
+import dev.slipstream.decode.StopReason
+import dev.slipstream.decode.never
 import dev.slipstream.draft.Auto
 import dev.slipstream.draft.Policy
 import dev.slipstream.trace.goldenTraces
@@ -12,13 +14,13 @@ import dev.slipstream.trace.goldenTraces
  * accepted length, and the ratio to plain: the median of ratios of replies that were measured one after the other, which what
  * slows a device for longer slows alike. With the runtime's own [timer] also the share of time outside LiteRT's calls.
  *
- * [cancelled] is asked before each reply; what was measured by then is the answer, or nothing.
+ * [cancelled] is asked before each step; the replies that ended by then are the answer, or nothing.
  */
 public fun measure(
     runtime: BundleRuntime,
     effort: BenchEffort = BenchEffort(),
     timer: CallTimer? = null,
-    cancelled: () -> Boolean = { false },
+    cancelled: () -> Boolean = never,
 ): Map<String, Map<String, Any?>> {
     val prompts = benchPrompts(runtime).take(effort.prompts)
     val ways = benchWays(runtime)
@@ -28,8 +30,10 @@ public fun measure(
     repeat(effort.repeats + effort.warmUps) { pass ->
         for (prompt in prompts) {
             for ((name, policy) in ways) {
-                if (cancelled()) return table(replies.filterValues { it.isNotEmpty() })
-                val found = measure(runtime, prompt, policy, budget, timer)
+                val found = measure(runtime, prompt, policy, budget, timer, cancelled)
+                if (found.reply.stopReason == StopReason.CANCELLED) {
+                    return table(replies.filterValues { it.isNotEmpty() })
+                }
                 if (pass >= effort.warmUps) replies.getValue(name).add(found)
             }
         }
@@ -49,10 +53,12 @@ private fun measure(
     policy: Policy,
     budget: Int,
     timer: CallTimer?,
+    cancelled: () -> Boolean,
 ): Measured {
     var isFirst = true
+    val session = runtime.session(stopTokens = emptyIntSet(), policy = policy)
     val reply =
-        reply(runtime.session(stopTokens = emptyIntSet(), policy = policy), prompt, budget) { _, _ ->
+        reply(session, prompt, budget, cancelled = cancelled) { _, _ ->
             // The prefill is over: what follows is decoding.
             if (isFirst) timer?.nanoseconds = 0
             isFirst = false
@@ -80,14 +86,19 @@ internal fun benchWays(runtime: BundleRuntime): Map<String, Policy> {
     return ways
 }
 
-/** What fits into [seconds] on this device, as a first plain reply of a few tokens shows. */
+/**
+ * What fits into [seconds] on this device, as a first plain reply of a few tokens shows; the least where that was
+ * [cancelled].
+ */
 public fun benchEffort(
     runtime: BundleRuntime,
     seconds: Double,
+    cancelled: () -> Boolean = never,
 ): BenchEffort {
     val prompts = benchPrompts(runtime).size
-    val trial = reply(runtime.session(0, emptyIntSet()), benchPrompts(runtime).first(), TRIAL_TOKENS).tokensPerSecond
-    val affordable = (trial * seconds / benchWays(runtime).size).toInt()
+    val session = runtime.session(0, emptyIntSet())
+    val trial = reply(session, benchPrompts(runtime).first(), TRIAL_TOKENS, cancelled = cancelled)
+    val affordable = (trial.tokensPerSecond * seconds / benchWays(runtime).size).toInt()
     val newTokens = (affordable / (2 * prompts)).coerceIn(TRIAL_TOKENS, NEW_TOKENS)
     val passes = affordable / (prompts * newTokens)
     if (passes >= 2) return BenchEffort(minOf(passes - 1, REPEATS), warmUps = 1, newTokens)

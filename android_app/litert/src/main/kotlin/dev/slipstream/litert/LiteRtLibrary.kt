@@ -24,7 +24,7 @@ public class LiteRtLibrary private constructor(
         function: String,
         status: Int,
     ) {
-        if (status != 0) throw libraryError("$function failed", "status 0", "status $status", path)
+        if (status != 0) throw statusError(function, status, path)
     }
 
     /** Calls a function whose last parameter receives a handle or a size. */
@@ -78,7 +78,7 @@ public class LiteRtLibrary private constructor(
             val wanted = path ?: System.getenv(ENVIRONMENT_VARIABLE) ?: NAME
             loaded?.let { library ->
                 if (library.path == wanted) return library
-                throw libraryError("LiteRT is loaded already", library.path, wanted, "this process")
+                throw libraryError("LiteRT is loaded already", library.path, wanted, "this process", Remedy.PROCESS)
             }
             bind(wanted)
             return LiteRtLibrary(wanted).also { loaded = it }
@@ -121,17 +121,3 @@ internal fun cString(text: String): Memory {
         it.setByte(bytes.size.toLong(), 0)
     }
 }
-
-internal fun libraryError(
-    title: String,
-    expected: String,
-    found: String,
-    where: String,
-): RuntimeLibraryException =
-    RuntimeLibraryException(
-        title,
-        expected,
-        found,
-        where,
-        "Take libLiteRt.so of LiteRT 2.3.0 and name it in ${LiteRtLibrary.ENVIRONMENT_VARIABLE}.",
-    )

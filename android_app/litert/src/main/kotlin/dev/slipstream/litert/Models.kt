@@ -10,7 +10,7 @@ import java.io.File
 
 /**
  * The compiled models of a bundle and the ports over them. [weights] gives the file of a section's packed weights, made
- * from exactly these bytes, or null: they are packed in memory then. [threads] is for each call into LiteRT.
+ * from exactly these bytes, or null: they are packed in memory then. [threads] is for each call of target and drafter.
  *
  * BundleException where the graphs are not what the manifest says. Everything is opened from the mapped file, without a
  * second copy of the weights. Closing frees all of it: the ports must not be used any more.
@@ -67,7 +67,9 @@ public class Models(
         val models =
             ranges.mapValues { (name, range) ->
                 val graph = Graph(name, range, bundle.manifest.signatures[name].orEmpty(), bundle.path.path)
-                closing.add(CompiledModel(library, environment, graph, threads, weights(name), timer))
+                // An embedder copies a row: more threads than one would idle.
+                val own = if (name == EMBEDDER || name == PER_LAYER_EMBEDDER) 1 else threads
+                closing.add(CompiledModel(library, environment, graph, own, weights(name), timer))
             }
         ranges.values.forEach(MappedRange::release)
         val main = models.getValue(MAIN)

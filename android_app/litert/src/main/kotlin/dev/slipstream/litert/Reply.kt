@@ -5,6 +5,7 @@ import androidx.collection.MutableIntList
 import dev.slipstream.decode.DecodeStats
 import dev.slipstream.decode.Session
 import dev.slipstream.decode.StopReason
+import dev.slipstream.decode.never
 import dev.slipstream.sampling.Sampling
 
 /**
@@ -62,6 +63,7 @@ public fun reply(
     promptTokens: IntList,
     maxNewTokens: Int,
     fromStart: Boolean = false,
+    cancelled: () -> Boolean = never,
     onTokens: (IntList, StopReason?) -> Unit = { _, _ -> },
 ): Reply {
     val stats = DecodeStats()
@@ -71,7 +73,7 @@ public fun reply(
     var prefilled = begin
     var isFirst = true
     var kept = 0
-    for (round in session.turn(promptTokens, maxNewTokens, fromStart = fromStart)) {
+    for (round in session.turn(promptTokens, maxNewTokens, cancelled, fromStart = fromStart)) {
         if (isFirst) {
             prefilled = System.nanoTime()
             kept = round.position

@@ -26,7 +26,7 @@ internal class ZeroedMemory(
         fun map(size: Long): Long {
             val mapped = Libc.mmap(0, size, Libc.PROT_READ_WRITE, Libc.MAP_PRIVATE_ANONYMOUS, -1, 0)
             if (mapped != Libc.MAP_FAILED) return mapped
-            throw libraryError("There is no memory for a tensor", "$size bytes", "less", "this process")
+            throw libraryError("There is no memory for a tensor", "$size bytes", "less", "this process", Remedy.MEMORY)
         }
     }
 }

@@ -29,39 +29,49 @@ internal class SelfCheck(
         cancelled: () -> Boolean,
         onStep: (CheckStep) -> Unit,
     ): CheckOutcome? {
+        try {
+            compare(StoppingTarget(runtime.comparingTarget, cancelled), cancelled, onStep)
+        } catch (_: StoppedException) {
+            return null
+        }
+        if (cancelled()) return null
+        onStep(CheckStep(CheckStep.Kind.BENCH))
+        val bench = measure(runtime, benchEffort(runtime, benchSeconds, cancelled), cancelled = cancelled)
+        if (cancelled()) return null
+        val bundle = runtime.manifest.manifestSha256
+        return CheckOutcome(bundle, firstDifference, rounds, targetForks, draftForks, bench, computed)
+    }
+
+    /** All bytes, all traces. Throws StoppedException. */
+    private fun compare(
+        target: StoppingTarget,
+        cancelled: () -> Boolean,
+        onStep: (CheckStep) -> Unit,
+    ) {
         onStep(CheckStep(CheckStep.Kind.BYTES))
         try {
-            verifyHashes(runtime.bundle) { if (cancelled()) throw Cancelled() }
+            verifyHashes(runtime.bundle) { if (cancelled()) throw StoppedException() }
         } catch (error: BundleException) {
             note(error.message)
-        } catch (_: Cancelled) {
-            return null
         }
         for ((name, traces) in goldenTraces(runtime.bundle)) {
             for (trace in traces) {
-                if (cancelled()) return null
                 onStep(CheckStep(CheckStep.Kind.TRACE, name))
                 try {
-                    check(name, trace)
+                    check(name, trace, target)
                 } catch (error: BundleException) {
                     // A graph whose choices are not those of its logits.
                     note(error.message)
                 }
             }
         }
-        if (cancelled()) return null
-        onStep(CheckStep(CheckStep.Kind.BENCH))
-        val bench = measure(runtime, benchEffort(runtime, benchSeconds), cancelled = cancelled)
-        if (cancelled()) return null
-        val bundle = runtime.manifest.manifestSha256
-        return CheckOutcome(bundle, firstDifference, rounds, targetForks, draftForks, bench, computed)
     }
 
     private fun check(
         name: String,
         trace: Trace,
+        target: StoppingTarget,
     ) {
-        val target = runtime.comparingTarget
         try {
             val report = replay(trace, target, runtime.drafter)
             rounds[name] = rounds.getOrDefault(name, 0) + report.rounds
@@ -78,6 +88,4 @@ internal class SelfCheck(
     private fun note(difference: String?) {
         firstDifference = firstDifference ?: difference
     }
-
-    private class Cancelled : RuntimeException()
 }
