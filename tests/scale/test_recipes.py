@@ -1,8 +1,10 @@
 """What recipes come to at the published shapes, by formulas of their own, and the table that says so."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.scale.recipes import COLUMNS, RECIPES, SHAPES, Row, bundle_bytes, plans, rendered, token_bytes
+from tests.scale.recipes import COLUMNS, RECIPES, SHAPES, Row, Speed, bundle_bytes, plans, rendered, token_bytes
 
 VOCABULARY = 262_144
 CHECK = {
@@ -47,10 +49,23 @@ def test_int4_halves_what_int8_takes(planned):
         assert bundle_bytes(planned[shape]["int4"]) < 0.54 * bundle_bytes(planned[shape]["int8"]), shape
 
 
+def test_published_codes_are_the_smallest(planned):
+    """Google's own E2B reads 0.78 GB a token, its feed-forward weights of 2 bits in twenty layers."""
+    qat = planned["E2B"]["qat"]
+    assert bundle_bytes(qat) <= 2.4e9
+    assert token_bytes(qat) == pytest.approx(0.78e9, rel=0.01)
+
+
 def test_every_recipe_has_its_line(planned):
-    rows = [Row(name, {shape: planned[shape][name] for shape in SHAPES}, CHECK) for name in RECIPES]
+    rows = [
+        Row(name, {shape: planned[shape][name] for shape in SHAPES}, None if name == "qat" else CHECK)
+        for name in RECIPES
+    ]
+    rows[1] = replace(rows[1], speed=Speed(46.12, {1: 1.0, 4: 1.471, 8: 1.96}, 560.0))
     titles, *lines = rendered(rows).splitlines()
-    assert RECIPES == ("float", "int4", "int4-blocks", "int8")
+    assert RECIPES == ("float", "int4", "int4-blocks", "int8", "qat")
     assert [line.split()[0] for line in lines] == list(RECIPES)
     assert all(title in titles for title in COLUMNS)
     assert "0.0481" in lines[1] and "0.919" in lines[1] and "0.582 of 0.669" in lines[1]
+    assert "46.1 ms" in lines[1] and "1.47 decodes" in lines[1] and "560 tokens/s" in lines[1]
+    assert lines[0].split()[9:13] == ["-"] * 4 and lines[-1].count(" - ") >= 4
