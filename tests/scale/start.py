@@ -31,17 +31,22 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def measured(bundle: Path, runs: int) -> dict[str, dict[str, float]]:
+    """Seconds, once weights are packed."""
+    run(bundle)
+    wall, processor = zip(*(run(bundle) for _ in range(runs)), strict=True)
+    return {
+        name: {"median": round(statistics.median(seconds), 2), "least": round(min(seconds), 2)}
+        for name, seconds in (("wall_seconds", wall), ("processor_seconds", processor))
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
-    run(args.bundle)
-    wall, processor = zip(*(run(args.bundle) for _ in range(args.runs)), strict=True)
-    found = {
-        name: {"median": round(statistics.median(seconds), 2), "least": round(min(seconds), 2)}
-        for name, seconds in (("wall_seconds", wall), ("processor_seconds", processor))
-    }
+    found = measured(args.bundle, args.runs)
     print(json.dumps({"machine": machine(), "bundle_bytes": args.bundle.stat().st_size, "runs": args.runs} | found))
 
 

@@ -57,14 +57,12 @@ def tokenizer(folder: Path) -> dict:
     return value
 
 
-def write_checkpoints(folder: Path, value: dict) -> tuple[Path, Path]:
-    """The pair, with that tokenizer and the ids that Gemma 4's generation_config.json has."""
-    target, drafter = write_pair("vocabulary", folder)
+def give_vocabulary(target: Path, value: dict) -> None:
+    """The target that tokenizer, and the ids that Gemma 4's generation_config.json has."""
     (target / "tokenizer.json").write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     ids = {"bos_token_id": BOS, "eos_token_id": [EOS, TURN_END, 50], "pad_token_id": 0}
     (target / "generation_config.json").write_text(json.dumps(ids))
     (target / "chat_template.jinja").write_text(CHAT_TEMPLATE)
-    return target, drafter
 
 
 def cases(value: dict) -> Cases:
@@ -276,7 +274,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    target, drafter = write_checkpoints(args.folder, tokenizer(args.folder))
+    target, drafter = write_pair("vocabulary", args.folder)
+    give_vocabulary(target, tokenizer(args.folder))
     exported = export(target, drafter, args.folder / "out", "int8", context=512)
     keep = ("wall_seconds", "peak_resident_gib", "checkpoint_bytes", "bundle_bytes", "check")
     begin = time.monotonic()
