@@ -18,7 +18,7 @@ import pytest
 from tests.disks import limited_disk
 from tests.exports import EXPORT, export_command, listing, reference_export
 
-KILLS = {"cached": 40, "lowered": 10}
+KILLS = {"cached": 24, "lowered": 8}
 """Random moments at which an export is ended, with its graphs there already and with all work before it."""
 TO_THE_END = 8
 """After so many the same command may run to its end."""
