@@ -144,7 +144,9 @@ class SetupTest : AppTest() {
         awaitTag("pick")
         val info = app.packageManager.getPackageInfo(app.packageName, PackageManager.GET_PERMISSIONS)
         val own = "${app.packageName}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
-        assertEquals(listOf(own), info.requestedPermissions.orEmpty().toList())
+        val work = listOf("", "_DATA_SYNC", "_SPECIAL_USE").map { "android.permission.FOREGROUND_SERVICE$it" }
+        val asked = work + "android.permission.POST_NOTIFICATIONS" + own
+        assertEquals(asked, info.requestedPermissions.orEmpty().toList())
         val application = app.applicationInfo
         assertEquals(0, application.flags and android.content.pm.ApplicationInfo.FLAG_ALLOW_BACKUP)
         assertEquals(29 to 35, application.minSdkVersion to application.targetSdkVersion)

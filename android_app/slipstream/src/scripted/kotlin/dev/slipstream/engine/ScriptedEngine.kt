@@ -12,6 +12,7 @@ import dev.slipstream.chat.USER
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.decode.StopReason
 import dev.slipstream.errors.PromptTooLongException
+import dev.slipstream.errors.SlipstreamException
 import dev.slipstream.errors.UsageException
 
 internal val SCRIPT =
@@ -49,6 +50,9 @@ internal class ScriptedEngine(
     val requests = ArrayList<ReplyRequest>()
     val threads = LinkedHashSet<String>()
     var difference: String? = null
+
+    /** What a self-check ends with. */
+    var failure: SlipstreamException? = null
 
     override val info =
         ModelInfo(
@@ -127,6 +131,7 @@ internal class ScriptedEngine(
         onStep(CheckStep(CheckStep.Kind.TRACE, "golden"))
         while (isPaused && !cancelled()) Thread.sleep(2)
         if (cancelled()) return null
+        failure?.let { throw it }
         onStep(CheckStep(CheckStep.Kind.BENCH))
         return OUTCOME.copy(bundleSha256 = info.bundleSha256, firstDifference = difference)
     }
