@@ -1,7 +1,9 @@
 package dev.slipstream.app
 
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.net.Uri
+import android.os.Build
 import android.os.Bundle
 import android.view.WindowManager
 import androidx.activity.ComponentActivity
@@ -34,6 +36,8 @@ public class MainActivity : ComponentActivity() {
     private var screen by mutableStateOf(Screen.CHAT)
     private val picker = registerForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(::import) }
 
+    private val notifications = registerForActivityResult(ActivityResultContracts.RequestPermission()) {}
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
@@ -46,6 +50,21 @@ public class MainActivity : ComponentActivity() {
             }
         }
         if (savedInstanceState == null) follow(intent)
+        lifecycleScope.launch { askForNotifications() }
+    }
+
+    /** Once, when there is something to tell: who refuses is not asked again, and everything goes on without. */
+    private suspend fun askForNotifications() {
+        services.works.state.first { it.isNotEmpty() }
+        val asked = getPreferences(MODE_PRIVATE)
+        val isGranted = checkSelfPermission(NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || isGranted ||
+            asked.getBoolean(NOTIFICATIONS, false)
+        ) {
+            return
+        }
+        asked.edit().putBoolean(NOTIFICATIONS, true).apply()
+        notifications.launch(NOTIFICATIONS)
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -116,6 +135,7 @@ public class MainActivity : ComponentActivity() {
     internal companion object {
         const val SELF_CHECK = "dev.slipstream.app.SELF_CHECK"
         private const val SCREEN = "screen"
+        private const val NOTIFICATIONS = "android.permission.POST_NOTIFICATIONS"
         private val WAITING_FOR_SOMEBODY = setOf(SetupState.Phase.EMPTY, SetupState.Phase.ASKING)
         private val MEMORY_SHORT =
             Problem(
