@@ -12,6 +12,8 @@ import dev.slipstream.app.AppTest
 import dev.slipstream.app.storage.resource
 import dev.slipstream.engine.ScriptedEngine
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
 
@@ -64,6 +66,26 @@ class HistoryTest : AppTest() {
         )
         // Not read anew.
         assertEquals(10, messages[1].tokens!!.size)
+    }
+
+    @Test
+    fun `a reply that is being decoded ends where another conversation is opened, and is kept`() {
+        rule.onNodeWithText("Where does the wind go?").performClick()
+        await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size == 1 }
+        engine.isPaused = true
+        rule.onNodeWithTag("input").performTextReplacement("Where else?")
+        rule.onNodeWithTag("send").performClick()
+        await { engine.requests.size == 3 }
+        rule.onNodeWithTag("conversations-open").performClick()
+        awaitLines(2)
+        rule.onNodeWithText("Why is the sky blue?").performClick()
+        await { stored().messages.first().text == "Why is the sky blue?" }
+        assertFalse(app.services.chat.state.value.isReplying)
+        rule.onNodeWithTag("conversations-open").performClick()
+        awaitLines(2)
+        rule.onNodeWithText("Where does the wind go?").performClick()
+        await { stored().messages.size == 4 }
+        assertTrue(stored().chat!!.turns.size == 4 && stored().chat!!.canGoOn)
     }
 
     @Test
