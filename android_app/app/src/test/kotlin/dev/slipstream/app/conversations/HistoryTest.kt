@@ -114,7 +114,11 @@ class HistoryTest : AppTest() {
         awaitText("Deleted: Where does the wind go?")
         awaitLines(1)
         // It was open: another one is now.
-        await { stored().messages.first().text == "Why is the sky blue?" }
+        await {
+            app.services.chat.state.value.messages
+                .firstOrNull()
+                ?.text == "Why is the sky blue?"
+        }
         rule.onNodeWithText("Undo").performClick()
         awaitLines(2)
         rule.onNodeWithText("Where does the wind go?").performClick()
