@@ -22,6 +22,7 @@ import kotlinx.coroutines.launch
 internal class WorkService : Service() {
     private val services get() = (application as SlipstreamApplication).services
     private var watching: Job? = null
+    private var lastStart = 0
 
     override fun onBind(intent: Intent): IBinder? = null
 
@@ -30,6 +31,7 @@ internal class WorkService : Service() {
         flags: Int,
         startId: Int,
     ): Int {
+        lastStart = startId
         // Android wants the notification within seconds, also of what is over by then.
         show(services.works.state.value.values)
         if (intent?.action == STOP) services.works.stopAll()
@@ -57,7 +59,8 @@ internal class WorkService : Service() {
 
     private fun end() {
         ServiceCompat.stopForeground(this, ServiceCompat.STOP_FOREGROUND_REMOVE)
-        stopSelf()
+        // Not where it was started once more meanwhile: Android wants that start's notification, too.
+        stopSelf(lastStart)
     }
 
     private fun show(works: Collection<Work>) {
