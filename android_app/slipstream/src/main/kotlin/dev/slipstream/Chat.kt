@@ -24,12 +24,12 @@ import java.util.concurrent.atomic.AtomicInteger
  * Each flow is cold: nothing happens until it is collected, and collecting it twice asks twice. Any thread may collect;
  * a slow one does not hold the model up. A chat has one reply at a time, and those that are asked for meanwhile wait.
  *
- * [stop] ends a reply at its next step, and so does cancelling the coroutine that collects, which gets no further event.
- * What was said until then stays, unless nothing was: then the message is unsaid, and the chat as it was before. So is it
- * after an error (PromptTooLongException where the context can't hold what was said).
+ * [stop] ends a reply at its next step, and so does cancelling the coroutine that collects, which gets no further
+ * event. What was said until then stays, unless nothing was: then the message is unsaid, and the chat as it was before.
+ * So is it after an error (PromptTooLongException where the context can't hold what was said).
  *
- * In a chat that has grown too long for the context the oldest turns make room ([ReplyOptions.trims]): what is said last is
- * answered as long as it fits by itself.
+ * In a chat that has grown too long for the context the oldest turns make room ([ReplyOptions.trims]): what is said
+ * last is answered as long as it fits by itself.
  */
 public class Chat internal constructor(
     private val thread: EngineThread,
@@ -60,9 +60,8 @@ public class Chat internal constructor(
     ): Flow<ReplyEvent> = reply(options) { Asked(it.messages + Message(USER, text)) }
 
     /**
-     * Lets a reply go on that was cut, by its budget, by a cancellation, or by the context's end where older turns can leave;
-     * it stays one turn, and thinks as it began.
-     * UsageException where [canGoOn] says no.
+     * Lets a reply go on that was cut, by its budget, by a cancellation, or by the context's end where older turns can
+     * leave; it stays one turn, and thinks as it began. UsageException where [canGoOn] says no.
      */
     public fun goOn(options: ReplyOptions = ReplyOptions()): Flow<ReplyEvent> =
         reply(options) { state ->
@@ -76,7 +75,9 @@ public class Chat internal constructor(
             Asked(state.messages.dropLast(1), state.messages.last(), state.isThinking)
         }
 
-    /** Asks for the last reply again. The old one stays until the new one has begun. UsageException where there is none. */
+    /**
+     * Asks for the last reply again. The old one stays until the new one has begun. UsageException where there is none.
+     */
     public fun regenerate(options: ReplyOptions = ReplyOptions()): Flow<ReplyEvent> =
         reply(options) { state ->
             if (state.messages.lastOrNull()?.role != MODEL) {
@@ -91,8 +92,8 @@ public class Chat internal constructor(
     }
 
     /**
-     * Takes the last message of the user and the reply to it back. Returns its text, to be edited and sent again. Waits for
-     * a reply that is being decoded. UsageException where there is none.
+     * Takes the last message of the user and the reply to it back. Returns its text, to be edited and sent again. Waits
+     * for a reply that is being decoded. UsageException where there is none.
      */
     public suspend fun rewind(): String =
         replies.withLock {

@@ -14,7 +14,8 @@ import dev.slipstream.json.parseStrictJson
 
 /**
  * A chat between two replies, to be kept where the process may end: [toJson] is a text to write down, [parse] reads it
- * again, [Slipstream.chat] goes on with it. [turns] are as [Chat.turns]; [bundleSha256] tells which bundle it was held with.
+ * again, [Slipstream.chat] goes on with it. [turns] are as [Chat.turns]; [bundleSha256] tells which bundle it was held
+ * with.
  */
 public class ChatSnapshot internal constructor(
     public val bundleSha256: String,
@@ -51,9 +52,9 @@ public class ChatSnapshot internal constructor(
     }
 
     /**
-     * The same chat with [turns] in the place of its own. Those at its beginning that are equal stay what they are; from the
-     * first on that differs the model reads the texts anew. A reply at the end can go on, unless it thought: where in its
-     * thought it was, no text tells.
+     * The same chat with [turns] in the place of its own. Those at its beginning that are equal stay what they are;
+     * from the first on that differs the model reads the texts anew. A reply at the end can go on, unless it thought:
+     * where in its thought it was, no text tells.
      */
     public fun withTurns(turns: List<ChatTurn>): ChatSnapshot {
         if (turns == this.turns) return this

@@ -6,16 +6,16 @@ import dev.slipstream.chat.USER
 import dev.slipstream.errors.PromptTooLongException
 
 /**
- * How a chat that has grown too long for a context of [contextLength] tokens is shortened. [count] tells the tokens that
- * messages are read as.
+ * How a chat that has grown too long for a context of [contextLength] tokens is shortened. [count] tells the tokens
+ * that messages are read as.
  */
 internal class Trimming(
     private val contextLength: Int,
     private val count: (List<Message>) -> Int,
 ) {
     /**
-     * What stays of [messages] for a reply of [most] tokens to have room, though not more than a quarter of the context.
-     * The oldest turns leave, a message with its reply; the system's text and the last turn stay.
+     * What stays of [messages] for a reply of [most] tokens to have room, though not more than a quarter of the
+     * context. The oldest turns leave, a message with its reply; the system's text and the last turn stay.
      */
     fun fit(
         messages: List<Message>,

@@ -6,8 +6,8 @@ import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 
 /**
- * Something that goes on whether or not a window shows it. [stop] ends it at its next step; [percent] is how much of it is
- * done, null where nobody knows.
+ * Something that goes on whether or not a window shows it. [stop] ends it at its next step; [percent] is how much of it
+ * is done, null where nobody knows.
  */
 internal data class Work(
     val kind: Kind,

@@ -29,8 +29,8 @@ internal class TestApplication : SlipstreamApplication() {
     override val services: Services get() = current ?: createServices().also { current = it }
 
     /**
-     * The process is killed, whatever it was doing, and a new one finds nothing in memory and the same files. Windows must be
-     * closed.
+     * The process is killed, whatever it was doing, and a new one finds nothing in memory and the same files. Windows
+     * must be closed.
      */
     fun restart() {
         current?.scope?.cancel()

@@ -17,8 +17,8 @@ import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 
 /**
- * The conversation that is open: what was said, the reply that grows, and what is stored of both as they come. It lives as
- * long as the process: a reply goes on whether or not a window shows it. Called in the main thread.
+ * The conversation that is open: what was said, the reply that grows, and what is stored of both as they come. It lives
+ * as long as the process: a reply goes on whether or not a window shows it. Called in the main thread.
  */
 internal class ChatModel(
     private val services: Services,
@@ -71,8 +71,8 @@ internal class ChatModel(
     }
 
     /**
-     * Says [text] in the place of the user's message [index] of [ChatState.messages]; what was said from there on is gone
-     * when the reply has begun. One that had left the context brings what stood before it back.
+     * Says [text] in the place of the user's message [index] of [ChatState.messages]; what was said from there on is
+     * gone when the reply has begun. One that had left the context brings what stood before it back.
      */
     fun edit(
         index: Int,

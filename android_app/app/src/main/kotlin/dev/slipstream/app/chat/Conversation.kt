@@ -6,8 +6,8 @@ import dev.slipstream.app.history.ChatSettings
 
 /**
  * A conversation as it is stored. [messages] are all that was said, also what was not over when the process died; the
- * first [forgotten] have left the context, of which [usedTokens] were used. [chat] is what the library had after the last
- * reply that ended, null before the first.
+ * first [forgotten] have left the context, of which [usedTokens] were used. [chat] is what the library had after the
+ * last reply that ended, null before the first.
  */
 internal data class Conversation(
     val id: Long,

@@ -13,8 +13,8 @@ import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 
 /**
- * The conversations of [database]. [earlier] is taken over when the first one is asked for. Any thread may call; all throw
- * SQLiteException where the disk is full or fails, and nothing is changed then.
+ * The conversations of [database]. [earlier] is taken over when the first one is asked for. Any thread may call; all
+ * throw SQLiteException where the disk is full or fails, and nothing is changed then.
  */
 internal class ConversationStore(
     private val database: HistoryDatabase,

@@ -11,7 +11,8 @@ import java.io.IOException
 
 /**
  * The one conversation that earlier versions of the app kept, in [file]: to be read once, and then removed. Of three
- * formats: the library's snapshot with the runs; before that messages with their tokens; first of all one list of tokens.
+ * formats: the library's snapshot with the runs; before that messages with their tokens; first of all one list of
+ * tokens.
  */
 internal class EarlierFile(
     private val file: File,

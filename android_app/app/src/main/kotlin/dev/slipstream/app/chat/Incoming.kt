@@ -3,7 +3,9 @@ package dev.slipstream.app.chat
 import dev.slipstream.ReplyEvent
 import dev.slipstream.ReplyFigures
 
-/** A reply as it comes, from [begun] on where that goes on. Written by who collects it, read when it is shown or stored. */
+/**
+ * A reply as it comes, from [begun] on where that goes on. Written by who collects it, read when it is shown or stored.
+ */
 internal class Incoming(
     begun: Message?,
 ) {

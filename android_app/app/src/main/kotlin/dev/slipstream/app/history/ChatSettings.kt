@@ -4,9 +4,9 @@ import androidx.room.ColumnInfo
 import dev.slipstream.Drafting
 
 /**
- * How a conversation is held. Null is as the bundle has it: [temperature] from 0, which is greedy; [topK] tokens, 0 for all;
- * [topP] above 0, at most 1; [maxNewTokens] a reply. An empty [system] tells the model nothing. [showsOrigins] tints where
- * each token came from, [showsFigures] tells what drafting does.
+ * How a conversation is held. Null is as the bundle has it: [temperature] from 0, which is greedy; [topK] tokens, 0 for
+ * all; [topP] above 0, at most 1; [maxNewTokens] a reply. An empty [system] tells the model nothing. [showsOrigins]
+ * tints where each token came from, [showsFigures] tells what drafting does.
  */
 internal data class ChatSettings(
     val system: String = "",
