@@ -3,6 +3,7 @@ import java.util.Properties
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.compose)
+    alias(libs.plugins.ksp)
 }
 
 // What the export was told: `export install` and `check` read it here too.
@@ -47,6 +48,9 @@ android {
     }
 }
 
+// Room tells a later version by it what there was.
+ksp { arg("room.schemaLocation", "$projectDir/schemas") }
+
 dependencies {
     implementation(project(":slipstream"))
     implementation(libs.activity.compose)
@@ -58,6 +62,6 @@ dependencies {
     implementation(libs.core)
     implementation(libs.coroutines.android)
     implementation(libs.lifecycle.runtime.compose)
-    implementation(libs.lifecycle.viewmodel.compose)
-    implementation(libs.lifecycle.viewmodel.savedstate)
+    implementation(libs.room.runtime)
+    ksp(libs.room.compiler)
 }

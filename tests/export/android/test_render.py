@@ -386,8 +386,7 @@ LIBRARIES = {
     "androidx.compose.ui": "compose.ui",
     "androidx.core": "core",
     "androidx.lifecycle": "lifecycle.runtime.compose",
-    "androidx.lifecycle.createSavedStateHandle": "lifecycle.viewmodel.savedstate",
-    "androidx.lifecycle.viewmodel": "lifecycle.viewmodel.compose",
+    "androidx.room": "room.runtime",
     "kotlinx.coroutines": "coroutines.android",
 }
 

@@ -1,11 +1,15 @@
 package dev.slipstream.app
 
+import android.content.ComponentCallbacks2
 import android.content.pm.PackageManager
+import android.view.View
+import android.view.ViewGroup
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
+import androidx.lifecycle.Lifecycle
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.MemorySource
@@ -16,8 +20,11 @@ import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
 import org.junit.Test
+import org.robolectric.Shadows.shadowOf
 import java.io.File
+import java.util.concurrent.CountDownLatch
 
 class SetupTest : AppTest() {
     private val small = resource("small.litertlm")
@@ -105,6 +112,93 @@ class SetupTest : AppTest() {
     }
 
     @Test
+    fun `of two imports at once the second is made, when the first has ended`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        scenario!!.onActivity { app.services.setup.import { MemorySource(other) } }
+        gate.countDown()
+        awaitTag("send")
+        assertArrayEquals(other, imported())
+    }
+
+    @Test
+    fun `an import goes on without a window`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        close()
+        gate.countDown()
+        await { app.services.host.state.value is EngineState.Ready }
+        assertArrayEquals(small, imported())
+    }
+
+    @Test
+    fun `the screen stays on while something goes on, and notifications are asked for once`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        await { keepsScreenOn() }
+        scenario!!.onActivity {
+            assertEquals(
+                listOf("android.permission.POST_NOTIFICATIONS"),
+                shadowOf(it).lastRequestedPermission.requestedPermissions.toList(),
+            )
+        }
+        gate.countDown()
+        awaitTag("send")
+        await { !keepsScreenOn() }
+        scenario!!.recreate()
+        awaitTag("send")
+        app.services.setup.lookAgain()
+        await {
+            app.services.works.state.value
+                .isEmpty()
+        }
+        scenario!!.onActivity { assertNull(shadowOf(it).lastRequestedPermission) }
+    }
+
+    private fun keepsScreenOn(): Boolean {
+        var found = false
+        scenario!!.onActivity { activity -> found = anyView(activity.window.decorView) { it.keepScreenOn } }
+        return found
+    }
+
+    private fun anyView(
+        view: View,
+        test: (View) -> Boolean,
+    ): Boolean =
+        test(view) || (view is ViewGroup && (0 until view.childCount).any { anyView(view.getChildAt(it), test) })
+
+    @Test
+    fun `a model that memory pressure took is there again for who comes back`() {
+        app.putBundle(small)
+        open()
+        awaitTag("send")
+        scenario!!.moveToState(Lifecycle.State.CREATED)
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        await { app.services.host.state.value is EngineState.Unloaded }
+        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        await { app.services.host.state.value is EngineState.Ready }
+        awaitTag("send")
+    }
+
+    @Test
     fun `a pushed bundle is found without a new start`() {
         open()
         awaitTag("look")
@@ -144,7 +238,9 @@ class SetupTest : AppTest() {
         awaitTag("pick")
         val info = app.packageManager.getPackageInfo(app.packageName, PackageManager.GET_PERMISSIONS)
         val own = "${app.packageName}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
-        assertEquals(listOf(own), info.requestedPermissions.orEmpty().toList())
+        val work = listOf("", "_DATA_SYNC", "_SPECIAL_USE").map { "android.permission.FOREGROUND_SERVICE$it" }
+        val asked = work + "android.permission.POST_NOTIFICATIONS" + own
+        assertEquals(asked, info.requestedPermissions.orEmpty().toList())
         val application = app.applicationInfo
         assertEquals(0, application.flags and android.content.pm.ApplicationInfo.FLAG_ALLOW_BACKUP)
         assertEquals(29 to 35, application.minSdkVersion to application.targetSdkVersion)

@@ -1,6 +1,6 @@
 package dev.slipstream.app.chat
 
-import dev.slipstream.Drafting
+import dev.slipstream.app.history.ChatSettings
 
 /** What the chat's screen can ask for. */
 internal class ChatActions(
@@ -9,11 +9,13 @@ internal class ChatActions(
     val onRetry: () -> Unit,
     val onTakeBack: () -> Unit,
     val onTakenBackShown: () -> Unit,
+    val onDraft: (String) -> Unit,
     val onNew: () -> Unit,
+    val onConversations: () -> Unit,
     val onMode: (isChat: Boolean) -> Unit,
-    val onDrafting: (Drafting) -> Unit,
-    val onThinking: (Boolean) -> Unit,
+    val onSettings: (ChatSettings) -> Unit,
     val onSelfCheck: () -> Unit,
     val onOtherBundle: () -> Unit,
     val onReload: () -> Unit,
+    val onKeepAgain: () -> Unit,
 )

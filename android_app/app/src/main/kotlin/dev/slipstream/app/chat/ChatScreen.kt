@@ -13,6 +13,10 @@ import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
@@ -29,7 +33,11 @@ internal fun ChatScreen(
     isUnloaded: Boolean,
     actions: ChatActions,
 ) {
-    Scaffold(topBar = { ChatBar(state, info, actions) }) { inner ->
+    var showsSettings by rememberSaveable { mutableStateOf(false) }
+    if (showsSettings) {
+        SettingsSheet(state.settings, state.isChat, info, actions.onSettings) { showsSettings = false }
+    }
+    Scaffold(topBar = { ChatBar(state, info, actions) { showsSettings = true } }) { inner ->
         Column(
             Modifier
                 .padding(inner)
@@ -39,18 +47,26 @@ internal fun ChatScreen(
         ) {
             Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f))
             state.problem?.let { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) }
+            if (state.isUnsaved) {
+                Notice(stringResource(R.string.chat_unsaved), stringResource(R.string.chat_keep), actions.onKeepAgain)
+            }
             if (isUnloaded) {
                 Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
-            } else if (state.isFull) {
-                Notice(stringResource(R.string.chat_full), stringResource(R.string.chat_new), actions.onNew)
             }
             Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
                 Column(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
-                    state.reading?.let { ReadingLine(it) } ?: MeterLine(state.meter)
-                    if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
-                    if (info.hasThinking && state.isChat) ThinkingSwitch(state.isThinking, actions.onThinking)
+                    val reading = state.reading
+                    if (reading != null) {
+                        ReadingLine(reading)
+                    } else if (state.settings.showsFigures) {
+                        MeterLine(state.meter)
+                    }
+                    if (state.usedTokens > 0) ContextLine(state.usedTokens, info.contextLength)
+                    if (info.hasThinking && state.isChat) {
+                        ThinkingSwitch(state.isThinking) { actions.onSettings(state.settings.copy(isThinking = it)) }
+                    }
                     Spacer(Modifier.height(4.dp))
-                    InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
+                    InputRow(state, canSend = !isUnloaded && state.conversation != null, actions)
                 }
             }
         }

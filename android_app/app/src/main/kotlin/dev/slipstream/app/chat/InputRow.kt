@@ -25,7 +25,7 @@ import dev.slipstream.app.R
 
 /**
  * Where the user types, and the button that sends or stops. What was typed survives the process; what was taken back is
- * there again.
+ * there again, before what was typed meanwhile.
  */
 @Composable
 internal fun InputRow(
@@ -33,10 +33,14 @@ internal fun InputRow(
     canSend: Boolean,
     actions: ChatActions,
 ) {
-    var text by rememberSaveable { mutableStateOf("") }
+    var text by rememberSaveable(state.conversation) { mutableStateOf(state.draft) }
+    val type = { typed: String ->
+        text = typed
+        actions.onDraft(typed)
+    }
     LaunchedEffect(state.takenBack) {
         state.takenBack?.let {
-            text = it
+            type(if (text.isBlank()) it else it + "\n" + text)
             actions.onTakenBackShown()
         }
     }
@@ -53,8 +57,10 @@ internal fun InputRow(
     ) {
         OutlinedTextField(
             text,
-            { text = it },
+            type,
             Modifier.weight(1f).testTag("input"),
+            // Until a conversation is there, with what was typed in it.
+            enabled = state.conversation != null,
             label = { Text(stringResource(hint)) },
             maxLines = 4,
         )

@@ -12,7 +12,7 @@ import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.lazy.LazyColumn
-import androidx.compose.foundation.lazy.items
+import androidx.compose.foundation.lazy.itemsIndexed
 import androidx.compose.foundation.lazy.rememberLazyListState
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Edit
@@ -67,9 +67,14 @@ internal fun Messages(
         verticalArrangement = Arrangement.spacedBy(12.dp),
     ) {
         if (last < 0) item { Hint(state.isChat) }
-        items(state.messages) { if (it.isUser) UserMessage(it) else ModelMessage(it) }
+        itemsIndexed(state.messages) { index, message ->
+            Column(verticalArrangement = Arrangement.spacedBy(12.dp)) {
+                if (index > 0 && index == state.forgotten) ForgottenLine(state.forgotten)
+                if (message.isUser) UserMessage(message) else ModelMessage(message, state.settings.showsOrigins)
+            }
+        }
         if (hasActions) item { LastReplyActions(state, actions) }
-        item { Legend() }
+        if (state.settings.showsOrigins) item { Legend() }
     }
 }
 
@@ -96,7 +101,10 @@ private fun UserMessage(message: Message) {
 }
 
 @Composable
-private fun ModelMessage(message: Message) {
+private fun ModelMessage(
+    message: Message,
+    showsOrigins: Boolean,
+) {
     val tokens = message.runs.sumOf { it.tokens }
     val accepted = message.runs.filter { it.accepted }.sumOf { it.tokens }
     val origin = pluralStringResource(R.plurals.chat_origin, tokens, accepted, tokens)
@@ -104,7 +112,7 @@ private fun ModelMessage(message: Message) {
     Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
         if (message.thought.isNotBlank()) Thought(message.thought, hasAnswer = message.text.isNotEmpty())
         Text(
-            tinted(message),
+            if (showsOrigins) tinted(message) else AnnotatedString(message.text),
             Modifier.fillMaxWidth().testTag("reply").clearAndSetSemantics {
                 contentDescription = spoken
                 text = AnnotatedString(message.text)

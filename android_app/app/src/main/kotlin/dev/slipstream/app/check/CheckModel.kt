@@ -1,13 +1,12 @@
 package dev.slipstream.app.check
 
 import android.util.Log
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.CheckOutcome
 import dev.slipstream.CheckStep
 import dev.slipstream.app.ModelBindings
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
+import dev.slipstream.app.Work
 import dev.slipstream.app.engine.EngineState
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
@@ -17,11 +16,12 @@ import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
+import java.io.IOException
 
 /** The self-check: runs in the engine's thread, writes its result, and says in one line of the log how it went. */
 internal class CheckModel(
     private val services: Services,
-) : ViewModel() {
+) {
     private val states = MutableStateFlow(CheckState())
     val state: StateFlow<CheckState> = states.asStateFlow()
 
@@ -32,10 +32,12 @@ internal class CheckModel(
         if (states.value.step != null || model == null) return
         states.value = CheckState(step = FIRST)
         running =
-            viewModelScope.launch {
+            services.scope.launch {
                 try {
-                    withContext(services.io) { services.report.clear() }
-                    finish(model.selfCheck { step -> states.update { it.copy(step = step) } })
+                    services.works.during(Work.Kind.CHECK, ::stop) {
+                        withContext(services.io) { services.report.clear() }
+                        finish(model.selfCheck { step -> states.update { it.copy(step = step) } })
+                    }
                 } catch (error: CancellationException) {
                     cancelled()
                     throw error
@@ -51,7 +53,7 @@ internal class CheckModel(
 
     /** A check that was asked for from outside and can't begin, because nothing could be loaded. */
     fun refuse(problem: Problem) {
-        viewModelScope.launch { fail(problem) }
+        services.scope.launch { fail(problem) }
     }
 
     private fun cancelled() {
@@ -68,8 +70,17 @@ internal class CheckModel(
     private suspend fun fail(problem: Problem) {
         states.value = CheckState(problem = problem)
         val reason = "${problem.title}: expected ${problem.expected}, found ${problem.found}, ${problem.where}"
-        withContext(services.io) { services.report.writeFailure(ModelBindings.BUNDLE_SHA256, reason) }
-        Log.i(TAG, "self-check failed: ${services.report.file}")
+        val loaded = (services.host.state.value as? EngineState.Ready)?.info?.bundleSha256
+        val written =
+            try {
+                withContext(services.io) {
+                    services.report.writeFailure(loaded ?: ModelBindings.BUNDLE_SHA256, reason)
+                    "${services.report.file}"
+                }
+            } catch (error: IOException) {
+                "not written: $error"
+            }
+        Log.i(TAG, "self-check failed: $written")
     }
 
     private companion object {

@@ -1,11 +1,9 @@
 package dev.slipstream.app.setup
 
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
-import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.Work
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
@@ -16,15 +14,19 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import java.io.File
 
 /** From no bundle to a loaded one: finds it, imports it, checks it, tells what it needs, and loads it. */
 internal class SetupModel(
     private val services: Services,
-) : ViewModel() {
+) {
     private val states = MutableStateFlow(SetupState())
     private var found: File? = null
+
+    private val attempts = Mutex()
 
     @Volatile
     private var isStopped = false
@@ -32,16 +34,11 @@ internal class SetupModel(
     val state: StateFlow<SetupState> = states.asStateFlow()
 
     init {
-        // A window that was closed leaves the engine loaded.
-        if (services.host.state.value is EngineState.Ready) {
-            states.value = SetupState(Phase.LOADED)
-        } else {
-            attempt { look() }
-        }
+        attempt { look() }
     }
 
-    /** Imports what the file picker returned, which [open] opens. */
-    fun import(open: () -> BundleSource) = attempt { load(copy(open)) }
+    /** Imports what the file picker returned, which [open] opens; also when no window is there to watch. */
+    fun import(open: () -> BundleSource) = attempt { load(imported(open)) }
 
     /** Looks again, for what was pushed over adb in the meantime. */
     fun lookAgain() = attempt { look() }
@@ -72,11 +69,15 @@ internal class SetupModel(
     /** Back to where another bundle can be chosen. */
     fun chooseAnother() = states.update { empty() }
 
+    /** One at a time: a new one ends the one before at its next step, and waits for it. */
     private fun attempt(block: suspend () -> Unit) {
-        isStopped = false
-        viewModelScope.launch {
+        isStopped = true
+        services.scope.launch {
             try {
-                block()
+                attempts.withLock {
+                    isStopped = false
+                    block()
+                }
             } catch (error: CancellationException) {
                 throw error
             } catch (error: Exception) {
@@ -92,9 +93,12 @@ internal class SetupModel(
             withContext(services.io) { shelf.find() to services.packedBundle?.takeIf(shelf::isNew) }
         when {
             file == shelf.pushed || packed == null -> load(file?.takeIf { check(it) })
-            else -> load(copy(packed.open) ?: file)
+            else -> load(imported(packed.open) ?: file)
         }
     }
+
+    private suspend fun imported(open: () -> BundleSource): File? =
+        services.works.during(Work.Kind.IMPORT, ::stop) { copy(open) }
 
     private suspend fun check(file: File): Boolean =
         withContext(services.io) {
@@ -133,10 +137,12 @@ internal class SetupModel(
         }
     }
 
-    private fun show(progress: ImportProgress) =
+    private fun show(progress: ImportProgress) {
+        services.works.tell(Work.Kind.IMPORT, (progress.fraction * 100).toInt())
         states.update {
             it.copy(progress = progress, phase = if (progress.isChecking) Phase.CHECKING else Phase.IMPORTING)
         }
+    }
 
     private fun told(need: BundleNeed?) =
         SetupState(need = need, freeSpace = services.shelf.freeBytes, freeMemory = services.freeMemory())

@@ -88,7 +88,7 @@ internal class BundleImporter(
             if (cancelled()) return false
             val count = minOf(chunk.toLong(), bytes.size - done).toInt()
             bytes.read(done, buffer, count)
-            disk.append(PART, buffer, count)
+            append(buffer, count, source.name)
             done += count
             onProgress(ImportProgress(done, bytes.size))
         }
@@ -103,20 +103,39 @@ internal class BundleImporter(
     ): Boolean {
         val buffer = ByteArray(chunk)
         var done = 0L
-        disk.append(PART, buffer, 0) // an empty file, where the pipe gives nothing
+        append(buffer, 0, source.name) // an empty file, where the pipe gives nothing
         try {
             source.stream().use { stream ->
                 while (true) {
                     if (cancelled()) return false
                     val count = stream.read(buffer)
                     if (count < 0) return true
-                    disk.append(PART, buffer, count)
+                    append(buffer, count, source.name)
                     done += count
                     onProgress(ImportProgress(done, source.size ?: 0))
                 }
             }
         } catch (error: IOException) {
             throw unreadable(source.name, error.toString(), done)
+        }
+    }
+
+    /** What the disk does not take is the disk's fault, not the source's. */
+    private fun append(
+        buffer: ByteArray,
+        count: Int,
+        name: String,
+    ) {
+        try {
+            disk.append(PART, buffer, count)
+        } catch (error: IOException) {
+            throw BundleException(
+                "The bundle can't be stored",
+                expected = "room for the rest of it",
+                found = "$error, ${megabytes(disk.freeBytes)} free",
+                where = name,
+                action = "Free some space and choose the file again: what was copied is kept.",
+            )
         }
     }
 

@@ -12,6 +12,9 @@ import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
 import dev.slipstream.app.check.CheckState
+import dev.slipstream.app.conversations.HistoryState
+import dev.slipstream.app.history.ChatSettings
+import dev.slipstream.app.history.ConversationItem
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
@@ -19,6 +22,7 @@ import dev.slipstream.app.storage.ImportProgress
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.engine.OUTCOME
 import dev.slipstream.engine.SCRIPT
+import dev.slipstream.sampling.Sampling
 
 // States that show each screen at its fullest.
 
@@ -42,6 +46,7 @@ internal val INFO =
         hasSystem = true,
         hasThinking = false,
         listOf(2, 4, 7),
+        Sampling(temperature = 1.0, topK = 64, topP = 0.95),
     )
 
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
@@ -161,17 +166,23 @@ internal val CHATS =
         "thinking" to
             ChatState(
                 listOf(TALK[0], Message(isUser = false, "", thought = THOUGHTS)),
-                isThinking = true,
+                settings = ChatSettings(isThinking = true),
                 isReplying = true,
                 meter = METER,
             ),
         "thinking-done" to
-            ChatState(listOf(TALK[0], TALK[1].copy(thought = THOUGHTS)), isThinking = true, meter = METER),
+            ChatState(
+                listOf(TALK[0], TALK[1].copy(thought = THOUGHTS)),
+                settings = ChatSettings(isThinking = true),
+                meter = METER,
+            ),
+        "forgotten" to ChatState(TALK, meter = METER, forgotten = 2, usedTokens = 2987),
+        "bare" to ChatState(TALK, settings = ChatSettings(showsOrigins = false, showsFigures = false), meter = METER),
         "full" to
             ChatState(
                 TALK,
                 meter = METER,
-                isFull = true,
+                isUnsaved = true,
                 problem = Problem("It fails", "luck", "none", "the script", "Say another thing."),
             ),
     )
@@ -182,4 +193,32 @@ internal val CHECKS =
         "running" to CheckState(step = CheckStep(CheckStep.Kind.TRACE, "chat")),
         "passed" to CheckState(outcome = OUTCOME, thermalStatus = "light"),
         "failed" to CheckState(outcome = OUTCOME.copy(firstDifference = MAIN_DIFFERS), thermalStatus = "none"),
+    )
+
+/** 3 November 2026, in the middle of the day. */
+private const val DAY = 1_793_707_200_000
+
+internal val HISTORIES =
+    mapOf(
+        "empty" to HistoryState(),
+        "some" to
+            HistoryState(
+                items =
+                    listOf(
+                        ConversationItem(2, "What is a slipstream?", DAY),
+                        ConversationItem(
+                            1,
+                            "Why does the wind blow stronger between tall houses than over a field",
+                            DAY,
+                        ),
+                    ),
+            ),
+        "none-found" to HistoryState(search = "aeroplane"),
+    )
+
+internal val SETTINGS =
+    mapOf(
+        "bundle" to ChatSettings(),
+        "own" to
+            ChatSettings("Be brief.", isThinking = true, temperature = 0.7, topK = 40, topP = 0.9, maxNewTokens = 512),
     )

@@ -8,6 +8,7 @@ import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
+import androidx.compose.material3.Surface
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithTag
@@ -16,8 +17,11 @@ import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatScreen
+import dev.slipstream.app.chat.SettingsForm
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.conversations.HistoryActions
+import dev.slipstream.app.conversations.HistoryScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
 import dev.slipstream.app.ui.SlipstreamTheme
@@ -32,6 +36,7 @@ import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import java.io.File
+import java.util.TimeZone
 
 /** Each screen in light and dark, with large letters and turned, against its golden. */
 @RunWith(RobolectricTestRunner::class)
@@ -57,12 +62,31 @@ class ScreensTest {
     fun `self-check by night`() = shootChecks("night")
 
     @Test
+    fun `conversations and settings by day`() = shootHistory("day")
+
+    @Test
+    fun `conversations and settings by night`() = shootHistory("night")
+
+    @Test
     fun `large letters`() {
         RuntimeEnvironment.setFontScale(2f)
         shoot("large-setup-importing") { Setup("importing") }
         shoot("large-chat-talk") { Chat("talk") }
         shoot("large-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
         shoot("large-check-passed") { Check("passed") }
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        shoot("large-settings-own") { Settings("own") }
+        shoot("large-conversations-some") { History("some") }
+    }
+
+    @Test
+    fun `in German`() {
+        RuntimeEnvironment.setQualifiers("+de")
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        shoot("german-chat-forgotten") { Chat("forgotten") }
+        shoot("german-settings-own") { Settings("own") }
+        shoot("german-conversations-some") { History("some") }
+        shoot("german-setup-empty") { Setup("empty") }
     }
 
     @Test
@@ -117,6 +141,13 @@ class ScreensTest {
         for (name in CHECKS.keys) shoot("$time-check-$name") { Check(name) }
     }
 
+    private fun shootHistory(time: String) {
+        if (time == "night") RuntimeEnvironment.setQualifiers("+night")
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        for (name in HISTORIES.keys) shoot("$time-conversations-$name") { History(name) }
+        for (name in SETTINGS.keys) shoot("$time-settings-$name") { Settings(name) }
+    }
+
     private fun shoot(
         name: String,
         isDynamic: Boolean = false,
@@ -157,7 +188,7 @@ class ScreensTest {
         name: String,
         isUnloaded: Boolean = false,
     ) = ChatScreen(
-        CHATS.getValue(name),
+        CHATS.getValue(name).copy(conversation = 1),
         if ("think" in
             name
         ) {
@@ -166,8 +197,16 @@ class ScreensTest {
             INFO
         },
         isUnloaded,
-        ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}),
+        ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}),
     )
+
+    @Composable
+    private fun History(name: String) =
+        HistoryScreen(HISTORIES.getValue(name), HistoryActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}))
+
+    @Composable
+    private fun Settings(name: String) =
+        Surface { SettingsForm(SETTINGS.getValue(name), isChat = true, THINKING_INFO) {} }
 
     @Composable
     private fun Check(name: String) = CheckScreen(CHECKS.getValue(name), CheckActions({}, {}, {}, {}))

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
+import java.io.IOException
 
 class BundleImporterTest {
     @TempDir lateinit var folder: File
@@ -42,6 +43,30 @@ class BundleImporterTest {
         assertArrayEquals(small, bundle.readBytes())
         val whole = MemorySource(small).also { BundleImporter(FolderDisk(File(folder, "whole")), 1000).import(it) }
         assertEquals(whole.bytesRead - done, second.bytesRead)
+    }
+
+    @Test
+    fun `a disk that takes no more says so, and what was copied is kept`() {
+        for (isPipe in listOf(false, true)) {
+            var left = 50
+            val full =
+                object : Disk by disk {
+                    override fun append(
+                        name: String,
+                        bytes: ByteArray,
+                        count: Int,
+                    ) {
+                        if (--left < 0) throw IOException("No space left on device")
+                        disk.append(name, bytes, count)
+                    }
+                }
+            val error = assertThrows<BundleException> { BundleImporter(full, 1000).import(MemorySource(small, isPipe)) }
+            assertEquals("The bundle can't be stored", error.title)
+            assertTrue("No space left" in error.found && "Free some space" in error.action)
+            assertTrue(BundleImporter(disk).unfinished > 0)
+            BundleImporter(disk, 1000).import(MemorySource(small, isPipe))
+            assertArrayEquals(small, bundle.readBytes())
+        }
     }
 
     @Test
