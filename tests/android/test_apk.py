@@ -103,6 +103,12 @@ def test_the_classes_that_are_found_by_name_are_there(apk):
     assert not any(name.startswith(("picocli", "org.junit", "kotlin.reflect.jvm")) for name in classes)
 
 
+def test_the_file_that_markdown_is_read_with_is_there(apk):
+    """Its class fails to begin without it, at the first reply."""
+    with zipfile.ZipFile(apk) as archive:
+        assert b"amp=&" in archive.read("org/commonmark/internal/util/entities.txt")
+
+
 def test_dexdump_reads_every_dex_file(apk, tmp_path):
     if shutil.which("dexdump") is None and not os.environ.get("CI"):
         pytest.skip("without dexdump")

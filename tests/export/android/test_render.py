@@ -323,6 +323,8 @@ LIBRARIES = {
     "androidx.lifecycle.createSavedStateHandle": "lifecycle.viewmodel.savedstate",
     "androidx.lifecycle.viewmodel": "lifecycle.viewmodel.compose",
     "kotlinx.coroutines": "coroutines.android",
+    "org.commonmark": "commonmark",
+    "org.commonmark.ext.gfm.tables": "commonmark.tables",
 }
 
 

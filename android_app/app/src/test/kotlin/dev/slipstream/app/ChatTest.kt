@@ -66,7 +66,7 @@ class ChatTest : AppTest() {
         awaitReplies(1)
         rule.onNodeWithText(REPLY).assertExists()
         rule
-            .onNodeWithContentDescription("Model: $REPLY. 7 of 10 tokens were drafted and accepted")
+            .onNodeWithContentDescription("The model. 7 of 10 tokens were drafted and accepted")
             .assertExists()
         rule.onNodeWithText("42.0 tokens/s").assertExists()
         rule.onNodeWithText("70 % accepted").assertExists()

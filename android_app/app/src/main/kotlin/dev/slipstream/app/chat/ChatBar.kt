@@ -34,6 +34,8 @@ internal fun ChatBar(
     state: ChatState,
     info: ModelInfo,
     actions: ChatActions,
+    showsOrigins: Boolean,
+    onOrigins: () -> Unit,
 ) {
     TopAppBar(
         title = {
@@ -48,7 +50,7 @@ internal fun ChatBar(
             IconButton(actions.onNew, Modifier.testTag("new"), enabled = !state.isReplying) {
                 Icon(Icons.Filled.Add, stringResource(R.string.chat_new))
             }
-            Menu(state, info, actions)
+            Menu(state, info, actions, showsOrigins, onOrigins)
         },
     )
 }
@@ -69,6 +71,8 @@ private fun Menu(
     state: ChatState,
     info: ModelInfo,
     actions: ChatActions,
+    showsOrigins: Boolean,
+    onOrigins: () -> Unit,
 ) {
     var isOpen by remember { mutableStateOf(false) }
     val item: @Composable (Int, () -> Unit) -> Unit = { text, onClick ->
@@ -87,6 +91,7 @@ private fun Menu(
     DropdownMenu(isOpen, { isOpen = false }) {
         if (!state.isChat && info.hasChat) item(R.string.chat_switch_to_chat) { actions.onMode(true) }
         if (state.isChat) item(R.string.chat_switch_to_plain) { actions.onMode(false) }
+        item(if (showsOrigins) R.string.chat_origins_hide else R.string.chat_origins_show, onOrigins)
         item(R.string.chat_self_check, actions.onSelfCheck)
         item(R.string.chat_other_bundle, actions.onOtherBundle)
     }

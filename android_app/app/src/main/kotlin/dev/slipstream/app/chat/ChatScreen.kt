@@ -13,13 +13,20 @@ import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import dev.slipstream.ModelInfo
 import dev.slipstream.app.R
+import dev.slipstream.app.chat.markdown.LocalShowsOrigins
 import dev.slipstream.app.ui.ProblemCard
+import dev.slipstream.app.ui.ReadingWidth
 
 /** The conversation over [info]; with [isUnloaded] the model was given back and can be loaded again. */
 @Composable
@@ -29,7 +36,8 @@ internal fun ChatScreen(
     isUnloaded: Boolean,
     actions: ChatActions,
 ) {
-    Scaffold(topBar = { ChatBar(state, info, actions) }) { inner ->
+    var showsOrigins by rememberSaveable { mutableStateOf(true) }
+    Scaffold(topBar = { ChatBar(state, info, actions, showsOrigins) { showsOrigins = !showsOrigins } }) { inner ->
         Column(
             Modifier
                 .padding(inner)
@@ -37,24 +45,36 @@ internal fun ChatScreen(
                 .imePadding()
                 .fillMaxSize(),
         ) {
-            Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f))
-            state.problem?.let { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) }
+            CompositionLocalProvider(LocalShowsOrigins provides showsOrigins) {
+                WithLinks { Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f)) }
+            }
+            state.problem?.let { ReadingWidth { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) } }
             if (isUnloaded) {
                 Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
             } else if (state.isFull) {
                 Notice(stringResource(R.string.chat_full), stringResource(R.string.chat_new), actions.onNew)
             }
             Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
-                Column(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
-                    state.reading?.let { ReadingLine(it) } ?: MeterLine(state.meter)
-                    if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
-                    if (info.hasThinking && state.isChat) ThinkingSwitch(state.isThinking, actions.onThinking)
-                    Spacer(Modifier.height(4.dp))
-                    InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
+                ReadingWidth(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
+                    Column { Controls(state, info, isUnloaded, actions) }
                 }
             }
         }
     }
+}
+
+@Composable
+private fun Controls(
+    state: ChatState,
+    info: ModelInfo,
+    isUnloaded: Boolean,
+    actions: ChatActions,
+) {
+    state.reading?.let { ReadingLine(it) } ?: MeterLine(state.meter)
+    if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
+    if (info.hasThinking && state.isChat) ThinkingSwitch(state.isThinking, actions.onThinking)
+    Spacer(Modifier.height(4.dp))
+    InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
 }
 
 @Composable

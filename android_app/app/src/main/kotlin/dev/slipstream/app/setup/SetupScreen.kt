@@ -1,17 +1,12 @@
 package dev.slipstream.app.setup
 
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ColumnScope
 import androidx.compose.foundation.layout.Spacer
-import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.height
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.widthIn
-import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.text.selection.SelectionContainer
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.Button
 import androidx.compose.material3.LinearProgressIndicator
 import androidx.compose.material3.MaterialTheme
@@ -31,6 +26,7 @@ import dev.slipstream.app.R
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.megabytes
 import dev.slipstream.app.ui.ProblemCard
+import dev.slipstream.app.ui.ReadingPage
 
 /** What the setup's screen can ask for. */
 internal class SetupActions(
@@ -49,14 +45,7 @@ internal fun SetupScreen(
     actions: SetupActions,
 ) {
     Scaffold { inner ->
-        Column(
-            Modifier
-                .padding(inner)
-                .fillMaxSize()
-                .verticalScroll(rememberScrollState())
-                .padding(24.dp),
-            verticalArrangement = Arrangement.spacedBy(16.dp),
-        ) {
+        ReadingPage(Modifier.padding(inner), 24.dp) {
             Spacer(Modifier.height(24.dp))
             Text(
                 stringResource(R.string.app_name),

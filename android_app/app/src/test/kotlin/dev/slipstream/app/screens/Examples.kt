@@ -8,6 +8,7 @@ import dev.slipstream.ReplyEvent.Text
 import dev.slipstream.ReplyFigures
 import dev.slipstream.SourceFigures
 import dev.slipstream.app.Problem
+import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
@@ -43,6 +44,8 @@ internal val INFO =
         hasThinking = false,
         listOf(2, 4, 7),
     )
+
+internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
@@ -123,6 +126,37 @@ private val TALK =
         ),
     )
 
+/** Pieces of five letters, each third drafted. */
+private val MARKDOWN =
+    said(
+        """
+        ## In *short*
+
+        A **slipstream** is what `fast` things leave behind, see [NASA](https://nasa.gov):
+
+        1. low pressure
+        2. less drag
+           - for who follows
+
+        ```python
+        def drag(speed, area, density=1.2, coefficient=0.3): return coefficient * area * density * speed**2 / 2
+        ```
+
+        | who | saves |
+        |-----|-------|
+        | cyclists | 30 % |
+
+        > מים רבים <b>no HTML</b>
+        """.trimIndent().chunked(5).mapIndexed { index, it ->
+            Text(
+                it,
+                DRAFTER.takeIf {
+                    index % 3 == 0
+                },
+            )
+        },
+    )
+
 private const val THOUGHTS =
     "The user asks what a slipstream is. I should say that it is the air behind something that moves fast.\n\n" +
         "One sentence is enough."
@@ -145,6 +179,7 @@ internal val CHATS =
         "new" to ChatState(),
         "talk" to ChatState(TALK, meter = METER),
         "replying" to ChatState(TALK, isReplying = true, meter = METER),
+        "markdown" to ChatState(listOf(TALK[0], MARKDOWN)),
         "plain" to
             ChatState(
                 listOf(Message(isUser = true, "The slipstream"), said(SCRIPT.drop(3))),

@@ -11,10 +11,10 @@ import androidx.compose.material3.IconButton
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.MainActivity
-import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckScreen
@@ -62,6 +62,7 @@ class ScreensTest {
         shoot("large-setup-importing") { Setup("importing") }
         shoot("large-chat-talk") { Chat("talk") }
         shoot("large-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
+        shoot("large-chat-markdown") { Chat("markdown") }
         shoot("large-check-passed") { Check("passed") }
     }
 
@@ -83,6 +84,38 @@ class ScreensTest {
         shoot("land-setup-empty") { Setup("empty") }
         shoot("land-chat-talk") { Chat("talk") }
         shoot("land-check-passed") { Check("passed") }
+    }
+
+    @Test
+    fun `from right to left`() {
+        RuntimeEnvironment.setQualifiers("+ldrtl")
+        shoot("rtl-chat-markdown") { Chat("markdown") }
+        shoot("rtl-chat-talk") { Chat("talk") }
+        shoot("rtl-setup-importing") { Setup("importing") }
+        shoot("rtl-check-passed") { Check("passed") }
+    }
+
+    @Test
+    fun `a tablet's lines are no wider than they are read well`() {
+        RuntimeEnvironment.setQualifiers("+w1280dp-h800dp-land-mdpi")
+        shoot("tablet-chat-markdown") { Chat("markdown") }
+        shoot("tablet-setup-empty") { Setup("empty") }
+        shoot("tablet-check-passed") { Check("passed") }
+    }
+
+    @Test
+    fun `a foldable, unfolded`() {
+        RuntimeEnvironment.setQualifiers("+w673dp-h841dp-mdpi")
+        shoot("fold-chat-markdown") { Chat("markdown") }
+    }
+
+    @Test
+    fun `without tints`() {
+        val hide: () -> Unit = {
+            rule.onNodeWithTag("menu").performClick()
+            rule.onNodeWithText("Hide where tokens come from").performClick()
+        }
+        shoot("untinted-chat-markdown", before = hide) { Chat("markdown") }
     }
 
     @Test
@@ -166,7 +199,7 @@ class ScreensTest {
             INFO
         },
         isUnloaded,
-        ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}),
+        NO_ACTIONS,
     )
 
     @Composable
