@@ -79,6 +79,13 @@ def test_the_manifest_keeps_data_here_and_libraries_in_the_apk(apk):
     assert "dev.slipstream.app.SELF_CHECK" in tree
 
 
+def test_only_the_shell_starts_the_self_check(apk):
+    tree = said(AAPT2, "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
+    alias = tree[tree.index("E: activity-alias") :]
+    assert "dev.slipstream.app.SELF_CHECK" in alias and "dev.slipstream.app.SELF_CHECK" not in tree[: -len(alias)]
+    assert re.search(r"permission\(.*android\.permission\.DUMP", alias)
+
+
 def test_what_is_mapped_begins_on_a_page(apk):
     with zipfile.ZipFile(apk) as archive:
         assert archive.testzip() is None

@@ -1,5 +1,7 @@
 package dev.slipstream.app
 
+import android.app.KeyguardManager
+import android.content.ContentResolver
 import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
@@ -13,13 +15,14 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.core.content.FileProvider
+import androidx.core.content.IntentCompat
 import androidx.lifecycle.lifecycleScope
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.check.CheckModel
-import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.model.AskToImport
+import dev.slipstream.app.model.ShelfModel
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupModel
-import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.storage.openDocument
 import dev.slipstream.app.ui.Screen
 import dev.slipstream.app.ui.SlipstreamScreens
@@ -27,16 +30,21 @@ import dev.slipstream.app.ui.SlipstreamTheme
 import dev.slipstream.app.ui.Window
 import dev.slipstream.app.ui.collected
 import dev.slipstream.app.ui.modelFactory
-import kotlinx.coroutines.flow.combine
-import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 
-/** The app's one window. [SELF_CHECK] starts the self-check without a touch. */
+/**
+ * The app's one window. By way of the alias [SELF_CHECK], which only adb's shell may start, it runs the self-check without
+ * a touch, on the lock screen too; nothing else of the app is shown there.
+ */
 public class MainActivity : ComponentActivity() {
     private val services by lazy { (application as SlipstreamApplication).services }
     private val setup: SetupModel by viewModels { modelFactory(services) }
     private val chat: ChatModel by viewModels { modelFactory(services) }
     private val check: CheckModel by viewModels { modelFactory(services) }
+    private val shelf: ShelfModel by viewModels { modelFactory(services) }
+
+    /** The file that another app handed over, until its user says what to do with it. */
+    private var offered by mutableStateOf<Uri?>(null)
     private var screen by mutableStateOf(Screen.CHAT)
     private val picker = registerForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(::import) }
 
@@ -49,8 +57,10 @@ public class MainActivity : ComponentActivity() {
             SlipstreamTheme(services.hasDynamicColour) {
                 val engine by services.host.state.collected()
                 SlipstreamScreens(engine, screen, window)
+                offered?.let { uri -> AskToImport(uri, contentResolver, { import(uri) }) { offered = null } }
             }
         }
+        lifecycleScope.launch { check.isUnattended.collect(::showOverLock) }
         if (savedInstanceState == null) follow(intent)
     }
 
@@ -77,18 +87,31 @@ public class MainActivity : ComponentActivity() {
             setup = setup,
             chat = chat,
             check = check,
+            shelf = shelf,
             advice = SetupAdvice("adb push model.litertlm ${services.shelf.pushed}"),
             onPick = { picker.launch(arrayOf("*/*")) },
             onShare = ::share,
-            onScreen = { screen = it },
+            onScreen = ::show,
             onReload = setup::reload,
-            onOtherBundle = {
-                setup.chooseAnother()
-                services.host.forget()
-            },
         )
 
-    private fun import(uri: Uri) = setup.import { openDocument(contentResolver, uri) }
+    private fun import(uri: Uri) {
+        // Both do not fit into memory, and the copying has a screen of its own.
+        services.host.forget()
+        setup.import { openDocument(contentResolver, uri) }
+    }
+
+    /** Over the lock screen there is the self-check and nothing else. */
+    private fun show(screen: Screen) {
+        if (getSystemService(KeyguardManager::class.java)?.isKeyguardLocked == true) finish() else this.screen = screen
+    }
+
+    private fun showOverLock(isShown: Boolean) {
+        setShowWhenLocked(isShown)
+        setTurnScreenOn(isShown)
+        val flag = WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
+        if (isShown) window.addFlags(flag) else window.clearFlags(flag)
+    }
 
     private fun share() {
         val uri = FileProvider.getUriForFile(this, "$packageName.files", services.report.file)
@@ -101,24 +124,22 @@ public class MainActivity : ComponentActivity() {
     }
 
     private fun follow(intent: Intent) {
-        if (intent.action != SELF_CHECK) return
-        screen = Screen.CHECK
-        setShowWhenLocked(true)
-        setTurnScreenOn(true)
-        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
-        lifecycleScope.launch {
-            val (engine, state) =
-                combine(services.host.state, setup.state, ::Pair).first { (engine, state) ->
-                    engine is EngineState.Ready || state.phase == SetupState.Phase.EMPTY
-                }
-            if (engine is EngineState.Ready) check.run() else check.refuse(state.problem ?: NO_BUNDLE)
+        // Whoever names the alias has the shell's permission; the action alone proves nothing.
+        if (intent.component?.className == SELF_CHECK) {
+            screen = Screen.CHECK
+            check.runUnattended(setup)
+            return
         }
+        offered =
+            when (intent.action) {
+                Intent.ACTION_VIEW -> intent.data
+                Intent.ACTION_SEND -> IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
+                else -> null
+            }?.takeIf { it.scheme == ContentResolver.SCHEME_CONTENT }
     }
 
     internal companion object {
-        const val SELF_CHECK = "dev.slipstream.app.SELF_CHECK"
+        const val SELF_CHECK = "dev.slipstream.app.SelfCheck"
         private const val SCREEN = "screen"
-        private val NO_BUNDLE =
-            Problem("There is no bundle", "a bundle on this phone", "none", "the app", "Copy one with adb.")
     }
 }

@@ -356,7 +356,7 @@ class ChatTest : AppTest() {
         File(app.filesDir, "conversation.json.part").mkdirs()
         say("Hello")
         awaitReplies(1)
-        awaitText("This did not work")
+        awaitText("A file can’t be read or written")
         rule.onNodeWithText(REPLY).assertExists()
         assertNull(app.services.conversations.read(engine.info.bundleSha256))
         say("More")
@@ -401,8 +401,8 @@ class ChatTest : AppTest() {
         app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
         awaitText("ran low on memory")
         rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
-        awaitTag("pick")
+        rule.onNodeWithText("Model").performClick()
+        awaitTag("add-bundle")
     }
 
     @Test

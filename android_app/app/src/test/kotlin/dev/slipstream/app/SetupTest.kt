@@ -1,12 +1,17 @@
 package dev.slipstream.app
 
+import android.content.Intent
 import android.content.pm.PackageManager
+import android.net.Uri
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
+import androidx.lifecycle.ViewModelProvider
+import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.MemorySource
 import dev.slipstream.app.storage.PackedBundle
@@ -14,9 +19,10 @@ import dev.slipstream.app.storage.resource
 import dev.slipstream.bundle.readManifest
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
-import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.Robolectric
 import java.io.File
 
 class SetupTest : AppTest() {
@@ -30,7 +36,7 @@ class SetupTest : AppTest() {
         rule.onNodeWithText("adb push model.litertlm", substring = true).assertExists()
         pick(small)
         awaitTag("send")
-        assertArrayEquals(small, File(app.bundles, BundleShelf.IMPORTED).readBytes())
+        assertArrayEquals(small, imported())
     }
 
     @Test
@@ -39,7 +45,7 @@ class SetupTest : AppTest() {
         awaitTag("pick")
         pick(small.copyOf().also { it[60_000] = (it[60_000] + 1).toByte() })
         awaitText("Bundle is damaged in")
-        assertFalse(File(app.bundles, BundleShelf.IMPORTED).exists())
+        assertEquals(emptyList<File>(), bundles())
         pick(small)
         awaitTag("send")
     }
@@ -61,7 +67,7 @@ class SetupTest : AppTest() {
         assertArrayEquals(other, imported())
         app.putBundle(small) // chosen by the user
         openAndClose()
-        assertArrayEquals(small, imported())
+        assertArrayEquals(small, chosen())
     }
 
     @Test
@@ -71,14 +77,12 @@ class SetupTest : AppTest() {
         app.restart()
         open()
         awaitTag("menu")
-        rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
-        awaitTag("pick")
-        pick(other)
-        awaitTag("send")
+        openModelPage()
+        pick(other, "add-bundle")
+        awaitChosen(other)
         close()
         openAndClose()
-        assertArrayEquals(other, imported())
+        assertArrayEquals(other, chosen())
     }
 
     @Test
@@ -95,7 +99,36 @@ class SetupTest : AppTest() {
 
     private fun sha256(bytes: ByteArray) = readManifest(MemorySource(bytes).bytes!!, "it").manifestSha256
 
-    private fun imported() = File(app.bundles, BundleShelf.IMPORTED).readBytes()
+    private fun bundles() =
+        app.bundles
+            .listFiles { file -> file.name.endsWith(BundleShelf.SUFFIX) }
+            .orEmpty()
+            .toList()
+
+    /** The only one. */
+    private fun imported() = bundles().single().readBytes()
+
+    private fun chosen() =
+        app.services.shelf
+            .find()!!
+            .readBytes()
+
+    private fun openModelPage() {
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Model").performClick()
+        awaitTag("bundle")
+    }
+
+    /** The engine that was made for a bundle is asked for its file. */
+    private fun awaitChosen(bytes: ByteArray) =
+        await {
+            app.services.shelf
+                .find()
+                ?.readBytes()
+                ?.contentEquals(bytes) == true && isReady()
+        }
+
+    private fun isReady() = app.services.host.state.value is EngineState.Ready
 
     private fun openAndClose() {
         app.restart()
@@ -126,16 +159,129 @@ class SetupTest : AppTest() {
     }
 
     @Test
-    fun `another bundle can be chosen later`() {
+    fun `another bundle is added to the first, used in its place, and the first again`() {
         app.putBundle(small)
         open()
         awaitTag("menu")
-        rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
+        openModelPage()
+        pick(other, "add-bundle")
+        awaitChosen(other)
+        awaitTag("add-bundle")
+        assertEquals(2, bundles().size)
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 2 }
+        rule.onNodeWithTag("use").performScrollTo().performClick()
+        awaitChosen(small)
+    }
+
+    @Test
+    fun `a bundle that is deleted takes its packed weights along, and the other one is used`() {
+        app.putBundle(other)
+        app.putBundle(small)
+        open()
+        awaitTag("menu")
+        openModelPage()
+        delete(0)
+        awaitChosen(other)
+        assertArrayEquals(other, imported())
+        assertEquals(1, app.weightsFreed)
+        awaitTag("bundle")
+        delete(0)
         awaitTag("pick")
-        pick(resource("other.litertlm"))
+        assertEquals(emptyList<File>(), bundles())
+        assertEquals(2, app.weightsFreed)
+    }
+
+    @Test
+    fun `one that is not in use is deleted without a word to the model`() {
+        app.putBundle(other)
+        app.putBundle(small)
+        open()
+        awaitTag("menu")
+        openModelPage()
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 2 }
+        delete(1)
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 1 }
+        assertArrayEquals(small, imported())
+        assertTrue(isReady())
+        assertEquals(0, app.weightsFreed)
+    }
+
+    private fun delete(index: Int) {
+        rule.onAllNodesWithTag("delete")[index].performScrollTo().performClick()
+        rule.onNodeWithTag("confirm-delete").performClick()
+    }
+
+    @Test
+    fun `a bundle that another app hands over is imported after a question`() {
+        for (action in listOf(Intent.ACTION_VIEW, Intent.ACTION_SEND)) {
+            app.bundles.deleteRecursively()
+            app.restart()
+            openHandedOver(action, small)
+            awaitTag("confirm-import")
+            assertEquals(emptyList<File>(), bundles())
+            rule.onNodeWithTag("confirm-import").performClick()
+            awaitChosen(small)
+            close()
+        }
+    }
+
+    @Test
+    fun `a file of the app's own is no bundle that another app hands over`() {
+        scenario = ActivityScenario.launch(handedOver(Intent.ACTION_VIEW, Uri.fromFile(File(app.filesDir, "it"))))
+        awaitTag("pick")
+        rule.onNodeWithTag("confirm-import").assertDoesNotExist()
+    }
+
+    private fun openHandedOver(
+        action: String,
+        bytes: ByteArray,
+    ) {
+        Robolectric.setupContentProvider(FilesProvider::class.java, "files.example")
+        FilesProvider.file = File(app.cacheDir, "handed-over").also { it.writeBytes(bytes) }
+        scenario = ActivityScenario.launch(handedOver(action, Uri.parse("content://files.example/model.litertlm")))
+    }
+
+    private fun handedOver(
+        action: String,
+        uri: Uri,
+    ): Intent {
+        val intent = Intent(app, MainActivity::class.java).setAction(action)
+        return if (action == Intent.ACTION_VIEW) intent.setData(uri) else intent.putExtra(Intent.EXTRA_STREAM, uri)
+    }
+
+    @Test
+    fun `file managers offer the app for bundles, and for nothing else that they open`() {
+        val names = listOf("model.litertlm", "my.own.model.litertlm", "model.bin", "notes.txt")
+        val found =
+            names.filter { name ->
+                val uri = Uri.parse("content://files.example/tree/$name")
+                val view = Intent(Intent.ACTION_VIEW).setDataAndType(uri, "application/octet-stream")
+                app.packageManager.queryIntentActivities(view, 0).isNotEmpty()
+            }
+        assertEquals(names.take(2), found)
+    }
+
+    @Test
+    fun `a broken bundle that was pushed stands in nobody's way`() {
+        app.putBundle(small)
+        File(app.external, "model.litertlm").writeBytes(other.copyOf(other.size / 2))
+        open()
+        awaitText("This bundle can’t be used")
+        rule.onNodeWithTag("use").performScrollTo().performClick()
         awaitTag("send")
-        assertEquals(0, rule.onAllNodesWithTag("pick").fetchSemanticsNodes().size)
+        close()
+        openAndClose()
+        assertArrayEquals(small, chosen())
+    }
+
+    @Test
+    fun `a file that is picked while the app looks for one is the one import`() {
+        app.packed = packed("other.litertlm")
+        open()
+        // As after the process died below the file picker: its answer comes with the first window.
+        scenario!!.onActivity { ViewModelProvider(it)[SetupModel::class.java].import { MemorySource(small) } }
+        awaitTag("send")
+        assertArrayEquals(small, chosen())
     }
 
     @Test

@@ -13,7 +13,6 @@ internal class ChatActions(
     val onMode: (isChat: Boolean) -> Unit,
     val onDrafting: (Drafting) -> Unit,
     val onThinking: (Boolean) -> Unit,
-    val onSelfCheck: () -> Unit,
-    val onOtherBundle: () -> Unit,
+    val onModel: () -> Unit,
     val onReload: () -> Unit,
 )

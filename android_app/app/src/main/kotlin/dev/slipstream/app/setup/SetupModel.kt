@@ -9,6 +9,7 @@ import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.bundle.readManifest
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -16,6 +17,7 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import java.io.File
 
@@ -42,6 +44,15 @@ internal class SetupModel(
 
     /** Imports what the file picker returned, which [open] opens. */
     fun import(open: () -> BundleSource) = attempt { load(copy(open)) }
+
+    /** Loads [bundle], one that is here, in the place of what is loaded. */
+    fun use(bundle: StoredBundle) =
+        attempt {
+            states.update { SetupState(Phase.LOOKING) }
+            services.host.forget().join()
+            withContext(services.io) { services.shelf.choose(bundle.file) }
+            load(bundle.file.takeIf { check(it) })
+        }
 
     /** Looks again, for what was pushed over adb in the meantime. */
     fun lookAgain() = attempt { look() }
@@ -70,17 +81,24 @@ internal class SetupModel(
     }
 
     /** Back to where another bundle can be chosen. */
-    fun chooseAnother() = states.update { empty() }
+    fun chooseAnother() = attempt { states.value = empty() }
 
+    /** Its copying must not go on beside the next window's. */
+    override fun onCleared() = stop()
+
+    /** One at a time, of all windows: what is under way is stopped, and waited for. */
     private fun attempt(block: suspend () -> Unit) {
-        isStopped = false
+        isStopped = true
         viewModelScope.launch {
-            try {
-                block()
-            } catch (error: CancellationException) {
-                throw error
-            } catch (error: Exception) {
-                states.update { empty().copy(problem = Problem.of(error)) }
+            services.shelf.changes.withLock {
+                isStopped = false
+                try {
+                    block()
+                } catch (error: CancellationException) {
+                    throw error
+                } catch (error: Exception) {
+                    states.value = empty().copy(problem = Problem.of(error))
+                }
             }
         }
     }
@@ -108,18 +126,14 @@ internal class SetupModel(
             open().use { source ->
                 val need = source.bytes?.let { BundleNeed.of(readManifest(it, source.name), it.size) }
                 states.update { told(need).copy(phase = Phase.IMPORTING) }
-                services.shelf
-                    .import(
-                        source,
-                        ::isStopped,
-                        ::show,
-                    )?.also { services.packedBundle?.let(services.shelf::noteOlder) }
+                val shelf = services.shelf
+                shelf.import(source, ::isStopped, ::show)?.also { services.packedBundle?.let(shelf::noteOlder) }
             }
         }
 
     private suspend fun load(file: File?) {
         if (file == null) {
-            states.update { empty() }
+            states.value = empty()
             return
         }
         found = file
@@ -141,10 +155,14 @@ internal class SetupModel(
     private fun told(need: BundleNeed?) =
         SetupState(need = need, freeSpace = services.shelf.freeBytes, freeMemory = services.freeMemory())
 
-    private fun empty() =
-        SetupState(
-            Phase.EMPTY,
-            freeSpace = services.shelf.freeBytes,
-            unfinished = services.shelf.importer.unfinished,
-        )
+    private suspend fun empty(): SetupState =
+        withContext(services.io) {
+            val shelf = services.shelf
+            SetupState(
+                Phase.EMPTY,
+                freeSpace = shelf.freeBytes,
+                unfinished = shelf.importer.unfinished,
+                bundles = shelf.list(),
+            )
+        }
 }

@@ -23,7 +23,9 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
+import dev.slipstream.app.model.name
 import dev.slipstream.app.setup.SetupState.Phase
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.app.storage.megabytes
 import dev.slipstream.app.ui.ProblemCard
 import dev.slipstream.app.ui.ReadingPage
@@ -35,6 +37,7 @@ internal class SetupActions(
     val onStop: () -> Unit,
     val onLoadAnyway: () -> Unit,
     val onChooseAnother: () -> Unit,
+    val onUse: (StoredBundle) -> Unit,
 )
 
 /** The first start: how to get a bundle in, how far it is, what it needs. */
@@ -107,6 +110,11 @@ private fun HowTo(
         color = MaterialTheme.colorScheme.onSurfaceVariant,
     )
     if (state.unfinished > 0) Text(stringResource(R.string.setup_unfinished, megabytes(state.unfinished)))
+    for (bundle in state.bundles.filter { it.need != null }) {
+        OutlinedButton({ actions.onUse(bundle) }, Modifier.fillMaxWidth().testTag("use")) {
+            Text(stringResource(R.string.setup_use, bundle.name(), megabytes(bundle.bytes)))
+        }
+    }
     Button(actions.onPick, Modifier.fillMaxWidth().testTag("pick")) { Text(stringResource(R.string.setup_pick)) }
     Surface(
         color = MaterialTheme.colorScheme.surfaceContainerHigh,

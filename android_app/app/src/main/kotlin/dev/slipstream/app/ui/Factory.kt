@@ -7,6 +7,7 @@ import androidx.lifecycle.viewmodel.viewModelFactory
 import dev.slipstream.app.Services
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.check.CheckModel
+import dev.slipstream.app.model.ShelfModel
 import dev.slipstream.app.setup.SetupModel
 
 /** Makes each screen's model over [services]. */
@@ -15,4 +16,5 @@ internal fun modelFactory(services: Services): ViewModelProvider.Factory =
         initializer { SetupModel(services) }
         initializer { ChatModel(services, createSavedStateHandle()) }
         initializer { CheckModel(services) }
+        initializer { ShelfModel(services) }
     }

@@ -4,4 +4,5 @@ package dev.slipstream.app.ui
 internal enum class Screen {
     CHAT,
     CHECK,
+    MODEL,
 }

@@ -17,9 +17,13 @@ import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.engine.OUTCOME
 import dev.slipstream.engine.SCRIPT
+import dev.slipstream.errors.BundleException
+import dev.slipstream.errors.UsageException
+import java.io.File
 
 // States that show each screen at its fullest.
 
@@ -45,7 +49,7 @@ internal val INFO =
         listOf(2, 4, 7),
     )
 
-internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
@@ -58,6 +62,20 @@ private val NEED =
         fileBytes = 3_990_000_000,
         packedBytes = 2_100_000_000,
         memoryBytes = 2_480_000_000,
+    )
+
+internal val SHELF =
+    listOf(
+        StoredBundle(File("a.litertlm"), 3_990_000_000, NEED, "5a".repeat(32), isChosen = true, isPushed = false),
+        StoredBundle(
+            File("model.litertlm"),
+            7_665_361,
+            NEED.copy(targetId = "demo/target", drafterId = null, packedBytes = 5_000_000, memoryBytes = 110_000_000),
+            "c3".repeat(32),
+            isChosen = false,
+            isPushed = true,
+        ),
+        StoredBundle(File("b.litertlm"), 1_200_000_000, null, null, isChosen = false, isPushed = false),
     )
 
 private val MAIN_DIFFERS =
@@ -94,13 +112,16 @@ internal val SETUPS =
                 Phase.EMPTY,
                 freeSpace = 23_400_000_000,
                 problem =
-                    Problem(
-                        "Bundle is damaged in main",
-                        "0x4f",
-                        "0x5f",
-                        "model.litertlm, section main, byte 1716000123",
-                        "Copy or download the bundle again, or export it again.",
+                    Problem.of(
+                        BundleException(
+                            "Bundle is damaged in main",
+                            "0x4f",
+                            "0x5f",
+                            "model.litertlm, section main, byte 1716000123",
+                            "Copy or download the bundle again, or export it again.",
+                        ),
                     ),
+                bundles = SHELF,
             ),
     )
 
@@ -207,7 +228,7 @@ internal val CHATS =
                 TALK,
                 meter = METER,
                 isFull = true,
-                problem = Problem("It fails", "luck", "none", "the script", "Say another thing."),
+                problem = Problem.of(UsageException("It fails", "luck", "none", "the script", "Say another thing.")),
             ),
     )
 

@@ -18,6 +18,8 @@ import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.model.ModelActions
+import dev.slipstream.app.model.ModelScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
 import dev.slipstream.app.ui.SlipstreamTheme
@@ -51,6 +53,13 @@ class ScreensTest {
     fun `chat by night`() = shootChats("night")
 
     @Test
+    fun `the model's page`() {
+        shoot("day-model") { Model() }
+        RuntimeEnvironment.setQualifiers("+night")
+        shoot("night-model") { Model() }
+    }
+
+    @Test
     fun `self-check by day`() = shootChecks("day")
 
     @Test
@@ -63,6 +72,7 @@ class ScreensTest {
         shoot("large-chat-talk") { Chat("talk") }
         shoot("large-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
         shoot("large-chat-markdown") { Chat("markdown") }
+        shoot("large-model") { Model() }
         shoot("large-check-passed") { Check("passed") }
     }
 
@@ -93,6 +103,7 @@ class ScreensTest {
         shoot("rtl-chat-talk") { Chat("talk") }
         shoot("rtl-setup-importing") { Setup("importing") }
         shoot("rtl-check-passed") { Check("passed") }
+        shoot("rtl-model") { Model() }
     }
 
     @Test
@@ -101,6 +112,7 @@ class ScreensTest {
         shoot("tablet-chat-markdown") { Chat("markdown") }
         shoot("tablet-setup-empty") { Setup("empty") }
         shoot("tablet-check-passed") { Check("passed") }
+        shoot("tablet-model") { Model() }
     }
 
     @Test
@@ -183,7 +195,7 @@ class ScreensTest {
     }
 
     @Composable
-    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
+    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}, {}))
 
     @Composable
     private fun Chat(
@@ -201,6 +213,9 @@ class ScreensTest {
         isUnloaded,
         NO_ACTIONS,
     )
+
+    @Composable
+    private fun Model() = ModelScreen(SHELF, 5_100_000_000, 23_400_000_000, ModelActions({}, {}, {}, {}, {}))
 
     @Composable
     private fun Check(name: String) = CheckScreen(CHECKS.getValue(name), CheckActions({}, {}, {}, {}))
