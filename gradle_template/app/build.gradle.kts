@@ -1,6 +1,7 @@
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.compose)
+    alias(libs.plugins.ksp)
 }
 
 android {
@@ -39,6 +40,9 @@ android {
     }
 }
 
+// Room tells a later version by it what there was.
+ksp { arg("room.schemaLocation", "$projectDir/schemas") }
+
 dependencies {
     implementation(project(":slipstream"))
     implementation(libs.activity.compose)
@@ -52,6 +56,6 @@ dependencies {
     implementation(libs.core)
     implementation(libs.coroutines.android)
     implementation(libs.lifecycle.runtime.compose)
-    implementation(libs.lifecycle.viewmodel.compose)
-    implementation(libs.lifecycle.viewmodel.savedstate)
+    implementation(libs.room.runtime)
+    ksp(libs.room.compiler)
 }

@@ -65,12 +65,14 @@ def test_what_android_reads_of_it(apk):
     assert "native-code: 'arm64-v8a' 'x86_64'" in found and "application-debuggable" not in found
 
 
-def test_no_permission_but_the_one_of_androidx(apk):
-    """A signature permission of its own, which guards its receivers."""
+def test_no_permission_but_those_of_its_work_and_the_one_of_androidx(apk):
+    """What goes on without a window, and its notification; a signature permission of androidx guards its receivers."""
     found = re.findall(
         r"^(?:uses-permission|permission): (?:name=')?([\w.]+)", said(AAPT2, "dump", "permissions", apk), re.M
     )
-    assert set(found) == {"dev.slipstream.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"}
+    work = {f"android.permission.FOREGROUND_SERVICE{kind}" for kind in ("", "_DATA_SYNC", "_SPECIAL_USE")}
+    own = {"android.permission.POST_NOTIFICATIONS", "dev.slipstream.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"}
+    assert set(found) == work | own
 
 
 def test_the_manifest_keeps_data_here_and_libraries_in_the_apk(apk):

@@ -2,8 +2,10 @@ package dev.slipstream
 
 import dev.slipstream.chat.MODEL
 import dev.slipstream.chat.Message
+import dev.slipstream.chat.SYSTEM
 import dev.slipstream.chat.USER
 import dev.slipstream.decode.StopReason
+import dev.slipstream.engine.Engine
 import dev.slipstream.engine.EngineReply
 import dev.slipstream.engine.EngineThread
 import dev.slipstream.engine.ReplyRequest
@@ -25,6 +27,9 @@ import java.util.concurrent.atomic.AtomicInteger
  * [stop] ends a reply at its next step, and so does cancelling the coroutine that collects, which gets no further event.
  * What was said until then stays, unless nothing was: then the message is unsaid, and the chat as it was before. So is it
  * after an error (PromptTooLongException where the context can't hold what was said).
+ *
+ * In a chat that has grown too long for the context the oldest turns make room ([ReplyOptions.trims]): what is said last is
+ * answered as long as it fits by itself.
  */
 public class Chat internal constructor(
     private val thread: EngineThread,
@@ -45,7 +50,7 @@ public class Chat internal constructor(
     /** Whether the last reply ended in the middle, and [goOn] goes on with it. */
     public val canGoOn: Boolean get() = state.canGoOn
 
-    /** Whether the context is used up: only a shorter chat goes on. */
+    /** Whether the context was used up by the last reply. What is said next goes on where older turns can leave. */
     public val isFull: Boolean get() = state.isFull
 
     /** Says [text] and lets the model reply. */
@@ -55,13 +60,18 @@ public class Chat internal constructor(
     ): Flow<ReplyEvent> = reply(options) { Asked(it.messages + Message(USER, text)) }
 
     /**
-     * Lets a reply go on that was cut, by its budget or by a cancellation; it stays one turn, and thinks as it began.
+     * Lets a reply go on that was cut, by its budget, by a cancellation, or by the context's end where older turns can leave;
+     * it stays one turn, and thinks as it began.
      * UsageException where [canGoOn] says no.
      */
     public fun goOn(options: ReplyOptions = ReplyOptions()): Flow<ReplyEvent> =
         reply(options) { state ->
             if (!state.canGoOn) {
-                throw nothing("No reply was cut", "one that its budget or a cancellation ended", "Send a message.")
+                throw nothing(
+                    "No reply was cut",
+                    "one that its budget, a cancellation or the context ended",
+                    "Send a message.",
+                )
             }
             Asked(state.messages.dropLast(1), state.messages.last(), state.isThinking)
         }
@@ -100,7 +110,9 @@ public class Chat internal constructor(
         val messages: List<Message>,
         val begun: Message? = null,
         val isThinking: Boolean? = null,
-    )
+    ) {
+        val said: List<Message> get() = messages + listOfNotNull(begun)
+    }
 
     /** A slow collector must not hold the engine up: there is room for all events of a reply. */
     private fun reply(
@@ -112,31 +124,50 @@ public class Chat internal constructor(
             replies.withLock {
                 val asked = ask(state)
                 val isThinking = asked.isThinking ?: options.thinking
-                val resolved = ReplyOptions(isThinking, options.maxNewTokens, options.sampling, options.drafting)
-                val request = ReplyRequest(asked.messages + listOfNotNull(asked.begun), !state.isPlain, resolved)
+                val resolved =
+                    with(options) { ReplyOptions(isThinking, maxNewTokens, sampling, drafting, trims) }
                 var figures = ReplyFigures()
                 val end =
                     thread.run { engine, cancelled ->
+                        val request = fitted(engine, asked.said, resolved)
+                        val left = turns(asked.said) - turns(request.messages)
+                        if (left > 0) trySend(ReplyEvent.Trimmed(left))
                         // Kept in the engine's thread: who is cancelled does not come back from here.
                         engine
                             .reply(request, { cancelled() || stops.get() != before }) { event ->
                                 if (event is ReplyEvent.Round) figures = event.figures
                                 trySend(event)
-                            }.also { keep(asked, it, isThinking) }
+                            }.also { keep(request, it) }
                     }
                 send(if (isUnsaid(end)) ReplyEvent.Unsaid else ReplyEvent.End(turn(end.message), end.reason, figures))
             }
         }.buffer(Channel.UNLIMITED)
 
+    /** [said] as far as the context can hold it. */
+    private fun fitted(
+        engine: Engine,
+        said: List<Message>,
+        options: ReplyOptions,
+    ): ReplyRequest {
+        val request = { messages: List<Message> -> ReplyRequest(messages, !state.isPlain, options) }
+        if (!options.trims) return request(said)
+        val trimming = Trimming(info.contextLength) { engine.contextTokens(request(it)) }
+        return request(trimming.fit(said, options.maxNewTokens))
+    }
+
+    private fun turns(messages: List<Message>) = messages.count { it.role != SYSTEM }
+
     private fun keep(
-        asked: Asked,
+        request: ReplyRequest,
         end: EngineReply,
-        isThinking: Boolean,
     ) {
         if (isUnsaid(end)) return
-        val isCut = end.reason == StopReason.MAX_NEW_TOKENS || end.reason == StopReason.CANCELLED
+        val asked = if (request.begun == null) request.messages else request.messages.dropLast(1)
         val isFull = end.reason == StopReason.CACHE_FULL
-        state = ChatState(state.isPlain, asked.messages + end.message, isThinking, isCut, isFull)
+        val canShorten = asked.count { it.role == USER } > 1
+        val isCut = end.reason == StopReason.MAX_NEW_TOKENS || end.reason == StopReason.CANCELLED
+        val canGoOn = isCut || (isFull && canShorten)
+        state = ChatState(state.isPlain, asked + end.message, request.options.thinking, canGoOn, isFull)
     }
 
     private fun isUnsaid(end: EngineReply): Boolean {

@@ -26,6 +26,45 @@ public class ChatSnapshot internal constructor(
     /** Whether it is of a [Slipstream.plainChat]. */
     public val isPlain: Boolean get() = state.isPlain
 
+    /** What the model is told before anything is said; null is nothing. */
+    public val system: String? get() = state.messages.firstOrNull { it.role == SYSTEM }?.content
+
+    /** The same chat with another [system] text. UsageException for one of a [Slipstream.plainChat], which has none. */
+    public fun withSystem(system: String?): ChatSnapshot {
+        if (state.isPlain && system != null) {
+            throw UsageException(
+                "A plain text has no system turn",
+                expected = "no system text",
+                found = "one of ${system.length} characters",
+                where = "a snapshot of a plain chat",
+                action = "Put it at the text's beginning.",
+            )
+        }
+        val said = state.messages.filter { it.role != SYSTEM }
+        return ChatSnapshot(
+            bundleSha256,
+            state.copy(
+                messages =
+                    listOfNotNull(system?.let { Message(SYSTEM, it) }) + said,
+            ),
+        )
+    }
+
+    /**
+     * The same chat with [turns] in the place of its own. Those at its beginning that are equal stay what they are; from the
+     * first on that differs the model reads the texts anew. A reply at the end can go on, unless it thought: where in its
+     * thought it was, no text tells.
+     */
+    public fun withTurns(turns: List<ChatTurn>): ChatSnapshot {
+        if (turns == this.turns) return this
+        val (system, said) = state.messages.partition { it.role == SYSTEM }
+        val equal = turns.zip(this.turns).takeWhile { (new, old) -> new == old }.size
+        val messages = system + said.take(equal) + turns.drop(equal).map(::message)
+        val last = turns.lastOrNull()
+        val canGoOn = equal < turns.size && last?.role == ChatTurn.Role.MODEL && last.thought.isEmpty()
+        return ChatSnapshot(bundleSha256, ChatState(state.isPlain, messages, canGoOn = canGoOn))
+    }
+
     /** On one line. Later versions of this library read it too. */
     public fun toJson(): String =
         json(
@@ -66,7 +105,7 @@ public class ChatSnapshot internal constructor(
             val state =
                 ChatState(
                     typed(fields["is_plain"]),
-                    typed<List<*>>(fields["messages"]).map { message(typed(it)) },
+                    typed<List<*>>(fields["messages"]).map { message(typed<Map<*, *>>(it)) },
                     typed(fields["is_thinking"]),
                     typed(fields["can_go_on"]),
                     typed(fields["is_full"]),
@@ -87,6 +126,9 @@ private fun fields(message: Message): Map<String, Any?> {
         "answer_begin" to message.answerTokens?.let { (tokens?.size ?: 0) - it.size },
     )
 }
+
+private fun message(turn: ChatTurn) =
+    Message(if (turn.role == ChatTurn.Role.MODEL) MODEL else USER, turn.text, turn.thought)
 
 private fun message(fields: Map<*, *>): Message {
     val role = typed<String>(fields["role"])

@@ -4,12 +4,20 @@ import dev.slipstream.decode.DraftSource
 import dev.slipstream.decode.StopReason
 
 /**
- * What happens while a reply is decoded, in this order: [Resumed] where a reply goes on, [Prefill] while a long prompt is
- * read, then for each round its [Thought]s and [Text]s and a [Round], and [End] or [Unsaid] last.
+ * What happens while a reply is decoded, in this order: [Trimmed] where the oldest turns make room, [Resumed] where a reply
+ * goes on, [Prefill] while a long prompt is read, then for each round its [Thought]s and [Text]s and a [Round], and [End] or [Unsaid] last.
  *
  * A `when` over events should have an `else`: later versions may tell more.
  */
 public sealed interface ReplyEvent {
+    /**
+     * The chat had grown too long for the context: its [turns] oldest turns leave it, and the system's text stays. They are
+     * back where the reply comes to nothing, by [Unsaid] or an error.
+     */
+    public data class Trimmed(
+        val turns: Int,
+    ) : ReplyEvent
+
     /** [done] of the [total] tokens that the cache did not have are read. */
     public data class Prefill(
         val done: Int,

@@ -8,13 +8,16 @@ import dev.slipstream.sampling.Sampling
  *
  * [thinking] lets the model think first, in a bundle that [ModelInfo.hasThinking]. [maxNewTokens] counts tokens, thoughts
  * too; null is a quarter of the context. [sampling] null is as the checkpoint's makers sample, with random numbers of its
- * own for each reply; one that is given is used as it is, with its seed. UsageException for a budget below 1.
+ * own for each reply; one that is given is used as it is, with its seed. [trims] lets the oldest turns leave a chat that the
+ * context can't hold any more, which [ReplyEvent.Trimmed] tells; without it that is PromptTooLongException. UsageException
+ * for a budget below 1.
  */
 public class ReplyOptions(
     public val thinking: Boolean = false,
     public val maxNewTokens: Int? = null,
     public val sampling: Sampling? = null,
     public val drafting: Drafting = Drafting.AUTO,
+    public val trims: Boolean = true,
 ) {
     init {
         if (maxNewTokens != null && maxNewTokens < 1) {

@@ -43,15 +43,7 @@ public class Slipstream private constructor(
      */
     public fun chat(system: String? = null): Chat {
         checkTemplate()
-        if (system != null && !info.hasSystem) {
-            throw UsageException(
-                "The chat template has no system turn",
-                expected = "no system text",
-                found = "one of ${system.length} characters",
-                where = info.targetId,
-                action = "Put its text into the first message.",
-            )
-        }
+        checkSystem(system)
         return Chat(thread, info, ChatState.begun(system))
     }
 
@@ -63,6 +55,7 @@ public class Slipstream private constructor(
         val isOurs = snapshot.bundleSha256 == info.bundleSha256
         val state = if (isOurs) snapshot.state else snapshot.state.withoutTokens()
         if (!state.isPlain) checkTemplate()
+        checkSystem(snapshot.system)
         return Chat(thread, info, state)
     }
 
@@ -93,6 +86,17 @@ public class Slipstream private constructor(
      * the bundle is opened again. Twice is as once.
      */
     override fun close(): Unit = thread.close()
+
+    private fun checkSystem(system: String?) {
+        if (system == null || info.hasSystem) return
+        throw UsageException(
+            "The chat template has no system turn",
+            expected = "no system text",
+            found = "one of ${system.length} characters",
+            where = info.targetId,
+            action = "Put its text into the first message.",
+        )
+    }
 
     private fun checkTemplate() {
         if (info.hasChat) return

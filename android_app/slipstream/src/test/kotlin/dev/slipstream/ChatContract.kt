@@ -5,6 +5,7 @@ import dev.slipstream.ReplyEvent.Resumed
 import dev.slipstream.ReplyEvent.Text
 import dev.slipstream.decode.StopReason
 import dev.slipstream.engine.Engine
+import dev.slipstream.errors.PromptTooLongException
 import dev.slipstream.errors.SlipstreamException
 import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.Sampling
@@ -36,6 +37,9 @@ internal abstract class ChatContract {
 
     /** A message that can't be replied to. */
     protected abstract val failing: String
+
+    /** A message that takes about a sixth of the context. */
+    protected abstract val filling: String
 
     protected val engine: HeldEngine by lazy { HeldEngine(engine()) }
     protected val model: Slipstream by lazy { Slipstream.over(engine) }
@@ -139,6 +143,71 @@ internal abstract class ChatContract {
         assertEquals(before, chat.turns)
         send(chat, "And then?")
         assertEquals(4, chat.turns.size)
+    }
+
+    /** Says [filling] until the oldest turns have left; what that told. */
+    private fun fill(chat: Chat): ReplyEvent.Trimmed {
+        repeat(20) {
+            val events = send(chat, filling, ReplyOptions(maxNewTokens = 4, sampling = Sampling.GREEDY))
+            events.firstOrNull()?.let { if (it is ReplyEvent.Trimmed) return it }
+        }
+        throw AssertionError("20 messages have not filled the context")
+    }
+
+    @Test
+    fun `the oldest turns make room, whole, and the reply says so first`() {
+        val chat = model.chat(system = "Be brief.".takeIf { model.info.hasSystem })
+        send(chat, "Hello", ReplyOptions(maxNewTokens = 4, sampling = Sampling.GREEDY))
+        val before = engine.replies.get()
+        val trimmed = fill(chat)
+        val said = 2 + 2 * (engine.replies.get() - before)
+        assertEquals(said - trimmed.turns, chat.turns.size)
+        assertTrue(trimmed.turns % 2 == 0 && trimmed.turns < said - 2)
+        assertEquals(ChatTurn.Role.USER, chat.turns.first().role)
+        assertEquals(filling, chat.turns.first().text)
+        assertEquals("Be brief.".takeIf { model.info.hasSystem }, chat.snapshot().system)
+        // Not at every turn: all that stays was read anew.
+        assertTrue(send(chat, "And then?").none { it is ReplyEvent.Trimmed })
+    }
+
+    @Test
+    fun `who wants no turn to leave gets an error, and the chat stays`() {
+        val chat = model.chat()
+        val options = ReplyOptions(maxNewTokens = 4, sampling = Sampling.GREEDY, trims = false)
+        assertThrows(PromptTooLongException::class.java) { repeat(20) { send(chat, filling, options) } }
+        assertEquals(ChatTurn.Role.MODEL, chat.turns.last().role)
+        assertTrue(chat.turns.size > 4)
+        val before = chat.turns
+        assertTrue(send(chat, filling).first() is ReplyEvent.Trimmed)
+        assertEquals(before.last(), chat.turns[chat.turns.size - 3])
+    }
+
+    @Test
+    fun `turns that left for a reply that came to nothing are back`() {
+        val chat = model.chat()
+        val options = ReplyOptions(maxNewTokens = 4, sampling = Sampling.GREEDY, trims = false)
+        runCatching { repeat(20) { send(chat, filling, options) } }
+        val before = chat.turns
+        engine.holdsBefore = true
+        sendAndCancel(chat, filling)
+        assertEquals(before, chat.turns)
+        assertThrows(PromptTooLongException::class.java) { send(chat, filling.repeat(20)) }
+        assertEquals(before, chat.turns)
+    }
+
+    @Test
+    fun `a reply goes on from its text alone`() {
+        val chat = model.chat()
+        send(chat, "Hello")
+        val (asked, reply) = chat.turns
+        val cut = ChatTurn(ChatTurn.Role.MODEL, reply.text.dropLast(reply.text.length / 2))
+        val again = model.chat(chat.snapshot().withTurns(listOf(asked, cut)))
+        assertTrue(again.canGoOn)
+        val events = runBlocking { again.goOn(greedy).toList() }
+        val end = events.last() as End
+        assertEquals(Resumed(cut.text, ""), events.first { it is Resumed })
+        assertTrue(end.reply.text.startsWith(cut.text) && end.reply.text.length > cut.text.length)
+        assertEquals(listOf(asked, end.reply), again.turns)
     }
 
     @Test

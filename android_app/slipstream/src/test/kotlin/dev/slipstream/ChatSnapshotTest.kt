@@ -39,6 +39,32 @@ internal class ChatSnapshotTest {
     }
 
     @Test
+    fun `other turns keep what is equal, and the rest is text`() {
+        assertEquals(snapshot.toJson(), snapshot.withTurns(snapshot.turns).toJson())
+        val turns = snapshot.turns
+        val edited = snapshot.withTurns(turns.take(2) + ChatTurn(ChatTurn.Role.USER, "Why?"))
+        assertEquals(messages.take(3) + Message(USER, "Why?"), edited.state.messages)
+        assertEquals(false, edited.canGoOn)
+        val goneOn = snapshot.withTurns(turns.take(3) + ChatTurn(ChatTurn.Role.MODEL, "No, an"))
+        assertEquals(Message(MODEL, "No, an"), goneOn.state.messages.last())
+        assertEquals(true, goneOn.canGoOn)
+        assertEquals(false, snapshot.withTurns(turns.take(3) + ChatTurn(ChatTurn.Role.MODEL, "", "hm")).canGoOn)
+        assertEquals(false, snapshot.withTurns(turns.take(2)).canGoOn)
+    }
+
+    @Test
+    fun `the system's text is exchanged, but a plain text has none`() {
+        assertEquals("Be \"brief\".", snapshot.system)
+        assertEquals(messages.drop(1), snapshot.withSystem(null).state.messages)
+        val other = snapshot.withSystem("Be long.")
+        assertEquals("Be long.", other.system)
+        assertEquals(state.copy(messages = other.state.messages), other.state)
+        val plain = ChatSnapshot("b", ChatState(isPlain = true))
+        assertEquals(null, plain.withSystem(null).system)
+        assertThrows(UsageException::class.java) { plain.withSystem("Be brief.") }
+    }
+
+    @Test
     fun `a text of another's making is refused`() {
         val text = snapshot.toJson()
         for (end in 0 until text.length - 1) {

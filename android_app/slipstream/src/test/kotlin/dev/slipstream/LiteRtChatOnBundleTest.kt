@@ -24,6 +24,7 @@ internal class LiteRtChatOnBundleTest : ChatContract() {
 
     /** Longer than the context. */
     override val failing = "word ".repeat(4096)
+    override val filling by lazy { "word ".repeat(model.info.contextLength / 12) }
 
     override fun engine(): Engine = openEngine(bundle, cache = null, threads = 1)
 

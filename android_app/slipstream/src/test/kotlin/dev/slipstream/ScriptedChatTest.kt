@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test
 internal class ScriptedChatTest : ChatContract() {
     private val script = ScriptedEngine()
     override val failing = "fail"
+    override val filling = "w".repeat(90)
 
     override fun engine() = script
 

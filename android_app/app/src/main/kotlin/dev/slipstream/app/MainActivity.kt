@@ -10,26 +10,21 @@ import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.activity.enableEdgeToEdge
 import androidx.activity.result.contract.ActivityResultContracts
-import androidx.activity.viewModels
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.core.content.FileProvider
 import androidx.core.content.IntentCompat
 import androidx.lifecycle.lifecycleScope
-import dev.slipstream.app.chat.ChatModel
-import dev.slipstream.app.check.CheckModel
+import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.model.AskToImport
-import dev.slipstream.app.model.ShelfModel
 import dev.slipstream.app.setup.SetupAdvice
-import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.storage.openDocument
 import dev.slipstream.app.ui.Screen
 import dev.slipstream.app.ui.SlipstreamScreens
 import dev.slipstream.app.ui.SlipstreamTheme
 import dev.slipstream.app.ui.Window
 import dev.slipstream.app.ui.collected
-import dev.slipstream.app.ui.modelFactory
 import kotlinx.coroutines.launch
 
 /**
@@ -38,10 +33,8 @@ import kotlinx.coroutines.launch
  */
 public class MainActivity : ComponentActivity() {
     private val services by lazy { (application as SlipstreamApplication).services }
-    private val setup: SetupModel by viewModels { modelFactory(services) }
-    private val chat: ChatModel by viewModels { modelFactory(services) }
-    private val check: CheckModel by viewModels { modelFactory(services) }
-    private val shelf: ShelfModel by viewModels { modelFactory(services) }
+    private val setup get() = services.setup
+    private val check get() = services.check
 
     /** The file that another app handed over, until its user says what to do with it. */
     private var offered by mutableStateOf<Uri?>(null)
@@ -74,20 +67,20 @@ public class MainActivity : ComponentActivity() {
         outState.putString(SCREEN, screen.name)
     }
 
-    /** Who leaves wants the processor's time back: a reply and a check end at their next step. Turning is not leaving. */
-    override fun onStop() {
-        super.onStop()
-        if (isChangingConfigurations) return
-        chat.stop()
-        check.stop()
+    /** What memory pressure took while nobody looked is loaded again for who comes back. */
+    override fun onStart() {
+        super.onStart()
+        if (services.host.state.value is EngineState.Unloaded) setup.reload()
     }
 
     private fun window() =
         Window(
             setup = setup,
-            chat = chat,
+            chat = services.chat,
             check = check,
-            shelf = shelf,
+            shelf = services.bundles,
+            history = services.history,
+            works = services.works,
             advice = SetupAdvice("adb push model.litertlm ${services.shelf.pushed}"),
             onPick = { picker.launch(arrayOf("*/*")) },
             onShare = ::share,

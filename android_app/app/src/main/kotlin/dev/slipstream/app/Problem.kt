@@ -1,6 +1,5 @@
 package dev.slipstream.app
 
-import androidx.annotation.StringRes
 import dev.slipstream.app.storage.StorageException
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.PromptTooLongException
@@ -9,10 +8,10 @@ import dev.slipstream.errors.TraceException
 import dev.slipstream.errors.UsageException
 import java.io.IOException
 
-/** An error in the user's language, by its kind: what is wrong, and what to do. [detail] is for who can mend it. */
+/** An error by its kind: resources that say what is wrong, and what to do. [detail] is for who can mend it. */
 internal data class Problem(
-    @StringRes val title: Int,
-    @StringRes val action: Int,
+    val title: Int,
+    val action: Int,
     val detail: String,
 ) {
     companion object {

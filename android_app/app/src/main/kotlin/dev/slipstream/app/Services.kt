@@ -1,8 +1,13 @@
 package dev.slipstream.app
 
+import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.chat.ConversationStore
+import dev.slipstream.app.check.CheckModel
 import dev.slipstream.app.check.CheckReport
+import dev.slipstream.app.conversations.HistoryModel
 import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.model.ShelfModel
+import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.PackedBundle
 import kotlinx.coroutines.CoroutineDispatcher
@@ -24,4 +29,12 @@ internal class Services(
     val io: CoroutineDispatcher = Dispatchers.IO,
     /** For what outlives a window. */
     val scope: CoroutineScope = MainScope(),
-)
+    /** What goes on whether or not a window shows it. */
+    val works: Works = Works(),
+) {
+    val setup: SetupModel by lazy { SetupModel(this) }
+    val chat: ChatModel by lazy { ChatModel(this) }
+    val check: CheckModel by lazy { CheckModel(this) }
+    val bundles: ShelfModel by lazy { ShelfModel(this) }
+    val history: HistoryModel by lazy { HistoryModel(this) }
+}

@@ -3,12 +3,15 @@ package dev.slipstream.app
 import android.app.ActivityManager
 import android.app.Application
 import android.os.Build
+import androidx.room.Room
 import dev.slipstream.Slipstream
 import dev.slipstream.app.chat.ConversationStore
+import dev.slipstream.app.chat.EarlierFile
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.check.deviceFacts
 import dev.slipstream.app.check.thermalStatus
 import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.history.HistoryDatabase
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
@@ -29,12 +32,18 @@ public open class SlipstreamApplication : Application() {
                 BundleShelf(FolderDisk(File(filesDir, "bundle")), File(external, PUSHED)) {
                     Slipstream.freePackedWeights(this)
                 },
-            conversations = ConversationStore(File(filesDir, "conversation.json")),
+            conversations = conversations(),
             report = CheckReport(File(external, "self-check.json"), ::deviceFacts) { thermalStatus(this) },
             packedBundle = ModelBindings.BUNDLE_ASSET?.let(::packed),
             freeMemory = ::freeMemory,
             hasDynamicColour = Build.VERSION.SDK_INT >= Build.VERSION_CODES.S,
+            works = Works { WorkService.start(this) },
         )
+    }
+
+    private fun conversations(): ConversationStore {
+        val database = Room.databaseBuilder(this, HistoryDatabase::class.java, "conversations.db").build()
+        return ConversationStore(database, EarlierFile(File(filesDir, "conversation.json")))
     }
 
     private fun packed(asset: String) = PackedBundle(ModelBindings.BUNDLE_SHA256) { openAsset(assets, asset) }

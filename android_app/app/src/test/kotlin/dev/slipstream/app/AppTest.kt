@@ -11,6 +11,8 @@ import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
+import dev.slipstream.app.chat.Conversation
+import kotlinx.coroutines.runBlocking
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Rule
@@ -44,10 +46,23 @@ abstract class AppTest {
         }
     }
 
+    /** The chat's screen with a conversation, which the store has read. */
+    internal fun awaitChat() {
+        awaitTag("send")
+        await { app.services.chat.state.value.conversation != null }
+        rule.waitForIdle()
+    }
+
+    /** What the next process will find: the conversation that was opened last. */
+    internal fun stored(): Conversation = runBlocking { checkNotNull(app.services.conversations.latest()) }
+
     @After
     fun close() {
         scenario?.close()
     }
+
+    @After
+    fun end() = app.restart()
 
     internal fun await(condition: () -> Boolean) =
         rule.waitUntil(TIMEOUT_MILLIS) {

@@ -10,10 +10,12 @@ import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextReplacement
 import androidx.lifecycle.Lifecycle
 import dev.slipstream.Drafting
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.history.ChatSettings
 import dev.slipstream.app.storage.resource
 import dev.slipstream.chat.MODEL
 import dev.slipstream.chat.USER
@@ -23,12 +25,10 @@ import dev.slipstream.engine.THOUGHT
 import dev.slipstream.errors.UsageException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
-import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
 import org.robolectric.RuntimeEnvironment
-import java.io.File
 
 private val REPLY = SCRIPT.joinToString("") { it.text }
 
@@ -44,7 +44,7 @@ class ChatTest : AppTest() {
 
     private fun openChat() {
         open()
-        awaitTag("send")
+        awaitChat()
     }
 
     private fun say(text: String) {
@@ -54,7 +54,9 @@ class ChatTest : AppTest() {
 
     private fun awaitReplies(count: Int) =
         await {
-            rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size == count &&
+            // Those that are scrolled away have no node.
+            app.services.chat.state.value.messages
+                .count { !it.isUser } == count &&
                 rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty()
         }
 
@@ -126,15 +128,72 @@ class ChatTest : AppTest() {
     }
 
     @Test
-    fun `leaving the app ends the reply`() {
+    fun `leaving the app, its window's end and the screen's timeout end no reply`() {
         openChat()
         engine.isPaused = true
         say("Hello")
         awaitText("along")
         scenario!!.moveToState(Lifecycle.State.CREATED)
-        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        rule.waitForIdle()
+        scenario!!.close()
+        rule.waitForIdle()
+        assertTrue(app.services.chat.state.value.isReplying)
+        engine.isPaused = false
+        await { !app.services.chat.state.value.isReplying }
+        openChat()
+        rule.onNodeWithText(REPLY).assertExists()
+        assertEquals(1, engines.size)
+    }
+
+    @Test
+    fun `what was said is stored as it comes`() {
+        openChat()
+        engine.isReading = true
+        say("Hello")
+        await { stored().messages.map { it.text } == listOf("Hello") }
+        engine.isPaused = true
+        engine.isReading = false
+        await { stored().messages.map { it.text } == listOf("Hello", REPLY.dropLast(1)) }
+        close()
+        app.restart()
+        openChat()
         awaitReplies(1)
         rule.onNodeWithText(REPLY.dropLast(1)).assertExists()
+        rule.onNodeWithTag("send").performClick()
+        awaitText(REPLY.dropLast(1) + REPLY)
+        assertEquals(
+            listOf(null, null),
+            engine.requests
+                .single()
+                .messages
+                .map { it.tokens },
+        )
+    }
+
+    @Test
+    fun `a message that the process did not live to see answered is typed again, before what was typed meanwhile`() {
+        openChat()
+        engine.isReading = true
+        say("Hello")
+        await { stored().messages.size == 1 }
+        rule.onNodeWithTag("input").performTextReplacement("and")
+        await { stored().draft == "and" }
+        close()
+        app.restart()
+        openChat()
+        rule.onNodeWithTag("input").assert(hasText("Hello\nand", substring = true))
+        await { stored().messages.isEmpty() && stored().draft == "Hello\nand" }
+    }
+
+    @Test
+    fun `what is being typed outlives the process`() {
+        openChat()
+        rule.onNodeWithTag("input").performTextReplacement("Not yet se")
+        await { stored().draft == "Not yet se" }
+        close()
+        app.restart()
+        openChat()
+        rule.onNodeWithTag("input").assert(hasText("Not yet se", substring = true))
     }
 
     @Test
@@ -142,9 +201,10 @@ class ChatTest : AppTest() {
         openChat()
         say("long")
         awaitReplies(1)
+        await { stored().chat?.turns?.size == 2 }
         close()
         app.restart()
-        val before = app.services.conversations.read(engine.info.bundleSha256)!!
+        val before = stored()
         assertEquals(2, before.messages.size)
         openChat()
         awaitReplies(1)
@@ -168,7 +228,7 @@ class ChatTest : AppTest() {
         awaitReplies(1)
         rule.onNodeWithTag("new").performClick()
         await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().isEmpty() }
-        await { app.services.conversations.read(engine.info.bundleSha256) == null }
+        await { stored().messages.isEmpty() }
         say("Again")
         awaitReplies(1)
         assertEquals(
@@ -197,10 +257,10 @@ class ChatTest : AppTest() {
     }
 
     @Test
-    fun `the switch reaches the engine`() {
+    fun `the settings reach the engine, and are the conversation's`() {
         openChat()
         for (choice in listOf(Drafting.OFF, Drafting.ON, Drafting.AUTO)) {
-            rule.onNodeWithTag("drafting-$choice").performClick()
+            set { it.copy(drafting = choice) }
             say("Hello")
             await {
                 engine.requests
@@ -209,7 +269,25 @@ class ChatTest : AppTest() {
                     ?.drafting == choice && hasSend()
             }
         }
+        set { it.copy(system = "Be brief.", temperature = 0.5, topK = 3, topP = 0.75, maxNewTokens = 2) }
+        say("Hello")
+        await { engine.requests.size == 4 && hasSend() }
+        val request = engine.requests.last()
+        assertEquals("system" to "Be brief.", request.messages.first().let { it.role to it.content })
+        val sampling = request.options.sampling!!
+        assertEquals(listOf(0.5, 3, 0.75), listOf<Any>(sampling.temperature, sampling.topK, sampling.topP))
+        assertEquals(2, request.options.maxNewTokens)
+        await { stored().settings.temperature == 0.5 }
+        rule.onNodeWithTag("new").performClick()
+        await { stored().messages.isEmpty() }
+        assertEquals(ChatSettings(), stored().settings)
     }
+
+    private fun set(change: (ChatSettings) -> ChatSettings) =
+        scenario!!.onActivity {
+            val chat = app.services.chat
+            chat.setSettings(change(chat.state.value.settings))
+        }
 
     private fun hasSend() = rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty()
 
@@ -271,12 +349,7 @@ class ChatTest : AppTest() {
         rule.onNodeWithTag("edit").performClick()
         awaitReplies(1)
         rule.onNodeWithTag("input").assert(hasText("More", substring = true))
-        await {
-            app.services.conversations
-                .read(engine.info.bundleSha256)
-                ?.messages
-                ?.size == 2
-        }
+        await { stored().messages.size == 2 }
         say("Other")
         awaitReplies(2)
         assertEquals(
@@ -342,32 +415,95 @@ class ChatTest : AppTest() {
     }
 
     @Test
-    fun `a full context asks for a new conversation`() {
+    fun `when the context is full the oldest messages leave, with a line that says so`() {
         openChat()
-        say("fill")
-        awaitText("The context is full")
-        rule.onNodeWithTag("send").assertIsNotEnabled()
-    }
-
-    @Test
-    fun `a full disk takes nothing back`() {
-        openChat()
-        // Where the file is written before it is moved.
-        File(app.filesDir, "conversation.json.part").mkdirs()
-        say("Hello")
-        awaitReplies(1)
-        awaitText("A file can’t be read or written")
-        rule.onNodeWithText(REPLY).assertExists()
-        assertNull(app.services.conversations.read(engine.info.bundleSha256))
-        say("More")
-        await { engine.requests.size == 2 && hasSend() }
+        val long = "w".repeat(150)
+        for (count in 1..3) {
+            say(long)
+            await { engine.requests.size == count && hasSend() }
+        }
+        rule.onNodeWithTag("forgotten").assertExists()
+        await { stored().forgotten == 4 }
         assertEquals(
-            listOf("Hello", REPLY, "More"),
+            listOf(long),
             engine.requests
                 .last()
                 .messages
                 .map { it.content },
         )
+        close()
+        app.restart()
+        openChat()
+        await { rule.onAllNodesWithTag("forgotten").fetchSemanticsNodes().isNotEmpty() }
+        assertEquals(6, app.services.chat.state.value.messages.size)
+    }
+
+    @Test
+    fun `a message that is too long by itself is typed again`() {
+        openChat()
+        say("w".repeat(600))
+        awaitText("too long for the context")
+        rule.onNodeWithTag("input").assert(hasText("w".repeat(600), substring = true))
+    }
+
+    @Test
+    fun `a message is edited where it stands, and sent again`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        rule.onNodeWithTag("edit-message").performClick()
+        rule.onNodeWithTag("edited").performTextReplacement("Other")
+        rule.onNodeWithTag("send-edited").performClick()
+        await { engine.requests.size == 2 && hasSend() }
+        val said = engine.requests.last().messages
+        assertEquals(listOf("Other"), said.map { it.content })
+        awaitReplies(1)
+    }
+
+    @Test
+    fun `a reply goes on inside the same message, from its button`() {
+        openChat()
+        say("long")
+        awaitReplies(1)
+        rule.onNodeWithTag("go-on").performScrollTo().performClick()
+        awaitText(REPLY + REPLY)
+        awaitReplies(1)
+    }
+
+    @Test
+    fun `a message in the middle is edited`() {
+        openChat()
+        for (count in 1..3) {
+            say("Hello $count")
+            awaitReplies(count)
+        }
+        scenario!!.onActivity { app.services.chat.edit(2, "Other") }
+        awaitReplies(2)
+        val said = listOf("Hello 1", REPLY, "Other")
+        val messages = engine.requests.last().messages
+        assertEquals(said, messages.map { it.content })
+        assertEquals(tokens(SCRIPT.size), messages[1].tokens)
+        await { stored().messages.map { it.text } == said + REPLY }
+        // Nothing came of it: what was there is there again.
+        scenario!!.onActivity { app.services.chat.edit(0, "fail") }
+        awaitText("It fails")
+        await { stored().messages.map { it.text } == said + REPLY }
+        rule.onNodeWithTag("input").assert(hasText("fail", substring = true))
+    }
+
+    @Test
+    fun `a full disk takes nothing back, and what was said can be stored later`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        app.fillDisk()
+        say("More")
+        await { engine.requests.size == 2 && hasSend() }
+        awaitText("is not stored")
+        app.fillDisk(isFull = false)
+        rule.onNodeWithText("Store it now").performClick()
+        await { stored().messages.map { it.text } == listOf("Hello", REPLY, "More", REPLY) }
+        assertEquals(0, rule.onAllNodesWithTag("notice").fetchSemanticsNodes().size)
     }
 
     @Test
@@ -377,10 +513,11 @@ class ChatTest : AppTest() {
         say("Hello")
         awaitText("along")
         close()
-        await { app.services.conversations.read(engine.info.bundleSha256) != null }
-        val kept = app.services.conversations.read(engine.info.bundleSha256)!!
-        assertEquals(listOf("Hello", REPLY.dropLast(1)), kept.messages.map { it.text })
-        assertTrue(kept.chat.canGoOn)
+        scenario = null
+        app.services.chat.stop()
+        await { !app.services.chat.state.value.isReplying }
+        await { stored().messages.map { it.text } == listOf("Hello", REPLY.dropLast(1)) }
+        assertTrue(stored().chat!!.canGoOn)
     }
 
     @Test

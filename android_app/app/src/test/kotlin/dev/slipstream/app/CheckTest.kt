@@ -16,6 +16,7 @@ import androidx.test.platform.app.InstrumentationRegistry
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.resource
 import dev.slipstream.engine.ScriptedEngine
+import dev.slipstream.errors.UsageException
 import dev.slipstream.json.parseStrictJson
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -23,6 +24,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowLog
+import java.io.File
 import java.util.concurrent.CountDownLatch
 
 class CheckTest : AppTest() {
@@ -85,17 +87,48 @@ class CheckTest : AppTest() {
     }
 
     @Test
-    fun `leaving the app ends the check, and nothing is written`() {
+    fun `leaving the app does not end the check, its button does, and nothing is written`() {
         prepare()
         engine.isPaused = true
         openByIntent()
         awaitText("Replaying the trace golden")
         scenario!!.moveToState(Lifecycle.State.CREATED)
         scenario!!.moveToState(Lifecycle.State.RESUMED)
+        awaitText("Replaying the trace golden")
+        rule.onNodeWithText("Stop").performClick()
         awaitText("Nothing was written")
         await { logLines().isNotEmpty() }
         assertFalse(app.resultFile.exists())
         assertEquals(listOf("self-check cancelled"), logLines())
+    }
+
+    @Test
+    fun `short of memory the result says so, and does not wait for somebody`() {
+        prepare()
+        app.freeMemory = 1_000_000
+        openByIntent()
+        await { logLines().isNotEmpty() }
+        assertTrue("Memory is short" in result()["first_difference"] as String)
+    }
+
+    @Test
+    fun `a check that fails is signed with the bundle that is loaded`() {
+        prepare()
+        engine.failure = UsageException("It fails", "luck", "none", "the script", "Try again.")
+        openByIntent()
+        await { logLines().isNotEmpty() }
+        assertEquals(engine.info.bundleSha256, result()["bundle_sha256"])
+    }
+
+    @Test
+    fun `a result that can't be written ends in the log`() {
+        prepare()
+        engine.failure = UsageException("It fails", "luck", "none", "the script", "Try again.")
+        File(app.resultFile.path + ".part").mkdirs()
+        openByIntent()
+        await { logLines().isNotEmpty() }
+        assertTrue("not written" in logLines().single())
+        rule.onNodeWithText("It fails", substring = true).assertExists()
     }
 
     @Test

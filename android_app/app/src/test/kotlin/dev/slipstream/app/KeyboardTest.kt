@@ -27,7 +27,7 @@ class KeyboardTest : AppTest() {
         app.putBundle(resource("small.litertlm"))
         app.openEngine = { engine }
         open()
-        awaitTag("send")
+        awaitChat()
     }
 
     private fun said() = engine.requests.map { request -> request.messages.last().content }

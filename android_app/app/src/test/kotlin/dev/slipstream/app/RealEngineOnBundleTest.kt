@@ -9,6 +9,7 @@ import androidx.compose.ui.test.performTextInput
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.CheckOutcome
 import dev.slipstream.CheckStep
+import dev.slipstream.Drafting
 import dev.slipstream.ReplyEvent
 import dev.slipstream.app.storage.bundleName
 import dev.slipstream.bundle.Bundle
@@ -87,17 +88,33 @@ class RealEngineOnBundleTest : AppTest() {
         const val HELD_AFTER = 5
     }
 
-    private fun conversation() = app.services.conversations.read(Bundle.open(bundle).use { it.manifest.manifestSha256 })
+    /** The messages once their last reply has ended. */
+    private fun conversation() =
+        stored().takeIf {
+            it.chat
+                ?.turns
+                .orEmpty()
+                .size == it.messages.size
+        }
+
+    private fun set(drafting: Drafting) =
+        scenario!!.onActivity {
+            val chat = app.services.chat
+            chat.setSettings(
+                chat.state.value.settings
+                    .copy(drafting = drafting),
+            )
+        }
 
     @Test
     fun `the pushed bundle is checked, loaded and chats, turned in between, whatever drafting does`() {
         open()
-        awaitTag("send")
+        awaitChat()
         val replies = HashSet<String>()
-        for (choice in listOf("AUTO", "ON", "OFF")) {
+        for (choice in listOf(Drafting.AUTO, Drafting.ON, Drafting.OFF)) {
             rule.onNodeWithTag("new").performClick()
-            await { conversation() == null }
-            rule.onNodeWithTag("drafting-$choice").performClick()
+            await { stored().messages.isEmpty() }
+            set(choice)
             say("Hello", messages = 2)
             RuntimeEnvironment.setQualifiers("+land")
             scenario!!.recreate()
@@ -106,8 +123,8 @@ class RealEngineOnBundleTest : AppTest() {
             assertTrue(first.text.isNotEmpty())
             assertEquals(first.runs.last().end, first.text.length)
             replies.add(first.text + "|" + second.text)
-            if (choice == "OFF") assertTrue(first.runs.none { it.accepted })
-            if (choice == "ON") assertTrue(first.runs.any { it.accepted })
+            if (choice == Drafting.OFF) assertTrue(first.runs.none { it.accepted })
+            if (choice == Drafting.ON) assertTrue(first.runs.any { it.accepted })
         }
         assertEquals("drafting changed the text: $replies", 1, replies.size)
     }
@@ -119,7 +136,7 @@ class RealEngineOnBundleTest : AppTest() {
         open()
         awaitTag("pick")
         pick(bundle.readBytes())
-        awaitTag("send")
+        awaitChat()
         assertArrayEquals(bundle.readBytes(), File(app.bundles, bundleName(bundle.readBytes())).readBytes())
         say("Hello", messages = 2)
         assertTrue(
@@ -134,13 +151,13 @@ class RealEngineOnBundleTest : AppTest() {
     @Test
     fun `a reply that is stopped goes on as if it had not been`() {
         open()
-        awaitTag("menu")
+        awaitChat()
         rule.onNodeWithTag("menu").performClick()
         rule.onNodeWithText("Plain completion").performClick()
         say("def main():", messages = 2)
         val whole = conversation()!!.messages.last().text
         rule.onNodeWithTag("new").performClick()
-        await { conversation() == null }
+        await { stored().messages.isEmpty() }
         engine.isHeld = true
         rule.onNodeWithTag("input").performTextInput("def main():")
         rule.onNodeWithTag("send").performClick()
@@ -174,16 +191,16 @@ class RealEngineOnBundleTest : AppTest() {
     @Test
     fun `a reply that is asked for again is the same, and an edited message has another`() {
         open()
-        awaitTag("send")
+        awaitChat()
         // Where the text comes from tells the two apart.
-        rule.onNodeWithTag("drafting-ON").performClick()
+        set(Drafting.ON)
         say("Hello", messages = 2)
         val first = conversation()!!.messages.last()
-        rule.onNodeWithTag("drafting-OFF").performClick()
+        set(Drafting.OFF)
         rule.onNodeWithTag("retry").performClick()
-        await { conversation()!!.messages.last().let { it != first && it.text == first.text } }
+        await { conversation()?.messages?.last()?.let { it != first && it.text == first.text } == true }
         rule.onNodeWithTag("edit").performClick()
-        await { conversation()?.messages?.isEmpty() == true }
+        await { stored().messages.isEmpty() }
         rule.onNodeWithTag("input").performTextInput(" there")
         rule.onNodeWithTag("send").performClick()
         await { conversation()?.messages?.size == 2 }

@@ -1,9 +1,12 @@
 package dev.slipstream.app
 
+import androidx.room.Room
 import dev.slipstream.Slipstream
 import dev.slipstream.app.chat.ConversationStore
+import dev.slipstream.app.chat.EarlierFile
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.history.HistoryDatabase
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.MemorySource
@@ -11,6 +14,7 @@ import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.engine.Engine
 import dev.slipstream.engine.ScriptedEngine
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.withContext
 import java.io.File
 
@@ -24,23 +28,44 @@ internal class TestApplication : SlipstreamApplication() {
     val resultFile by lazy { File(external, "self-check.json") }
 
     private var current: Services? = null
+    private var database: HistoryDatabase? = null
     override val services: Services get() = current ?: createServices().also { current = it }
 
-    /** What a new process finds: nothing in memory, the same files. Windows must be closed. */
+    /**
+     * The process is killed, whatever it was doing, and a new one finds nothing in memory and the same files. Windows must be
+     * closed.
+     */
     fun restart() {
+        current?.scope?.cancel()
         current?.host?.unload()
+        database?.close()
         current = null
     }
+
+    /** The one of this process; its file is the same after [restart]. */
+    private fun database() =
+        Room.databaseBuilder(this, HistoryDatabase::class.java, "conversations.db").build().also { database = it }
 
     override fun createServices(): Services =
         Services(
             host = EngineHost { withContext(Dispatchers.IO) { Slipstream.over(openEngine(it)) } },
             shelf = shelf(),
-            conversations = ConversationStore(File(filesDir, "conversation.json")),
+            conversations = ConversationStore(database(), EarlierFile(File(filesDir, "conversation.json"))),
             report = CheckReport(resultFile, { mapOf("model" to "JVM") }) { "none" },
             packedBundle = packed,
             freeMemory = { freeMemory },
             hasDynamicColour = false,
+            works = Works { WorkService.start(this) },
+        )
+
+    /** No message can be stored, until [isFull] is no longer so. */
+    fun fillDisk(isFull: Boolean = true) =
+        database!!.openHelper.writableDatabase.execSQL(
+            if (isFull) {
+                "CREATE TRIGGER disk BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+            } else {
+                "DROP TRIGGER disk"
+            },
         )
 
     /** A bundle that was imported before. */

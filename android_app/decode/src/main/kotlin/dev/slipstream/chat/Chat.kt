@@ -27,6 +27,9 @@ public class Chat(
         return encode(given, tokens.bos, control.byText) { tokenizer.encode(it, asText = control.ids) }
     }
 
+    /** The ids of [text] that was said; a control token that is spelt out in it stays text. Throws as [context]. */
+    public fun encode(text: String): IntList = tokenizer.encode(text, asText = control.ids)
+
     /** What [context] encodes, as the template writes it; throws as that does. */
     public fun text(
         messages: List<Message>,

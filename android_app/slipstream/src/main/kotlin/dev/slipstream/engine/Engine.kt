@@ -27,6 +27,12 @@ public interface Engine : AutoCloseable {
     ): EngineReply
 
     /**
+     * How many tokens are to be read before the first one of the reply to [request]. Throws as [reply]:
+     * PromptTooLongException where a text is too long to count.
+     */
+    public fun contextTokens(request: ReplyRequest): Int
+
+    /**
      * Every byte, every golden trace, then a bench of about [benchSeconds]; null when [cancelled]. A difference is no
      * error: the outcome tells it. Throws SlipstreamException.
      */

@@ -42,6 +42,7 @@ internal class LiteRtEngine(
             hasSystem = manifest.chat?.system != null,
             hasThinking = manifest.chat?.thinking != null,
             draftLengths(runtime).filter { it > 0 },
+            runtime.sampling,
         )
 
     override fun reply(
@@ -52,7 +53,7 @@ internal class LiteRtEngine(
         val policy = policy(request.options.drafting)
         val tokens = MutableIntList()
         val splitter = splitter(request)
-        request.begun?.tokens?.let {
+        begun(request)?.let {
             tokens.addAll(it)
             onEvent(resumed(splitter.append(it)))
         }
@@ -78,6 +79,8 @@ internal class LiteRtEngine(
         runtime.keepLearnt()
         return EngineReply(splitter(request).message(tokens), reason)
     }
+
+    override fun contextTokens(request: ReplyRequest): Int = context(request).size
 
     override fun selfCheck(
         benchSeconds: Double,
@@ -113,13 +116,19 @@ internal class LiteRtEngine(
         if (request.isChat) {
             val asked = if (request.begun == null) request.messages else request.messages.dropLast(1)
             context.addAll(runtime.chat.context(asked, request.options.thinking))
-            request.begun?.tokens?.let(context::addAll)
+            begun(request)?.let(context::addAll)
         } else {
             context.add(manifest.tokens.bos)
             for (message in request.messages) context.addAll(message.tokens ?: runtime.encodeText(message.content))
         }
         return context
     }
+
+    /** What the reply that goes on has said: of one that is known by its text alone, as the tokenizer has that. */
+    private fun begun(request: ReplyRequest): IntList? =
+        request.begun?.let {
+            it.tokens ?: if (request.isChat) runtime.chat.encode(it.content) else runtime.encodeText(it.content)
+        }
 
     private companion object {
         /** A reply may take a quarter of the context: a small model that finds no end leaves room for more turns. */

@@ -11,6 +11,8 @@ import dev.slipstream.chat.Message
 import dev.slipstream.chat.USER
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.decode.StopReason
+import dev.slipstream.errors.PromptTooLongException
+import dev.slipstream.errors.SlipstreamException
 import dev.slipstream.errors.UsageException
 
 internal val SCRIPT =
@@ -32,7 +34,7 @@ internal const val THOUGHT = "What moves?"
 /**
  * Says [SCRIPT], a round of a piece each, to everyone, behind [THOUGHT] where thinking is on. With [isPaused] it waits
  * before the last piece until it is let go or cancelled, with [isReading] before the first; told "fail", "fill" or "long"
- * it fails, fills the context, or ends in the middle.
+ * it fails, fills the context, or ends in the middle. A letter is a token of its context.
  */
 internal class ScriptedEngine(
     sha256: String = "s".repeat(64),
@@ -48,6 +50,9 @@ internal class ScriptedEngine(
     val requests = ArrayList<ReplyRequest>()
     val threads = LinkedHashSet<String>()
     var difference: String? = null
+
+    /** What a self-check ends with. */
+    var failure: SlipstreamException? = null
 
     override val info =
         ModelInfo(
@@ -71,6 +76,7 @@ internal class ScriptedEngine(
         synchronized(requests) { requests.add(request) }
         val asked = request.messages.last { it.role == USER }.content
         if (asked == "fail") throw UsageException("It fails", "luck", "none", "the script", "Say another thing.")
+        checkContext(contextTokens(request))
         val begun = request.begun
         begun?.let { onEvent(ReplyEvent.Resumed(it.content, it.thought)) }
         val said = MutableIntList().also { tokens -> begun?.tokens?.let(tokens::addAll) }
@@ -102,6 +108,19 @@ internal class ScriptedEngine(
         )
     }
 
+    override fun contextTokens(request: ReplyRequest): Int = request.messages.sumOf { it.content.length }
+
+    private fun checkContext(tokens: Int) {
+        if (tokens < info.contextLength) return
+        throw PromptTooLongException(
+            "The prompt is too long for the context",
+            expected = "less than ${info.contextLength} letters",
+            found = "$tokens",
+            where = "the script",
+            action = "Shorten the prompt.",
+        )
+    }
+
     override fun selfCheck(
         benchSeconds: Double,
         cancelled: () -> Boolean,
@@ -112,6 +131,7 @@ internal class ScriptedEngine(
         onStep(CheckStep(CheckStep.Kind.TRACE, "golden"))
         while (isPaused && !cancelled()) Thread.sleep(2)
         if (cancelled()) return null
+        failure?.let { throw it }
         onStep(CheckStep(CheckStep.Kind.BENCH))
         return OUTCOME.copy(bundleSha256 = info.bundleSha256, firstDifference = difference)
     }

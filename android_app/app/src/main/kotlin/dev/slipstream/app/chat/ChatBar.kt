@@ -2,6 +2,7 @@ package dev.slipstream.app.chat
 
 import androidx.compose.foundation.layout.Column
 import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.automirrored.filled.List
 import androidx.compose.material.icons.filled.Add
 import androidx.compose.material.icons.filled.MoreVert
 import androidx.compose.material3.DropdownMenu
@@ -34,8 +35,7 @@ internal fun ChatBar(
     state: ChatState,
     info: ModelInfo,
     actions: ChatActions,
-    showsOrigins: Boolean,
-    onOrigins: () -> Unit,
+    onSettings: () -> Unit,
 ) {
     TopAppBar(
         title = {
@@ -46,11 +46,16 @@ internal fun ChatBar(
                 if (LocalDensity.current.fontScale <= TWO_LINES_SCALE) Names(info)
             }
         },
+        navigationIcon = {
+            IconButton(actions.onConversations, Modifier.testTag("conversations-open")) {
+                Icon(Icons.AutoMirrored.Filled.List, stringResource(R.string.history_title))
+            }
+        },
         actions = {
             IconButton(actions.onNew, Modifier.testTag("new"), enabled = !state.isReplying) {
                 Icon(Icons.Filled.Add, stringResource(R.string.chat_new))
             }
-            Menu(state, info, actions, showsOrigins, onOrigins)
+            Menu(state, info, actions, onSettings)
         },
     )
 }
@@ -71,8 +76,7 @@ private fun Menu(
     state: ChatState,
     info: ModelInfo,
     actions: ChatActions,
-    showsOrigins: Boolean,
-    onOrigins: () -> Unit,
+    onSettings: () -> Unit,
 ) {
     var isOpen by remember { mutableStateOf(false) }
     val item: @Composable (Int, () -> Unit) -> Unit = { text, onClick ->
@@ -89,9 +93,9 @@ private fun Menu(
         Icon(Icons.Filled.MoreVert, stringResource(R.string.chat_menu))
     }
     DropdownMenu(isOpen, { isOpen = false }) {
+        item(R.string.settings_title, onSettings)
         if (!state.isChat && info.hasChat) item(R.string.chat_switch_to_chat) { actions.onMode(true) }
         if (state.isChat) item(R.string.chat_switch_to_plain) { actions.onMode(false) }
-        item(if (showsOrigins) R.string.chat_origins_hide else R.string.chat_origins_show, onOrigins)
         item(R.string.model_title, actions.onModel)
     }
 }

@@ -1,20 +1,18 @@
 package dev.slipstream.app.chat
 
-import androidx.lifecycle.SavedStateHandle
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.Chat
-import dev.slipstream.Drafting
 import dev.slipstream.ReplyEvent
-import dev.slipstream.ReplyFigures
 import dev.slipstream.ReplyOptions
 import dev.slipstream.Slipstream
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
+import dev.slipstream.app.Work
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.history.ChatSettings
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
-import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -24,30 +22,27 @@ import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
-import java.io.IOException
 
-/** The conversation: what was said, the reply that grows, and what is kept of it when the process dies. */
+/**
+ * The conversation that is open: what was said, the reply that grows, and what is stored of both as they come. It lives as
+ * long as the process: a reply goes on whether or not a window shows it. Called in the main thread.
+ */
 internal class ChatModel(
     private val services: Services,
-    private val saved: SavedStateHandle,
-) : ViewModel() {
-    /** One at a time and in order: a deletion must not overtake what is written after it. */
-    private val storage = services.io.limitedParallelism(1)
-    private val drafting = Drafting.valueOf(saved[DRAFTING] ?: Drafting.AUTO.name)
-    private val states = MutableStateFlow(ChatState(drafting = drafting, isThinking = saved[THINKING] ?: false))
+) {
+    private val states = MutableStateFlow(ChatState())
+    private val keeper =
+        Keeper(services.conversations, services.scope, services.io) { error ->
+            states.update { it.copy(problem = Problem.of(error), isUnsaved = true) }
+        }
     private var model: Slipstream? = null
     private var chat: Chat? = null
-
-    @Volatile
-    private var meter: ReplyFigures? = null
-
-    @Volatile
-    private var reading: ReplyEvent.Prefill? = null
+    private var replying: Job? = null
 
     val state: StateFlow<ChatState> = states.asStateFlow()
 
     init {
-        viewModelScope.launch {
+        services.scope.launch {
             services.host.state
                 .filterIsInstance<EngineState.Ready>()
                 .collect { begin(it.model) }
@@ -58,39 +53,68 @@ internal class ChatModel(
     fun send(text: String) {
         val state = states.value
         val chat = chat ?: return
-        if (state.isReplying || state.isFull) return
-        if (text.isNotBlank()) {
-            ask(chat, chat.send(text, options()), state.messages + Message(isUser = true, text), said = text)
-        } else if (state.canGoOn) {
-            ask(chat, chat.goOn(options()), state.messages.dropLast(1), begun = state.messages.last())
-        }
+        if (text.isBlank()) return goOn()
+        val asked = state.messages + Message(isUser = true, text)
+        ask(Question(current(chat), { it.send(text, options()) }, asked, said = text, forgotten = state.forgotten))
+    }
+
+    /** Lets the last reply go on where it ended in the middle. */
+    fun goOn() {
+        val state = states.value
+        val chat = chat ?: return
+        if (!state.canGoOn) return
+        val (asked, begun) = state.messages.dropLast(1) to state.messages.last()
+        ask(Question(current(chat), { it.goOn(options()) }, asked, begun, forgotten = state.forgotten))
     }
 
     /** Asks for the last reply again. */
-    fun retry() {
+    fun regenerate() {
         val state = states.value
         val chat = chat ?: return
         val asked = state.messages.dropLastWhile { !it.isUser }
-        if (!state.isReplying && asked.isNotEmpty()) ask(chat, chat.regenerate(options()), asked)
+        if (asked.isEmpty() || asked.size == state.messages.size) return
+        ask(Question(current(chat), { it.regenerate(options()) }, asked, forgotten = state.forgotten))
+    }
+
+    /**
+     * Says [text] in the place of the user's message [index] of [ChatState.messages]; what was said from there on is gone
+     * when the reply has begun. One that had left the context brings what stood before it back.
+     */
+    fun edit(
+        index: Int,
+        text: String,
+    ) {
+        val state = states.value
+        val model = model ?: return
+        val chat = chat ?: return
+        if (state.messages.getOrNull(index)?.isUser != true || text.isBlank()) return
+        val forgotten = if (index < state.forgotten) 0 else state.forgotten
+        val before = state.messages.take(index)
+        val shorter = model.chat(current(chat).snapshot().withTurns(before.drop(forgotten).map(::turn)))
+        val asked = before + Message(isUser = true, text)
+        ask(Question(shorter, { it.send(text, options()) }, asked, said = text, forgotten = forgotten))
     }
 
     /** Takes the last message of the user and its reply back, for it to be typed anew. */
     fun takeBack() {
         val state = states.value
+        val model = model ?: return
         val chat = chat ?: return
         val last = state.messages.indexOfLast { it.isUser }
-        if (state.isReplying || last < 0) return
-        viewModelScope.launch {
-            val text = chat.rewind()
-            val left = state.messages.take(last)
-            states.update { it.copy(messages = left, canGoOn = false, isFull = false, takenBack = text) }
-            keep(chat)
-        }
+        if (state.isReplying || last < state.forgotten) return
+        val left = state.messages.take(last)
+        val shorter = model.chat(current(chat).snapshot().withTurns(left.drop(state.forgotten).map(::turn)))
+        this.chat = shorter
+        states.update { it.copy(messages = left, canGoOn = false, takenBack = state.messages[last].text) }
+        keep(shorter, from = last)
     }
 
     /** What was taken back is typed again. */
-    fun takenBackShown() {
-        states.update { it.copy(takenBack = null) }
+    fun takenBackShown() = states.update { it.copy(takenBack = null) }
+
+    /** What is being typed: it is there again when the process was ended. */
+    fun setDraft(text: String) {
+        states.value.conversation?.let { keeper.keepDraft(it, text) }
     }
 
     /** Ends the reply after the step it is in; what it has said stays. */
@@ -98,175 +122,230 @@ internal class ChatModel(
         chat?.stop()
     }
 
-    /** Nobody is there to read on; what was said is kept. */
-    override fun onCleared() = stop()
-
+    /** A new conversation, held as this one is but for the system's text and what the bundle says. */
     fun startAnew(isChat: Boolean = states.value.isChat) {
-        val model = model ?: return
+        val settings = states.value.settings
         if (states.value.isReplying) return
-        val begun = newChat(model, isChat)
-        states.update {
-            ChatState(isChat = !begun.snapshot().isPlain, drafting = it.drafting, isThinking = it.isThinking)
+        val kept = with(settings) { ChatSettings(isThinking = isThinking, drafting = drafting) }
+        val shown = kept.copy(showsOrigins = settings.showsOrigins, showsFigures = settings.showsFigures)
+        open { it.create(shown, isPlain = !isChat) }
+    }
+
+    /** Goes on with the conversation [id]; a reply that is being decoded in another ends. */
+    fun open(id: Long) {
+        if (id != states.value.conversation) open { it.open(id) }
+    }
+
+    /** To be told when the conversation [id] was deleted: another one is open then. */
+    fun leave(id: Long) {
+        if (id == states.value.conversation) open { it.latest() ?: it.create(ChatSettings(), isPlain = false) }
+    }
+
+    fun setSettings(settings: ChatSettings) {
+        val id = states.value.conversation ?: return
+        states.update { it.copy(settings = settings) }
+        keeper.add { it.keepSettings(id, settings) }
+    }
+
+    /** Stores once more what the disk did not take. */
+    fun keepAgain() {
+        val chat = chat ?: return
+        keeper.add { store ->
+            val isNew = states.value.conversation == 0L
+            val id = if (isNew) store.create(states.value.settings, !states.value.isChat).id else null
+            states.update { it.copy(conversation = id ?: it.conversation, problem = null, isUnsaved = false) }
+            keep(chat, from = 0)
         }
-        chat = begun
-        services.scope.launch(storage) { services.conversations.delete() }
     }
 
-    fun setDrafting(drafting: Drafting) {
-        saved[DRAFTING] = drafting.name
-        states.update { it.copy(drafting = drafting) }
+    private fun open(find: suspend (ConversationStore) -> Conversation?) {
+        services.scope.launch {
+            stop()
+            replying?.join()
+            keeper.flush()
+            keeper.add { store -> find(store)?.let(::show) }
+        }
     }
 
-    fun setThinking(isThinking: Boolean) {
-        saved[THINKING] = isThinking
-        states.update { it.copy(isThinking = isThinking) }
-    }
-
-    private fun newChat(
-        model: Slipstream,
-        isChat: Boolean,
-    ) = if (isChat && model.info.hasChat) model.chat() else model.plainChat()
-
-    private suspend fun begin(model: Slipstream) {
-        val sha256 = model.info.bundleSha256
-        val before = chat.takeIf { this.model?.info?.bundleSha256 == sha256 }
+    private fun begin(model: Slipstream) {
+        val before = chat?.snapshot()
         this.model = model
-        if (before != null) {
-            // Memory had run low: the same chat goes on.
-            chat = model.chat(before.snapshot())
+        if (before != null && (before.isPlain || model.info.hasChat)) {
+            // Memory had run low, or another bundle was chosen: the same chat goes on.
+            chat = model.chat(if (model.info.hasSystem) before else before.withSystem(null))
+            states.update { it.copy(canGoOn = chat?.canGoOn == true) }
             return
         }
-        val kept = withContext(storage) { services.conversations.read(sha256) }
-        val begun = kept?.let { model.chat(it.chat) } ?: newChat(model, isChat = true)
-        chat = begun
-        states.update {
-            ChatState(
-                kept?.messages.orEmpty(),
-                isChat = !begun.snapshot().isPlain,
-                it.drafting,
-                it.isThinking && model.info.hasThinking,
-                canGoOn = begun.canGoOn,
-                isFull = begun.isFull,
-            )
+        keeper.add { store ->
+            try {
+                val latest = store.latest()?.takeIf { it.isPlain || model.info.hasChat }
+                show(latest ?: store.create(ChatSettings(), isPlain = !model.info.hasChat))
+            } finally {
+                // The disk fails: what is said meanwhile is in memory alone.
+                if (chat == null) show(Conversation(id = 0, isPlain = !model.info.hasChat))
+            }
         }
+    }
+
+    private fun show(stored: Conversation) {
+        val model = model ?: return
+        val fresh = if (stored.isPlain || !model.info.hasChat) model.plainChat() else model.chat()
+        // The process ended before the model said anything: it is to be typed again.
+        val unanswered = stored.messages.lastOrNull()?.takeIf { it.isUser }
+        val said = if (unanswered == null) stored.messages else stored.messages.dropLast(1)
+        val chat = model.chat(stored.copy(messages = said).resumed(fresh.snapshot()))
+        this.chat = chat
+        states.value =
+            ChatState(
+                said,
+                isChat = !stored.isPlain && model.info.hasChat,
+                settings = stored.settings,
+                canGoOn = chat.canGoOn,
+                conversation = stored.id,
+                draft = listOfNotNull(unanswered?.text, stored.draft.ifEmpty { null }).joinToString("\n"),
+                forgotten = stored.forgotten,
+                usedTokens = stored.usedTokens,
+            )
+        if (unanswered != null) {
+            keep(chat, from = said.size)
+            setDraft(states.value.draft)
+        }
+    }
+
+    /** [chat], told the system's text of the settings. */
+    private fun current(chat: Chat): Chat {
+        val model = model ?: return chat
+        val snapshot = chat.snapshot()
+        val system =
+            states.value.settings.system
+                .ifBlank { null }
+                .takeIf { model.info.hasSystem && !snapshot.isPlain }
+        return if (snapshot.system == system) chat else model.chat(snapshot.withSystem(system))
     }
 
     private fun options(): ReplyOptions {
         val state = states.value
-        return ReplyOptions(thinking = state.isChat && state.isThinking, drafting = state.drafting)
+        val info = model?.info
+        return state.settings.options(state.isThinking && info?.hasThinking == true, info)
     }
 
-    /** Shows [events] behind [asked], as what the reply that has [begun] becomes. [said] is what was typed for it. */
-    private fun ask(
-        chat: Chat,
-        events: Flow<ReplyEvent>,
-        asked: List<Message>,
-        begun: Message? = null,
-        said: String? = null,
-    ) {
+    private fun ask(question: Question) {
         val before = states.value
-        meter = null
-        reading = null
+        val chatBefore = chat
+        if (before.isReplying) return
+        chat = question.chat
         states.update {
-            it.copy(messages = asked + listOfNotNull(begun), isReplying = true, meter = null, problem = null)
+            it.copy(
+                messages = question.asked + listOfNotNull(question.begun),
+                isReplying = true,
+                meter = null,
+                problem = null,
+                forgotten = question.forgotten,
+            )
         }
-        // Not the window's scope: what was said is kept when it closes.
-        services.scope.launch { reply(chat, events, asked, Growing(begun), before.copy(takenBack = said)) }
+        replying =
+            services.scope.launch {
+                services.works.during(Work.Kind.REPLY, ::stop) {
+                    if (!reply(question)) {
+                        // Not where another model was loaded meanwhile.
+                        if (chat === question.chat) chat = chatBefore
+                        takeBack(question, before)
+                    }
+                }
+            }
     }
 
-    /** [unsaid] is what is there again where nothing comes of it. */
-    private suspend fun reply(
-        chat: Chat,
-        events: Flow<ReplyEvent>,
-        asked: List<Message>,
-        growing: Growing,
-        unsaid: ChatState,
-    ) {
-        val shower = viewModelScope.launch { showGrowing(growing, asked) }
-        try {
-            val last = withContext(services.io) { events.onEach { add(it, growing) }.last() }
-            shower.cancel()
-            if (last is ReplyEvent.End) finish(chat, last, asked, growing) else takeBack(unsaid, problem = null)
-        } catch (error: CancellationException) {
-            throw error
-        } catch (error: Exception) {
-            shower.cancel()
-            // That memory ran low is said elsewhere.
-            takeBack(unsaid, Problem.of(error).takeIf { services.host.state.value is EngineState.Ready })
+    /** Whether anything came of it. */
+    private suspend fun reply(question: Question): Boolean =
+        coroutineScope {
+            val id = states.value.conversation ?: 0
+            val incoming = Incoming(question.begun)
+            if (question.said != null) keepSaid(question)
+            val watching =
+                listOf(
+                    launch { showGrowing(incoming, question.asked) },
+                    launch(services.io) { keeper.keepGrowing(id, question.asked.size, incoming) },
+                )
+            val end =
+                try {
+                    withContext(services.io) {
+                        question
+                            .ask(question.chat)
+                            .onEach(incoming::add)
+                            .last()
+                    }
+                } catch (error: CancellationException) {
+                    throw error
+                } catch (error: Exception) {
+                    // That memory ran low is said elsewhere.
+                    val problem = Problem.of(error).takeIf { services.host.state.value is EngineState.Ready }
+                    states.update { it.copy(problem = problem) }
+                    null
+                } finally {
+                    watching.forEach { it.cancel() }
+                }
+            if (end is ReplyEvent.End) finish(question, end, incoming)
+            end is ReplyEvent.End
         }
-    }
-
-    private fun add(
-        event: ReplyEvent,
-        growing: Growing,
-    ) {
-        // One more pass, of the last token alone, is nothing to wait for.
-        reading = (event as? ReplyEvent.Prefill)?.takeIf { it.done < it.total - 1 }
-        when (event) {
-            is ReplyEvent.Resumed -> growing.cut(event.thought.length, event.text.length)
-            is ReplyEvent.Thought -> growing.add(event)
-            is ReplyEvent.Text -> growing.add(event)
-            is ReplyEvent.Round -> meter = event.figures
-            else -> Unit
-        }
-    }
 
     /** Some dozen times a second: a small model emits thousands of tokens in that time. */
     private suspend fun showGrowing(
-        growing: Growing,
+        incoming: Incoming,
         asked: List<Message>,
     ) {
         while (true) {
-            val message = growing.message()
-            val shown = if (message.text.isEmpty() && message.thought.isEmpty()) asked else asked + message
-            states.update { it.copy(messages = shown, meter = meter, reading = reading) }
+            val shown = asked + listOfNotNull(incoming.message())
+            states.update { it.copy(messages = shown, meter = incoming.figures, reading = incoming.reading) }
             delay(SHOW_MILLIS)
         }
     }
 
     private fun finish(
-        chat: Chat,
+        question: Question,
         end: ReplyEvent.End,
-        asked: List<Message>,
-        growing: Growing,
+        incoming: Incoming,
     ) {
         states.update {
             it.copy(
-                messages = asked + message(end.reply, growing.message().runs),
+                messages = question.asked + message(end.reply, incoming.growing.message().runs),
                 isReplying = false,
                 reading = null,
                 meter = end.figures,
-                canGoOn = chat.canGoOn,
-                isFull = chat.isFull,
+                canGoOn = question.chat.canGoOn,
+                forgotten = question.forgotten + incoming.trimmed,
+                usedTokens = end.figures.promptTokens + end.figures.tokens,
             )
         }
-        keep(chat)
+        keep(question.chat, from = question.asked.lastIndex)
     }
 
     private fun takeBack(
-        unsaid: ChatState,
-        problem: Problem?,
+        question: Question,
+        before: ChatState,
     ) {
         states.update {
-            unsaid.copy(drafting = it.drafting, isThinking = it.isThinking, meter = meter, problem = problem)
+            before.copy(settings = it.settings, meter = it.meter, problem = it.problem, takenBack = question.said)
         }
+        chat?.let { keep(it, from = minOf(question.asked.lastIndex, before.messages.size)) }
+        question.said?.let(::setDraft)
+        keeper.flush()
     }
 
-    /** A full disk takes nothing back that was said: it is told, and the old conversation stays in the file. */
-    private fun keep(chat: Chat) {
-        val conversation = Conversation(chat.snapshot(), states.value.messages.map { it.runs })
-        services.scope.launch(storage) {
-            try {
-                services.conversations.write(conversation)
-            } catch (error: IOException) {
-                states.update { it.copy(problem = Problem.of(error)) }
-            }
-        }
+    /** The message is stored before the model answers it; nothing of it is a draft any more. */
+    private fun keepSaid(question: Question) {
+        keep(question.chat, from = question.asked.lastIndex)
+        setDraft("")
+        keeper.flush()
+    }
+
+    private fun keep(
+        chat: Chat,
+        from: Int,
+    ) = keeper.keep(states.value, chat.snapshot(), from) {
+        states.update { it.copy(isUnsaved = false) }
     }
 
     private companion object {
-        const val DRAFTING = "drafting"
-        const val THINKING = "thinking"
         const val SHOW_MILLIS = 40L
     }
 }

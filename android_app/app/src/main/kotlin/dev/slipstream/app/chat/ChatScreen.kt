@@ -36,8 +36,11 @@ internal fun ChatScreen(
     isUnloaded: Boolean,
     actions: ChatActions,
 ) {
-    var showsOrigins by rememberSaveable { mutableStateOf(true) }
-    Scaffold(topBar = { ChatBar(state, info, actions, showsOrigins) { showsOrigins = !showsOrigins } }) { inner ->
+    var showsSettings by rememberSaveable { mutableStateOf(false) }
+    if (showsSettings) {
+        SettingsSheet(state.settings, state.isChat, info, actions.onSettings) { showsSettings = false }
+    }
+    Scaffold(topBar = { ChatBar(state, info, actions) { showsSettings = true } }) { inner ->
         Column(
             Modifier
                 .padding(inner)
@@ -45,14 +48,15 @@ internal fun ChatScreen(
                 .imePadding()
                 .fillMaxSize(),
         ) {
-            CompositionLocalProvider(LocalShowsOrigins provides showsOrigins) {
+            CompositionLocalProvider(LocalShowsOrigins provides state.settings.showsOrigins) {
                 WithLinks { Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f)) }
             }
             state.problem?.let { ReadingWidth { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) } }
+            if (state.isUnsaved) {
+                Notice(stringResource(R.string.chat_unsaved), stringResource(R.string.chat_keep), actions.onKeepAgain)
+            }
             if (isUnloaded) {
                 Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
-            } else if (state.isFull) {
-                Notice(stringResource(R.string.chat_full), stringResource(R.string.chat_new), actions.onNew)
             }
             Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
                 ReadingWidth(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
@@ -70,11 +74,18 @@ private fun Controls(
     isUnloaded: Boolean,
     actions: ChatActions,
 ) {
-    state.reading?.let { ReadingLine(it) } ?: MeterLine(state.meter)
-    if (info.draftLengths.isNotEmpty()) DraftingSwitch(state.drafting, actions.onDrafting)
-    if (info.hasThinking && state.isChat) ThinkingSwitch(state.isThinking, actions.onThinking)
+    val reading = state.reading
+    if (reading != null) {
+        ReadingLine(reading)
+    } else if (state.settings.showsFigures) {
+        MeterLine(state.meter)
+    }
+    if (state.usedTokens > 0) ContextLine(state.usedTokens, info.contextLength)
+    if (info.hasThinking && state.isChat) {
+        ThinkingSwitch(state.isThinking) { actions.onSettings(state.settings.copy(isThinking = it)) }
+    }
     Spacer(Modifier.height(4.dp))
-    InputRow(state, canSend = !isUnloaded && !state.isFull, actions)
+    InputRow(state, canSend = !isUnloaded && state.conversation != null, actions)
 }
 
 @Composable

@@ -1,67 +1,179 @@
 package dev.slipstream.app.chat
 
+import androidx.room.withTransaction
 import dev.slipstream.ChatSnapshot
+import dev.slipstream.app.history.ChatSettings
+import dev.slipstream.app.history.ConversationItem
+import dev.slipstream.app.history.ConversationRow
+import dev.slipstream.app.history.HistoryDatabase
+import dev.slipstream.app.history.MessageRow
 import dev.slipstream.errors.UsageException
-import dev.slipstream.json.JsonException
-import dev.slipstream.json.JsonNumber
-import dev.slipstream.json.json
-import dev.slipstream.json.parseStrictJson
-import java.io.File
-import java.io.IOException
-import java.nio.file.Files
-import java.nio.file.StandardCopyOption
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 
-/** The one conversation, in [file]: a saved instance state is too small for it. */
+/**
+ * The conversations of [database]. [earlier] is taken over when the first one is asked for. Any thread may call; all throw
+ * SQLiteException where the disk is full or fails, and nothing is changed then.
+ */
 internal class ConversationStore(
-    private val file: File,
+    private val database: HistoryDatabase,
+    private val earlier: EarlierFile,
+    private val millis: () -> Long = System::currentTimeMillis,
 ) {
-    /** IOException where it can't be written: the old one stays. */
-    fun write(conversation: Conversation) {
-        val fields = mapOf("chat" to conversation.chat.toJson(), "runs" to conversation.runs.map { it.map(::numbers) })
-        val part = File(file.path + ".part")
-        file.parentFile?.mkdirs()
-        part.writeText(json(fields))
-        val options = arrayOf(StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING)
-        Files.move(part.toPath(), file.toPath(), *options)
+    private val dao = database.dao()
+    private val taking = Mutex()
+
+    /** Titles and ids, the newest first; of those that have [search] in the title or in what was said. */
+    fun list(search: String): Flow<List<ConversationItem>> = dao.list(pattern(search.trim()))
+
+    /** The one that was opened last, or null. */
+    suspend fun latest(): Conversation? {
+        takeOver()
+        return dao.latest()?.let { conversation(it) }
     }
 
-    /** Null where there is none that can be read, or where it was held with another bundle. */
-    fun read(bundleSha256: String): Conversation? {
-        if (!file.isFile) return null
-        return try {
-            conversation(parseStrictJson(file.readText())).takeIf { it.chat.bundleSha256 == bundleSha256 }
-        } catch (_: JsonException) {
-            null
-        } catch (_: UsageException) {
-            null
-        } catch (_: IOException) {
-            null
+    /** The conversation [id], which is the latest from now on; null where it was deleted. */
+    suspend fun open(id: Long): Conversation? {
+        val row = dao.find(id)?.takeIf { !it.isDeleted } ?: return null
+        val opened = row.copy(openedMillis = millis())
+        dao.update(opened)
+        return conversation(opened)
+    }
+
+    /** A new one, the latest from now on. Those that nothing was said or typed in are gone. */
+    suspend fun create(
+        settings: ChatSettings,
+        isPlain: Boolean,
+    ): Conversation {
+        val now = millis()
+        val row = ConversationRow(changedMillis = now, openedMillis = now, isPlain = isPlain, settings = settings)
+        val id = dao.insert(row)
+        dao.deleteEmpty(except = id)
+        return Conversation(id, settings = settings, isPlain = isPlain)
+    }
+
+    /** Keeps [messages] from [from] on and what [conversation] is otherwise, its title too where it had none. */
+    suspend fun keep(
+        conversation: Conversation,
+        from: Int = 0,
+    ) {
+        database.withTransaction {
+            val row = dao.find(conversation.id) ?: return@withTransaction
+            val messages = conversation.messages.drop(from).mapIndexed { i, it -> row(conversation.id, from + i, it) }
+            dao.keep(row(conversation, row), messages, from)
         }
     }
 
-    fun delete() {
-        file.delete()
-    }
+    /** Keeps how far the reply at [position] has come. */
+    suspend fun keepGrowing(
+        id: Long,
+        position: Int,
+        message: Message,
+    ) = dao.upsert(listOf(row(id, position, message)))
 
-    private fun conversation(raw: Any?): Conversation {
-        val fields = typed<Map<*, *>>(raw)
-        val chat = ChatSnapshot.parse(typed(fields["chat"]))
-        val runs = typed<List<*>>(fields["runs"]).map { turn -> typed<List<*>>(turn).map(::run) }
-        if (runs.size != chat.turns.size) throw JsonException("runs of ${runs.size} turns, not ${chat.turns.size}")
-        return Conversation(chat, runs)
-    }
+    suspend fun keepDraft(
+        id: Long,
+        draft: String,
+    ) = change(id) { it.copy(draft = draft) }
 
-    private fun numbers(run: Run) = listOf(run.end, run.tokens, if (run.accepted) 1 else 0)
+    suspend fun keepSettings(
+        id: Long,
+        settings: ChatSettings,
+    ) = change(id) { it.copy(settings = settings) }
 
-    private fun run(raw: Any?): Run {
-        val numbers = typed<List<*>>(raw).map { typed<JsonNumber>(it).toIntOrNull() ?: throw JsonException("$it") }
-        if (numbers.size != RUN_SIZE) throw JsonException("no run: $raw")
-        return Run(numbers[0], numbers[1], numbers[2] == 1)
-    }
+    suspend fun rename(
+        id: Long,
+        title: String,
+    ) = change(id) { it.copy(title = title.trim()) }
 
-    private inline fun <reified T> typed(raw: Any?): T = raw as? T ?: throw JsonException("no ${T::class}: $raw")
+    /** Hides it until [restore], or for good with [purge]. */
+    suspend fun delete(id: Long) = change(id) { it.copy(isDeleted = true) }
+
+    suspend fun restore(id: Long) = change(id) { it.copy(isDeleted = false) }
+
+    /** What was deleted can't come back from here on. */
+    suspend fun purge() = dao.purge()
+
+    private suspend fun change(
+        id: Long,
+        change: (ConversationRow) -> ConversationRow,
+    ) = database.withTransaction { dao.find(id)?.let { dao.update(change(it)) } ?: Unit }
+
+    /** The file goes when its conversation is in the database, not before. */
+    private suspend fun takeOver() =
+        taking.withLock {
+            val found = earlier.read() ?: return@withLock
+            val now = millis()
+            val row = row(found, ConversationRow(changedMillis = now, openedMillis = now, isPlain = found.isPlain))
+            dao.insert(row, found.messages.mapIndexed { i, message -> row(id = 0, i, message) })
+            earlier.remove()
+        }
+
+    private suspend fun conversation(row: ConversationRow) =
+        Conversation(
+            row.id,
+            dao.messages(row.id).map { Message(it.isUser, it.text, runsOf(it.runs), it.thought) },
+            row.settings,
+            row.isPlain,
+            row.snapshot?.let(::snapshot),
+            row.forgotten,
+            row.usedTokens,
+            row.draft,
+        )
+
+    /** One of a later version of the library is none: the messages are all that is needed. */
+    private fun snapshot(json: String): ChatSnapshot? =
+        try {
+            ChatSnapshot.parse(json)
+        } catch (_: UsageException) {
+            null
+        }
+
+    private fun row(
+        conversation: Conversation,
+        before: ConversationRow,
+    ) = before.copy(
+        title = before.title.ifEmpty { title(conversation.messages) },
+        changedMillis = millis(),
+        snapshot = conversation.chat?.toJson(),
+        forgotten = conversation.forgotten,
+        usedTokens = conversation.usedTokens,
+    )
+
+    private fun row(
+        id: Long,
+        position: Int,
+        message: Message,
+    ) = MessageRow(id, position, message.isUser, message.text, message.thought, runsToJson(message.runs))
 
     private companion object {
-        const val RUN_SIZE = 3
+        const val TITLE_LENGTH = 60
+
+        fun title(messages: List<Message>): String {
+            val line =
+                messages
+                    .firstOrNull { it.isUser }
+                    ?.text
+                    ?.trim()
+                    ?.lineSequence()
+                    ?.first()
+                    .orEmpty()
+            return if (line.length <=
+                TITLE_LENGTH
+            ) {
+                line
+            } else {
+                line.take(TITLE_LENGTH).dropLastWhile {
+                    it.isHighSurrogate() ||
+                        it.isWhitespace()
+                } +
+                    "…"
+            }
+        }
+
+        /** For LIKE, in which these characters mean something. */
+        fun pattern(search: String): String =
+            if (search.isEmpty()) "" else "%" + search.replace(Regex("[\\\\%_]")) { "\\" + it.value } + "%"
     }
 }

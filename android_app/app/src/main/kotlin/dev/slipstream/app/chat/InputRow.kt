@@ -38,7 +38,7 @@ import dev.slipstream.app.R
 
 /**
  * Where the user types, and the button that sends or stops. What was typed survives the process; what was taken back is
- * there again.
+ * there again, before what was typed meanwhile.
  */
 @Composable
 internal fun InputRow(
@@ -46,10 +46,16 @@ internal fun InputRow(
     canSend: Boolean,
     actions: ChatActions,
 ) {
-    var input by rememberSaveable(stateSaver = TextFieldValue.Saver) { mutableStateOf(TextFieldValue()) }
+    var input by
+        rememberSaveable(state.conversation, stateSaver = TextFieldValue.Saver) { mutableStateOf(typed(state.draft)) }
+    val type = { typed: TextFieldValue ->
+        val isOther = typed.text != input.text
+        input = typed
+        if (isOther) actions.onDraft(typed.text)
+    }
     LaunchedEffect(state.takenBack) {
         state.takenBack?.let {
-            input = TextFieldValue(it, TextRange(it.length))
+            type(typed(if (input.text.isBlank()) it else it + "\n" + input.text))
             actions.onTakenBackShown()
         }
     }
@@ -67,10 +73,12 @@ internal fun InputRow(
     ) {
         OutlinedTextField(
             input,
-            { input = it },
+            type,
             Modifier.weight(1f).testTag("input").onPreviewKeyEvent { event ->
-                onEnter(event, send) { input = input.withBreak() }
+                onEnter(event, send) { type(input.withBreak()) }
             },
+            // Until a conversation is there, with what was typed in it.
+            enabled = state.conversation != null,
             label = { Text(stringResource(hint(state))) },
             maxLines = 4,
             keyboardOptions =
@@ -95,6 +103,8 @@ private fun hint(state: ChatState): Int =
         state.isChat -> R.string.chat_hint
         else -> R.string.chat_hint_plain
     }
+
+private fun typed(text: String) = TextFieldValue(text, TextRange(text.length))
 
 /** A keyboard's Enter sends, with Shift it breaks the line; whether [event] is one of the two. */
 private fun onEnter(

@@ -12,6 +12,7 @@ import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.text.selection.SelectionContainer
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Edit
+import androidx.compose.material.icons.filled.PlayArrow
 import androidx.compose.material.icons.filled.Refresh
 import androidx.compose.material.icons.filled.Share
 import androidx.compose.material3.Icon
@@ -23,6 +24,10 @@ import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.CompositionLocalProvider
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.graphics.painter.Painter
@@ -42,9 +47,14 @@ import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 import dev.slipstream.app.chat.markdown.MarkdownView
 
-/** What was typed, as it was typed. */
+/** What was typed, as it was typed; [onEdit] says another text in its place, and is null while that can't be. */
 @Composable
-internal fun UserMessage(message: Message) {
+internal fun UserMessage(
+    message: Message,
+    onEdit: ((String) -> Unit)?,
+) {
+    var isEdited by rememberSaveable { mutableStateOf(false) }
+    if (isEdited && onEdit != null) return EditMessage(message.text, { isEdited = false }, onEdit)
     val spoken = stringResource(R.string.chat_user)
     Column(
         Modifier.fillMaxWidth().padding(start = 48.dp).semantics { isTraversalGroup = true },
@@ -64,7 +74,13 @@ internal fun UserMessage(message: Message) {
                 )
             }
         }
-        Row { CopyButton(message.text) }
+        Row {
+            CopyButton(message.text)
+            if (onEdit != null) {
+                val icon = rememberVectorPainter(Icons.Filled.Edit)
+                SmallButton(icon, stringResource(R.string.chat_edit), "edit-message") { isEdited = true }
+            }
+        }
     }
 }
 
@@ -150,6 +166,12 @@ internal fun LastReplyActions(
             TextButton(actions.onRetry, Modifier.testTag("retry")) {
                 Icon(Icons.Filled.Refresh, contentDescription = null, Modifier.padding(end = 8.dp).size(18.dp))
                 Text(stringResource(R.string.chat_retry))
+            }
+        }
+        if (state.canGoOn) {
+            TextButton(actions.onGoOn, Modifier.testTag("go-on")) {
+                Icon(Icons.Filled.PlayArrow, contentDescription = null, Modifier.padding(end = 8.dp).size(18.dp))
+                Text(stringResource(R.string.chat_go_on))
             }
         }
         TextButton(actions.onTakeBack, Modifier.testTag("edit")) {

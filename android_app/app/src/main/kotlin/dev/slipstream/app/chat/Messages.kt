@@ -2,6 +2,7 @@ package dev.slipstream.app.chat
 
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
+import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
@@ -53,10 +54,14 @@ internal fun Messages(
             if (last < 0) item { ReadingWidth { Hint(state.isChat) } }
             itemsIndexed(state.messages) { index, message ->
                 ReadingWidth {
-                    if (message.isUser) {
-                        UserMessage(message)
-                    } else {
-                        ModelMessage(message, isGrowing = state.isReplying && index == last)
+                    Column(verticalArrangement = Arrangement.spacedBy(12.dp)) {
+                        if (index > 0 && index == state.forgotten) ForgottenLine(state.forgotten)
+                        if (message.isUser) {
+                            val onEdit = { text: String -> actions.onEdit(index, text) }
+                            UserMessage(message, onEdit.takeIf { hasActions })
+                        } else {
+                            ModelMessage(message, isGrowing = state.isReplying && index == last)
+                        }
                     }
                 }
             }

@@ -1,14 +1,13 @@
 package dev.slipstream.app.check
 
 import android.util.Log
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.CheckOutcome
 import dev.slipstream.CheckStep
 import dev.slipstream.app.ModelBindings
 import dev.slipstream.app.Problem
 import dev.slipstream.app.R
 import dev.slipstream.app.Services
+import dev.slipstream.app.Work
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.setup.SetupState
@@ -28,7 +27,7 @@ import java.io.IOException
 /** The self-check: runs in the engine's thread, writes its result, and says in one line of the log how it went. */
 internal class CheckModel(
     private val services: Services,
-) : ViewModel() {
+) {
     private val states = MutableStateFlow(CheckState())
     val state: StateFlow<CheckState> = states.asStateFlow()
 
@@ -44,10 +43,12 @@ internal class CheckModel(
         if (states.value.step != null || model == null) return
         states.value = CheckState(step = FIRST)
         running =
-            viewModelScope.launch {
+            services.scope.launch {
                 try {
-                    withContext(services.io) { services.report.clear() }
-                    finish(model.selfCheck { step -> states.update { it.copy(step = step) } })
+                    services.works.during(Work.Kind.CHECK, ::stop) {
+                        withContext(services.io) { services.report.clear() }
+                        finish(model.selfCheck { step -> states.update { it.copy(step = step) } })
+                    }
                 } catch (error: CancellationException) {
                     cancelled()
                     throw error
@@ -64,7 +65,7 @@ internal class CheckModel(
     /** Runs once [setup] has loaded a model; where it can't, the result says why. */
     fun runUnattended(setup: SetupModel) {
         if (!unattended.compareAndSet(expect = false, update = true)) return
-        viewModelScope.launch {
+        services.scope.launch {
             try {
                 val problem = problem(setup)
                 if (problem == null) run() else fail(problem)
@@ -111,13 +112,16 @@ internal class CheckModel(
     private suspend fun fail(problem: Problem) {
         states.value = CheckState(problem = problem)
         val loaded = (services.host.state.value as? EngineState.Ready)?.info?.bundleSha256
-        val sha256 = loaded ?: ModelBindings.BUNDLE_SHA256
-        try {
-            withContext(services.io) { services.report.writeFailure(sha256, problem.detail) }
-            Log.i(TAG, "self-check failed: ${services.report.file}")
-        } catch (error: IOException) {
-            Log.e(TAG, "self-check failed, and its result can't be written", error)
-        }
+        val written =
+            try {
+                withContext(services.io) {
+                    services.report.writeFailure(loaded ?: ModelBindings.BUNDLE_SHA256, problem.detail)
+                    "${services.report.file}"
+                }
+            } catch (error: IOException) {
+                "not written: $error"
+            }
+        Log.i(TAG, "self-check failed: $written")
     }
 
     private companion object {

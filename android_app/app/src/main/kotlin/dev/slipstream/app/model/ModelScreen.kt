@@ -105,7 +105,7 @@ private fun BundleCard(
                     }
                 }
                 TextButton(onDelete, Modifier.testTag("delete")) {
-                    Text(stringResource(R.string.model_delete), color = onColor)
+                    Text(stringResource(R.string.delete), color = onColor)
                 }
             }
         }
@@ -151,7 +151,7 @@ private fun AskToDelete(
                     onDelete()
                 },
                 Modifier.testTag("confirm-delete"),
-            ) { Text(stringResource(R.string.model_delete)) }
+            ) { Text(stringResource(R.string.delete)) }
         },
         dismissButton = { TextButton(onDone) { Text(stringResource(R.string.cancel)) } },
     )

@@ -1,7 +1,5 @@
 package dev.slipstream.app.model
 
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.app.Services
 import dev.slipstream.app.storage.StoredBundle
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -14,7 +12,7 @@ import kotlinx.coroutines.withContext
 /** The bundles that are on this phone, as the model's page lists them. */
 internal class ShelfModel(
     private val services: Services,
-) : ViewModel() {
+) {
     private val bundlesNow = MutableStateFlow<List<StoredBundle>>(emptyList())
     val bundles: StateFlow<List<StoredBundle>> = bundlesNow.asStateFlow()
 
@@ -23,7 +21,7 @@ internal class ShelfModel(
     val freeSpace: Long get() = services.shelf.freeBytes
 
     fun refresh() {
-        viewModelScope.launch { show() }
+        services.scope.launch { show() }
     }
 
     /** Deletes [bundle]; where it was the chosen one, it is unloaded first and [onChosenGone] is called. */
@@ -31,7 +29,7 @@ internal class ShelfModel(
         bundle: StoredBundle,
         onChosenGone: () -> Unit,
     ) {
-        viewModelScope.launch {
+        services.scope.launch {
             if (bundle.isChosen) services.host.forget().join()
             withContext(services.io) { services.shelf.changes.withLock { services.shelf.delete(bundle.file) } }
             show()

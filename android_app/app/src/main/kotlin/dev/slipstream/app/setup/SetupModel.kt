@@ -1,10 +1,9 @@
 package dev.slipstream.app.setup
 
-import androidx.lifecycle.ViewModel
-import androidx.lifecycle.viewModelScope
 import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
+import dev.slipstream.app.Work
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleSource
@@ -24,7 +23,7 @@ import java.io.File
 /** From no bundle to a loaded one: finds it, imports it, checks it, tells what it needs, and loads it. */
 internal class SetupModel(
     private val services: Services,
-) : ViewModel() {
+) {
     private val states = MutableStateFlow(SetupState())
     private var found: File? = null
 
@@ -34,16 +33,11 @@ internal class SetupModel(
     val state: StateFlow<SetupState> = states.asStateFlow()
 
     init {
-        // A window that was closed leaves the engine loaded.
-        if (services.host.state.value is EngineState.Ready) {
-            states.value = SetupState(Phase.LOADED)
-        } else {
-            attempt { look() }
-        }
+        attempt { look() }
     }
 
-    /** Imports what the file picker returned, which [open] opens. */
-    fun import(open: () -> BundleSource) = attempt { load(copy(open)) }
+    /** Imports what the file picker returned, which [open] opens; also when no window is there to watch. */
+    fun import(open: () -> BundleSource) = attempt { load(imported(open)) }
 
     /** Loads [bundle], one that is here, in the place of what is loaded. */
     fun use(bundle: StoredBundle) =
@@ -70,6 +64,8 @@ internal class SetupModel(
     /** Loads again what memory pressure had unloaded. */
     fun reload() =
         attempt {
+            // Asked for twice, by who comes back and by the self-check, it is loaded once.
+            if (services.host.state.value !is EngineState.Unloaded) return@attempt
             states.update { it.copy(phase = Phase.LOADING) }
             services.host.reload()
             states.update { it.copy(phase = Phase.LOADED) }
@@ -83,13 +79,10 @@ internal class SetupModel(
     /** Back to where another bundle can be chosen. */
     fun chooseAnother() = attempt { states.value = empty() }
 
-    /** Its copying must not go on beside the next window's. */
-    override fun onCleared() = stop()
-
-    /** One at a time, of all windows: what is under way is stopped, and waited for. */
+    /** One at a time: a new one ends the one before at its next step, and waits for it. */
     private fun attempt(block: suspend () -> Unit) {
         isStopped = true
-        viewModelScope.launch {
+        services.scope.launch {
             services.shelf.changes.withLock {
                 isStopped = false
                 try {
@@ -110,9 +103,12 @@ internal class SetupModel(
             withContext(services.io) { shelf.find() to services.packedBundle?.takeIf(shelf::isNew) }
         when {
             file == shelf.pushed || packed == null -> load(file?.takeIf { check(it) })
-            else -> load(copy(packed.open) ?: file)
+            else -> load(imported(packed.open) ?: file)
         }
     }
+
+    private suspend fun imported(open: () -> BundleSource): File? =
+        services.works.during(Work.Kind.IMPORT, ::stop) { copy(open) }
 
     private suspend fun check(file: File): Boolean =
         withContext(services.io) {

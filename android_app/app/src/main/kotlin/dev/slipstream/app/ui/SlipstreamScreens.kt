@@ -5,12 +5,16 @@ import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import dev.slipstream.ModelInfo
+import dev.slipstream.app.Works
 import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatModel
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckModel
 import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.conversations.HistoryActions
+import dev.slipstream.app.conversations.HistoryModel
+import dev.slipstream.app.conversations.HistoryScreen
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.model.ModelActions
 import dev.slipstream.app.model.ModelScreen
@@ -26,6 +30,8 @@ internal class Window(
     val chat: ChatModel,
     val check: CheckModel,
     val shelf: ShelfModel,
+    val history: HistoryModel,
+    val works: Works,
     val advice: SetupAdvice,
     val onPick: () -> Unit,
     val onShare: () -> Unit,
@@ -40,11 +46,14 @@ internal fun SlipstreamScreens(
     screen: Screen,
     window: Window,
 ) {
+    val works by window.works.state.collected()
+    KeepScreenOn(works.isNotEmpty())
     val info = (engine as? EngineState.Ready)?.info ?: (engine as? EngineState.Unloaded)?.info
     when {
         info == null -> Setup(window)
         screen == Screen.CHECK -> Check(window)
         screen == Screen.MODEL -> Model(window)
+        screen == Screen.CONVERSATIONS -> History(window)
         else -> Chat(window, info, engine is EngineState.Unloaded)
     }
 }
@@ -91,6 +100,31 @@ private fun Model(window: Window) {
 }
 
 @Composable
+private fun History(window: Window) {
+    val state by window.history.state.collected()
+    val back = { window.onScreen(Screen.CHAT) }
+    BackHandler(onBack = back)
+    val actions =
+        HistoryActions(
+            onBack = back,
+            onNew = {
+                window.chat.startAnew()
+                back()
+            },
+            onOpen = {
+                window.chat.open(it.id)
+                back()
+            },
+            onSearch = window.history::search,
+            onRename = { item, title -> window.history.rename(item.id, title) },
+            onDelete = window.history::delete,
+            onUndo = window.history::undo,
+            onUndoGone = window.history::forgetUndo,
+        )
+    HistoryScreen(state, actions)
+}
+
+@Composable
 private fun Chat(
     window: Window,
     info: ModelInfo,
@@ -102,15 +136,19 @@ private fun Chat(
         ChatActions(
             onSend = chat::send,
             onStop = chat::stop,
-            onRetry = chat::retry,
+            onRetry = chat::regenerate,
+            onGoOn = chat::goOn,
+            onEdit = chat::edit,
             onTakeBack = chat::takeBack,
             onTakenBackShown = chat::takenBackShown,
+            onDraft = chat::setDraft,
             onNew = { chat.startAnew() },
+            onConversations = { window.onScreen(Screen.CONVERSATIONS) },
             onMode = chat::startAnew,
-            onDrafting = chat::setDrafting,
-            onThinking = chat::setThinking,
+            onSettings = chat::setSettings,
             onModel = { window.onScreen(Screen.MODEL) },
             onReload = window.onReload,
+            onKeepAgain = chat::keepAgain,
         )
     ChatScreen(state, info, isUnloaded, actions)
 }

@@ -1,100 +1,156 @@
 package dev.slipstream.app.chat
 
+import androidx.room.Room
+import androidx.test.core.app.ApplicationProvider
 import dev.slipstream.ChatSnapshot
-import dev.slipstream.ReplyEvent
 import dev.slipstream.Slipstream
-import dev.slipstream.decode.DraftSource.DRAFTER
-import dev.slipstream.decode.DraftSource.NGRAM
+import dev.slipstream.app.TestApplication
+import dev.slipstream.app.history.ChatSettings
+import dev.slipstream.app.history.HistoryDatabase
 import dev.slipstream.engine.ScriptedEngine
+import dev.slipstream.json.json
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
-import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertNull
-import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
+import org.junit.After
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
 import java.io.File
 
+@RunWith(RobolectricTestRunner::class)
 class ConversationStoreTest {
-    @TempDir lateinit var folder: File
-    private val file by lazy { File(folder, "conversation.json") }
-    private val store by lazy { ConversationStore(file) }
-    private val growing = Growing()
+    private val app: TestApplication = ApplicationProvider.getApplicationContext()
+    private val file = File(app.filesDir, "conversation.json")
+    private val database = Room.databaseBuilder(app, HistoryDatabase::class.java, "test.db").build()
+    private var millis = 0L
+    private val store = ConversationStore(database, EarlierFile(file)) { ++millis }
 
-    private fun growing() {
-        growing.add(ReplyEvent.Text("Ye", DRAFTER))
-        growing.add(ReplyEvent.Text("s\n", NGRAM))
-        growing.add(ReplyEvent.Text("日本", null))
-        growing.add(ReplyEvent.Thought("hm", DRAFTER))
-    }
+    @After
+    fun close() = database.close()
 
-    /** A chat as the library keeps it, told here by what it writes. */
     private fun snapshot(): ChatSnapshot {
         val model = Slipstream.over(ScriptedEngine("a".repeat(64)))
         return model.use { runBlocking { it.chat().apply { send("long").collect {} } } }.snapshot()
     }
 
-    private fun conversation() =
-        Conversation(snapshot(), listOf(emptyList(), listOf(Run(4, 2, true), Run(6, 1, false))))
+    private val talk =
+        listOf(
+            Message(isUser = true, "Why?\n100 % sure?"),
+            Message(isUser = false, "Yes\n日本", listOf(Run(4, 2, true), Run(6, 1, false)), thought = "hm"),
+        )
 
-    @Test
-    fun `what is written is read`() {
-        val written = conversation()
-        store.write(written)
-        val read = store.read("a".repeat(64))!!
-        assertEquals(written.chat.toJson(), read.chat.toJson())
-        assertEquals(written.messages, read.messages)
-        assertEquals(written.runs, read.messages.map { it.runs })
-    }
+    private suspend fun titles(search: String = "") = store.list(search).first().map { it.title }
 
-    @Test
-    fun `neighbours that were drafted are one run`() {
-        growing()
-        assertEquals(listOf(Run(4, 2, true), Run(6, 1, false)), growing.message().runs)
-    }
-
-    @Test
-    fun `a thought is no part of the answer's runs`() {
-        growing()
-        val reply = growing.message()
-        assertEquals("hm" to "Yes\n日本", reply.thought to reply.text)
-    }
-
-    @Test
-    fun `a reply that goes on loses what was no whole character`() {
-        growing()
-        val begun = growing.message()
-        val goingOn = Growing(begun)
-        assertEquals(begun.runs, goingOn.message().runs)
-        goingOn.cut(thoughtLength = 1, textLength = 5)
-        assertEquals("h" to "Yes\n日", goingOn.message().let { it.thought to it.text })
-        assertEquals(listOf(Run(4, 2, true), Run(5, 1, false)), goingOn.message().runs)
-        goingOn.cut(thoughtLength = 0, textLength = 4)
-        assertEquals(listOf(Run(4, 2, true)), goingOn.message().runs)
-        goingOn.cut(thoughtLength = 0, textLength = 0)
-        assertEquals(emptyList<Run>(), goingOn.message().runs)
-    }
-
-    @Test
-    fun `another bundle's tokens mean nothing`() {
-        store.write(conversation())
-        assertNull(store.read("b".repeat(64)))
-    }
-
-    @Test
-    fun `a damaged file is no conversation`() {
-        store.write(conversation())
-        val text = file.readText()
-        for (end in 0 until text.length - 1) {
-            file.writeText(text.take(end))
-            assertNull(store.read("a".repeat(64)), "$end characters")
+    private suspend fun held(vararg texts: String) =
+        store.create(ChatSettings(), isPlain = false).let { new ->
+            new.copy(messages = texts.map { Message(isUser = true, it) }).also { store.keep(it) }
         }
-        val others =
-            listOf("[]", "{}", "{\"chat\": 1}")
-                .plus(text.replace("[4, 2, 1]", "[4, 2]"))
-                .plus(text.replace("[[], ", "["))
-                .plus(text.replace("slipstream-chat", "other"))
-        for (other in others) {
-            file.writeText(other)
-            assertNull(store.read("a".repeat(64)), other)
+
+    @Test
+    fun `what is kept is there again`() =
+        runBlocking {
+            val settings = ChatSettings("Be brief.", isThinking = true, 0.5, 3, 0.9, 64, showsFigures = false)
+            val new = store.create(settings, isPlain = false)
+            val kept = new.copy(messages = talk, chat = snapshot(), forgotten = 1, usedTokens = 77)
+            store.keep(kept)
+            val found = store.latest()!!
+            assertEquals(kept.copy(chat = null), found.copy(chat = null))
+            assertEquals(kept.chat!!.toJson(), found.chat!!.toJson())
+            store.keep(kept.copy(messages = talk.take(1)), from = 1)
+            assertEquals(talk.take(1), store.latest()!!.messages)
         }
-    }
+
+    @Test
+    fun `a reply is kept while it grows`() =
+        runBlocking {
+            val new = held("Why?")
+            store.keepGrowing(new.id, 1, Message(isUser = false, "Be"))
+            store.keepGrowing(new.id, 1, Message(isUser = false, "Because"))
+            assertEquals(listOf("Why?", "Because"), store.latest()!!.messages.map { it.text })
+        }
+
+    @Test
+    fun `the list is by time, found by title and text, and has no empty ones`() =
+        runBlocking {
+            held("First of all\nand more")
+            val second = held("Second", "100 % sure, snake_case")
+            store.create(ChatSettings(), isPlain = false)
+            assertEquals(listOf("Second", "First of all"), titles())
+            assertEquals(listOf("First of all"), titles("AND MORE"))
+            assertEquals(listOf("Second"), titles("0 % s"))
+            assertEquals(listOf("Second"), titles("e_c"))
+            assertEquals(emptyList<String>(), titles("e%c"))
+            store.rename(second.id, " Renamed ")
+            assertEquals(listOf("Renamed"), titles("rename"))
+            store.keep(store.open(second.id)!!)
+            assertEquals(listOf("Renamed", "First of all"), titles())
+        }
+
+    @Test
+    fun `the one that was opened last is the latest`() =
+        runBlocking {
+            val first = held("First")
+            held("Second")
+            store.open(first.id)
+            assertEquals(first.id, store.latest()!!.id)
+        }
+
+    @Test
+    fun `what was deleted can be had back, until it is purged`() =
+        runBlocking {
+            val first = held("First")
+            store.delete(first.id)
+            assertEquals(emptyList<String>(), titles())
+            assertNull(store.open(first.id))
+            store.restore(first.id)
+            assertEquals(listOf("First"), store.open(first.id)!!.messages.map { it.text })
+            store.delete(first.id)
+            store.purge()
+            store.restore(first.id)
+            assertNull(store.open(first.id))
+            assertEquals(emptyList<Any>(), database.dao().messages(first.id))
+        }
+
+    @Test
+    fun `an empty conversation goes with the next one, but one with a draft stays`() =
+        runBlocking {
+            val empty = store.create(ChatSettings(), isPlain = false)
+            val typed = store.create(ChatSettings(), isPlain = false)
+            store.keepDraft(typed.id, "Not yet")
+            store.create(ChatSettings(), isPlain = false)
+            assertNull(store.open(empty.id))
+            assertEquals("Not yet", store.open(typed.id)!!.draft)
+        }
+
+    @Test
+    fun `the file of earlier versions is taken over once, and removed`() =
+        runBlocking {
+            file.writeText(
+                json(
+                    mapOf(
+                        "chat" to snapshot().toJson(),
+                        "runs" to listOf(emptyList<Any>(), listOf(listOf(4, 2, 1))),
+                    ),
+                ),
+            )
+            val taken = store.latest()!!
+            assertEquals(snapshot().toJson(), taken.chat!!.toJson())
+            assertEquals(listOf(emptyList(), listOf(Run(4, 2, true))), taken.messages.map { it.runs })
+            assertEquals(listOf("long"), titles())
+            assertFalse(file.exists())
+            assertEquals(taken.id, store.latest()!!.id)
+            assertEquals(1, titles().size)
+        }
+
+    @Test
+    fun `one that can't be read stays where it is`() =
+        runBlocking {
+            file.writeText("{}")
+            assertNull(store.latest())
+            assertTrue(file.exists())
+        }
 }

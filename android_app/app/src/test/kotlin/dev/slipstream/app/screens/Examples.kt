@@ -13,6 +13,9 @@ import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
 import dev.slipstream.app.check.CheckState
+import dev.slipstream.app.conversations.HistoryState
+import dev.slipstream.app.history.ChatSettings
+import dev.slipstream.app.history.ConversationItem
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
@@ -23,6 +26,7 @@ import dev.slipstream.engine.OUTCOME
 import dev.slipstream.engine.SCRIPT
 import dev.slipstream.errors.BundleException
 import dev.slipstream.errors.UsageException
+import dev.slipstream.sampling.Sampling
 import java.io.File
 
 // States that show each screen at its fullest.
@@ -47,9 +51,10 @@ internal val INFO =
         hasSystem = true,
         hasThinking = false,
         listOf(2, 4, 7),
+        Sampling(temperature = 1.0, topK = 64, topP = 0.95),
     )
 
-internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
@@ -200,7 +205,8 @@ internal val CHATS =
         "new" to ChatState(),
         "talk" to ChatState(TALK, meter = METER),
         "replying" to ChatState(TALK, isReplying = true, meter = METER),
-        "markdown" to ChatState(listOf(TALK[0], MARKDOWN)),
+        "markdown" to ChatState(listOf(TALK[0], MARKDOWN), canGoOn = true),
+        "untinted" to ChatState(listOf(TALK[0], MARKDOWN), settings = ChatSettings(showsOrigins = false)),
         "plain" to
             ChatState(
                 listOf(Message(isUser = true, "The slipstream"), said(SCRIPT.drop(3))),
@@ -217,17 +223,23 @@ internal val CHATS =
         "thinking" to
             ChatState(
                 listOf(TALK[0], Message(isUser = false, "", thought = THOUGHTS)),
-                isThinking = true,
+                settings = ChatSettings(isThinking = true),
                 isReplying = true,
                 meter = METER,
             ),
         "thinking-done" to
-            ChatState(listOf(TALK[0], TALK[1].copy(thought = THOUGHTS)), isThinking = true, meter = METER),
+            ChatState(
+                listOf(TALK[0], TALK[1].copy(thought = THOUGHTS)),
+                settings = ChatSettings(isThinking = true),
+                meter = METER,
+            ),
+        "forgotten" to ChatState(TALK, meter = METER, forgotten = 2, usedTokens = 2987),
+        "bare" to ChatState(TALK, settings = ChatSettings(showsOrigins = false, showsFigures = false), meter = METER),
         "full" to
             ChatState(
                 TALK,
                 meter = METER,
-                isFull = true,
+                isUnsaved = true,
                 problem = Problem.of(UsageException("It fails", "luck", "none", "the script", "Say another thing.")),
             ),
     )
@@ -238,4 +250,32 @@ internal val CHECKS =
         "running" to CheckState(step = CheckStep(CheckStep.Kind.TRACE, "chat")),
         "passed" to CheckState(outcome = OUTCOME, thermalStatus = "light"),
         "failed" to CheckState(outcome = OUTCOME.copy(firstDifference = MAIN_DIFFERS), thermalStatus = "none"),
+    )
+
+/** 3 November 2026, in the middle of the day. */
+private const val DAY = 1_793_707_200_000
+
+internal val HISTORIES =
+    mapOf(
+        "empty" to HistoryState(),
+        "some" to
+            HistoryState(
+                items =
+                    listOf(
+                        ConversationItem(2, "What is a slipstream?", DAY),
+                        ConversationItem(
+                            1,
+                            "Why does the wind blow stronger between tall houses than over a field",
+                            DAY,
+                        ),
+                    ),
+            ),
+        "none-found" to HistoryState(search = "aeroplane"),
+    )
+
+internal val SETTINGS =
+    mapOf(
+        "bundle" to ChatSettings(),
+        "own" to
+            ChatSettings("Be brief.", isThinking = true, temperature = 0.7, topK = 40, topP = 0.9, maxNewTokens = 512),
     )

@@ -8,16 +8,19 @@ import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
+import androidx.compose.material3.Surface
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithTag
-import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatScreen
+import dev.slipstream.app.chat.SettingsForm
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckScreen
+import dev.slipstream.app.conversations.HistoryActions
+import dev.slipstream.app.conversations.HistoryScreen
 import dev.slipstream.app.model.ModelActions
 import dev.slipstream.app.model.ModelScreen
 import dev.slipstream.app.setup.SetupActions
@@ -34,6 +37,7 @@ import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import java.io.File
+import java.util.TimeZone
 
 /** Each screen in light and dark, with large letters and turned, against its golden. */
 @RunWith(RobolectricTestRunner::class)
@@ -64,6 +68,12 @@ class ScreensTest {
 
     @Test
     fun `self-check by night`() = shootChecks("night")
+
+    @Test
+    fun `conversations and settings by day`() = shootHistory("day")
+
+    @Test
+    fun `conversations and settings by night`() = shootHistory("night")
 
     @Test
     fun `large letters`() {
@@ -122,13 +132,7 @@ class ScreensTest {
     }
 
     @Test
-    fun `without tints`() {
-        val hide: () -> Unit = {
-            rule.onNodeWithTag("menu").performClick()
-            rule.onNodeWithText("Hide where tokens come from").performClick()
-        }
-        shoot("untinted-chat-markdown", before = hide) { Chat("markdown") }
-    }
+    fun `without tints`() = shoot("untinted-chat-markdown") { Chat("untinted") }
 
     @Test
     fun `a picture that changed fails, with the change in red`() {
@@ -160,6 +164,13 @@ class ScreensTest {
     private fun shootChecks(time: String) {
         if (time == "night") RuntimeEnvironment.setQualifiers("+night")
         for (name in CHECKS.keys) shoot("$time-check-$name") { Check(name) }
+    }
+
+    private fun shootHistory(time: String) {
+        if (time == "night") RuntimeEnvironment.setQualifiers("+night")
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        for (name in HISTORIES.keys) shoot("$time-conversations-$name") { History(name) }
+        for (name in SETTINGS.keys) shoot("$time-settings-$name") { Settings(name) }
     }
 
     private fun shoot(
@@ -202,7 +213,7 @@ class ScreensTest {
         name: String,
         isUnloaded: Boolean = false,
     ) = ChatScreen(
-        CHATS.getValue(name),
+        CHATS.getValue(name).copy(conversation = 1),
         if ("think" in
             name
         ) {
@@ -216,6 +227,14 @@ class ScreensTest {
 
     @Composable
     private fun Model() = ModelScreen(SHELF, 5_100_000_000, 23_400_000_000, ModelActions({}, {}, {}, {}, {}))
+
+    @Composable
+    private fun History(name: String) =
+        HistoryScreen(HISTORIES.getValue(name), HistoryActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}))
+
+    @Composable
+    private fun Settings(name: String) =
+        Surface { SettingsForm(SETTINGS.getValue(name), isChat = true, THINKING_INFO) {} }
 
     @Composable
     private fun Check(name: String) = CheckScreen(CHECKS.getValue(name), CheckActions({}, {}, {}, {}))

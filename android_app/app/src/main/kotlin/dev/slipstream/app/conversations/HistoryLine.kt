@@ -1,0 +1,104 @@
+package dev.slipstream.app.conversations
+
+import android.text.format.DateUtils
+import androidx.compose.foundation.clickable
+import androidx.compose.foundation.layout.Box
+import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.MoreVert
+import androidx.compose.material3.AlertDialog
+import androidx.compose.material3.DropdownMenu
+import androidx.compose.material3.DropdownMenuItem
+import androidx.compose.material3.Icon
+import androidx.compose.material3.IconButton
+import androidx.compose.material3.ListItem
+import androidx.compose.material3.OutlinedTextField
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.style.TextOverflow
+import dev.slipstream.app.R
+import dev.slipstream.app.history.ConversationItem
+
+/** A conversation in the list: touched it opens, and its menu renames and deletes it. */
+@Composable
+internal fun HistoryLine(
+    item: ConversationItem,
+    onOpen: () -> Unit,
+    onRename: () -> Unit,
+    onDelete: () -> Unit,
+) {
+    ListItem(
+        headlineContent = { Text(item.title, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+        supportingContent = { Text(day(item.changedMillis)) },
+        trailingContent = { LineMenu(item, onRename, onDelete) },
+        modifier = Modifier.clickable(onClick = onOpen).testTag("conversation"),
+    )
+}
+
+@Composable
+private fun day(millis: Long): String =
+    DateUtils.formatDateTime(
+        LocalContext.current,
+        millis,
+        DateUtils.FORMAT_SHOW_DATE or DateUtils.FORMAT_ABBREV_MONTH or DateUtils.FORMAT_SHOW_TIME,
+    )
+
+@Composable
+private fun LineMenu(
+    item: ConversationItem,
+    onRename: () -> Unit,
+    onDelete: () -> Unit,
+) {
+    var isOpen by remember { mutableStateOf(false) }
+    Box {
+        IconButton({ isOpen = true }, Modifier.testTag("conversation-menu")) {
+            Icon(Icons.Filled.MoreVert, stringResource(R.string.history_more, item.title))
+        }
+        DropdownMenu(isOpen, { isOpen = false }) {
+            for ((text, onClick) in listOf(R.string.rename to onRename, R.string.delete to onDelete)) {
+                DropdownMenuItem({ Text(stringResource(text)) }, {
+                    isOpen = false
+                    onClick()
+                })
+            }
+        }
+    }
+}
+
+/** Asks for another title than [title]. */
+@Composable
+internal fun RenameDialog(
+    title: String,
+    onDismiss: () -> Unit,
+    onRename: (String) -> Unit,
+) {
+    var text by rememberSaveable { mutableStateOf(title) }
+    AlertDialog(
+        onDismissRequest = onDismiss,
+        title = { Text(stringResource(R.string.rename)) },
+        text = {
+            OutlinedTextField(
+                text,
+                { text = it },
+                Modifier.testTag("title"),
+                label = { Text(stringResource(R.string.history_name)) },
+                singleLine = true,
+            )
+        },
+        confirmButton = {
+            TextButton({ onRename(text) }, Modifier.testTag("rename"), enabled = text.isNotBlank()) {
+                Text(stringResource(R.string.rename))
+            }
+        },
+        dismissButton = { TextButton(onDismiss) { Text(stringResource(R.string.cancel)) } },
+    )
+}
