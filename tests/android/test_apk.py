@@ -24,7 +24,8 @@ from tests.export.android.apk.test_zip_writer import data_offset
 from tests.export.android.test_render import NASTY
 
 AAPT2 = ANDROID / "androidx/target/tools/prebuilt/linux/aapt2_64"
-SMALL = 2_000_000
+SMALL = 2_200_000
+"""Measured: 2,079,619 bytes without the bundle and LiteRT, Room among them."""
 SECONDS = 10
 
 
@@ -106,7 +107,8 @@ def test_libraries_of_both_architectures(apk):
 def test_the_classes_that_are_found_by_name_are_there(apk):
     with zipfile.ZipFile(apk) as archive:
         classes, methods = read_all(archive)
-    assert "dev.slipstream.app.MainActivity" in classes and "dev.slipstream.app.SlipstreamApplication" in classes
+    own = {"MainActivity", "SlipstreamApplication", "WorkService", "history.HistoryDatabase_Impl"}
+    assert {f"dev.slipstream.app.{name}" for name in own} <= classes
     assert {"com.sun.jna.Native", "com.sun.jna.Structure", "com.sun.jna.Callback"} <= classes
     assert {f"dev.slipstream.litert.LiteRtApi.{name}" for name in _wanted_symbols()} <= methods
     assert not any(name.startswith(("picocli", "org.junit", "kotlin.reflect.jvm")) for name in classes)

@@ -3,7 +3,9 @@ package dev.slipstream.app
 import android.app.KeyguardManager
 import android.content.ContentResolver
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.net.Uri
+import android.os.Build
 import android.os.Bundle
 import android.view.WindowManager
 import androidx.activity.ComponentActivity
@@ -25,6 +27,7 @@ import dev.slipstream.app.ui.SlipstreamScreens
 import dev.slipstream.app.ui.SlipstreamTheme
 import dev.slipstream.app.ui.Window
 import dev.slipstream.app.ui.collected
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 
 /**
@@ -41,6 +44,8 @@ public class MainActivity : ComponentActivity() {
     private var screen by mutableStateOf(Screen.CHAT)
     private val picker = registerForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(::import) }
 
+    private val notifications = registerForActivityResult(ActivityResultContracts.RequestPermission()) {}
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
@@ -55,6 +60,21 @@ public class MainActivity : ComponentActivity() {
         }
         lifecycleScope.launch { check.isUnattended.collect(::showOverLock) }
         if (savedInstanceState == null) follow(intent)
+        lifecycleScope.launch { askForNotifications() }
+    }
+
+    /** Once, when there is something to tell: who refuses is not asked again, and everything goes on without. */
+    private suspend fun askForNotifications() {
+        services.works.state.first { it.isNotEmpty() && !check.isUnattended.value }
+        val asked = getPreferences(MODE_PRIVATE)
+        val isGranted = checkSelfPermission(NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || isGranted ||
+            asked.getBoolean(NOTIFICATIONS, false)
+        ) {
+            return
+        }
+        asked.edit().putBoolean(NOTIFICATIONS, true).apply()
+        notifications.launch(NOTIFICATIONS)
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -134,5 +154,6 @@ public class MainActivity : ComponentActivity() {
     internal companion object {
         const val SELF_CHECK = "dev.slipstream.app.SelfCheck"
         private const val SCREEN = "screen"
+        private const val NOTIFICATIONS = "android.permission.POST_NOTIFICATIONS"
     }
 }

@@ -31,7 +31,7 @@ internal class WorkService : Service() {
         startId: Int,
     ): Int {
         // Android wants the notification within seconds, also of what is over by then.
-        show(services.works.state.value)
+        show(services.works.state.value.values)
         if (intent?.action == STOP) services.works.stopAll()
         if (watching == null) watching = services.scope.launch { services.works.state.collect(::follow) }
         return START_NOT_STICKY
@@ -51,8 +51,8 @@ internal class WorkService : Service() {
         super.onDestroy()
     }
 
-    private fun follow(works: List<Work>) {
-        if (works.isEmpty()) end() else show(works)
+    private fun follow(works: Map<Work.Kind, Work>) {
+        if (works.isEmpty()) end() else show(works.values)
     }
 
     private fun end() {
@@ -60,24 +60,24 @@ internal class WorkService : Service() {
         stopSelf()
     }
 
-    private fun show(works: List<Work>) {
+    private fun show(works: Collection<Work>) {
         val type =
             if (works.any { it.kind == Work.Kind.IMPORT }) {
                 ServiceInfo.FOREGROUND_SERVICE_TYPE_DATA_SYNC
             } else {
                 ServiceInfo.FOREGROUND_SERVICE_TYPE_SPECIAL_USE
             }
-        ServiceCompat.startForeground(this, ID, notification(works.firstOrNull()?.kind), type)
+        ServiceCompat.startForeground(this, ID, notification(works.firstOrNull()), type)
     }
 
-    private fun notification(kind: Work.Kind?): Notification {
+    private fun notification(work: Work?): Notification {
         val channel =
             NotificationChannel(CHANNEL, getString(R.string.work_channel), NotificationManager.IMPORTANCE_LOW).apply {
                 lockscreenVisibility = Notification.VISIBILITY_SECRET
             }
         getSystemService(NotificationManager::class.java)?.createNotificationChannel(channel)
         val text =
-            when (kind) {
+            when (work?.kind) {
                 Work.Kind.IMPORT -> R.string.work_import
                 Work.Kind.CHECK -> R.string.work_check
                 else -> R.string.work_reply
@@ -91,6 +91,8 @@ internal class WorkService : Service() {
             .setContentText(getString(text))
             .setVisibility(NotificationCompat.VISIBILITY_SECRET)
             .setOngoing(true)
+            .setOnlyAlertOnce(true)
+            .setProgress(WHOLE, work?.percent ?: 0, work?.percent == null)
             .setContentIntent(PendingIntent.getActivity(this, 0, window, PendingIntent.FLAG_IMMUTABLE))
             .addAction(
                 R.drawable.ic_stop,
@@ -103,6 +105,7 @@ internal class WorkService : Service() {
         const val STOP = "stop"
         private const val CHANNEL = "work"
         private const val ID = 1
+        private const val WHOLE = 100
 
         /** To be called when something begins. Without it that goes on, as long as Android lets the process. */
         fun start(context: Context) {

@@ -5,10 +5,14 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 
-/** Something that goes on whether or not a window shows it. [stop] ends it at its next step. */
-internal class Work(
+/**
+ * Something that goes on whether or not a window shows it. [stop] ends it at its next step; [percent] is how much of it is
+ * done, null where nobody knows.
+ */
+internal data class Work(
     val kind: Kind,
     val stop: () -> Unit,
+    val percent: Int? = null,
 ) {
     enum class Kind {
         REPLY,
@@ -17,12 +21,12 @@ internal class Work(
     }
 }
 
-/** What goes on now, the oldest first. [onBegin] is called when something begins. */
+/** What goes on now, by kind, of which there is one at a time. [onBegin] is called when something begins. */
 internal class Works(
     private val onBegin: () -> Unit = {},
 ) {
-    private val states = MutableStateFlow<List<Work>>(emptyList())
-    val state: StateFlow<List<Work>> = states.asStateFlow()
+    private val states = MutableStateFlow<Map<Work.Kind, Work>>(emptyMap())
+    val state: StateFlow<Map<Work.Kind, Work>> = states.asStateFlow()
 
     /** Runs [block] as something of [kind] that goes on. */
     suspend fun <T> during(
@@ -30,15 +34,20 @@ internal class Works(
         stop: () -> Unit,
         block: suspend () -> T,
     ): T {
-        val work = Work(kind, stop)
-        states.update { it + work }
+        states.update { it + (kind to Work(kind, stop)) }
         onBegin()
         try {
             return block()
         } finally {
-            states.update { it - work }
+            states.update { it - kind }
         }
     }
 
-    fun stopAll() = states.value.forEach { it.stop() }
+    /** How much of what is of [kind] is done; nothing where that is over. */
+    fun tell(
+        kind: Work.Kind,
+        percent: Int,
+    ) = states.update { works -> works[kind]?.let { works + (kind to it.copy(percent = percent)) } ?: works }
+
+    fun stopAll() = states.value.values.forEach { it.stop() }
 }

@@ -1,13 +1,17 @@
 package dev.slipstream.app
 
+import android.content.ComponentCallbacks2
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.net.Uri
+import android.view.View
+import android.view.ViewGroup
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
+import androidx.lifecycle.Lifecycle
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.BundleShelf
@@ -18,10 +22,13 @@ import dev.slipstream.bundle.readManifest
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.Robolectric
+import org.robolectric.Shadows.shadowOf
 import java.io.File
+import java.util.concurrent.CountDownLatch
 
 class SetupTest : AppTest() {
     private val small = resource("small.litertlm")
@@ -133,6 +140,93 @@ class SetupTest : AppTest() {
         open()
         awaitTag("send")
         close()
+    }
+
+    @Test
+    fun `of two imports at once the second is made, when the first has ended`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        scenario!!.onActivity { app.services.setup.import { MemorySource(other) } }
+        gate.countDown()
+        awaitTag("send")
+        assertArrayEquals(other, imported())
+    }
+
+    @Test
+    fun `an import goes on without a window`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        close()
+        gate.countDown()
+        await { app.services.host.state.value is EngineState.Ready }
+        assertArrayEquals(small, imported())
+    }
+
+    @Test
+    fun `the screen stays on while something goes on, and notifications are asked for once`() {
+        val gate = CountDownLatch(1)
+        app.packed =
+            PackedBundle("packed") {
+                gate.await()
+                MemorySource(small)
+            }
+        open()
+        await { Work.Kind.IMPORT in app.services.works.state.value }
+        await { keepsScreenOn() }
+        scenario!!.onActivity {
+            assertEquals(
+                listOf("android.permission.POST_NOTIFICATIONS"),
+                shadowOf(it).lastRequestedPermission.requestedPermissions.toList(),
+            )
+        }
+        gate.countDown()
+        awaitTag("send")
+        await { !keepsScreenOn() }
+        scenario!!.recreate()
+        awaitTag("send")
+        app.services.setup.lookAgain()
+        await {
+            app.services.works.state.value
+                .isEmpty()
+        }
+        scenario!!.onActivity { assertNull(shadowOf(it).lastRequestedPermission) }
+    }
+
+    private fun keepsScreenOn(): Boolean {
+        var found = false
+        scenario!!.onActivity { activity -> found = anyView(activity.window.decorView) { it.keepScreenOn } }
+        return found
+    }
+
+    private fun anyView(
+        view: View,
+        test: (View) -> Boolean,
+    ): Boolean =
+        test(view) || (view is ViewGroup && (0 until view.childCount).any { anyView(view.getChildAt(it), test) })
+
+    @Test
+    fun `a model that memory pressure took is there again for who comes back`() {
+        app.putBundle(small)
+        open()
+        awaitTag("send")
+        scenario!!.moveToState(Lifecycle.State.CREATED)
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        await { app.services.host.state.value is EngineState.Unloaded }
+        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        await { app.services.host.state.value is EngineState.Ready }
+        awaitTag("send")
     }
 
     @Test
@@ -270,16 +364,6 @@ class SetupTest : AppTest() {
         close()
         openAndClose()
         assertArrayEquals(small, chosen())
-    }
-
-    @Test
-    fun `a file that is picked while the app looks for one is the one import`() {
-        app.packed = packed("other.litertlm")
-        open()
-        // As after the process died below the file picker: its answer comes with the first window.
-        scenario!!.onActivity { app.services.setup.import { MemorySource(small) } }
-        awaitChosen(small)
-        awaitTag("send")
     }
 
     @Test

@@ -1,7 +1,6 @@
 package dev.slipstream.app.chat
 
 import dev.slipstream.Chat
-import dev.slipstream.ReplyEvent
 import dev.slipstream.ReplyOptions
 import dev.slipstream.Slipstream
 import dev.slipstream.app.Problem
@@ -9,19 +8,13 @@ import dev.slipstream.app.Services
 import dev.slipstream.app.Work
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.history.ChatSettings
-import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
-import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.filterIsInstance
-import kotlinx.coroutines.flow.last
-import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.withContext
 
 /**
  * The conversation that is open: what was said, the reply that grows, and what is stored of both as they come. It lives as
@@ -35,6 +28,7 @@ internal class ChatModel(
         Keeper(services.conversations, services.scope, services.io) { error ->
             states.update { it.copy(problem = Problem.of(error), isUnsaved = true) }
         }
+    private val replies = Replies(services, states, keeper)
     private var model: Slipstream? = null
     private var chat: Chat? = null
     private var replying: Job? = null
@@ -106,7 +100,7 @@ internal class ChatModel(
         val shorter = model.chat(current(chat).snapshot().withTurns(left.drop(state.forgotten).map(::turn)))
         this.chat = shorter
         states.update { it.copy(messages = left, canGoOn = false, takenBack = state.messages[last].text) }
-        keep(shorter, from = last)
+        keeper.keep(states, shorter, from = last)
     }
 
     /** What was taken back is typed again. */
@@ -154,7 +148,7 @@ internal class ChatModel(
             val isNew = states.value.conversation == 0L
             val id = if (isNew) store.create(states.value.settings, !states.value.isChat).id else null
             states.update { it.copy(conversation = id ?: it.conversation, problem = null, isUnsaved = false) }
-            keep(chat, from = 0)
+            keeper.keep(states, chat, from = 0)
         }
     }
 
@@ -207,7 +201,7 @@ internal class ChatModel(
                 usedTokens = stored.usedTokens,
             )
         if (unanswered != null) {
-            keep(chat, from = said.size)
+            keeper.keep(states, chat, from = said.size)
             setDraft(states.value.draft)
         }
     }
@@ -246,77 +240,13 @@ internal class ChatModel(
         replying =
             services.scope.launch {
                 services.works.during(Work.Kind.REPLY, ::stop) {
-                    if (!reply(question)) {
+                    if (!replies.reply(question)) {
                         // Not where another model was loaded meanwhile.
                         if (chat === question.chat) chat = chatBefore
                         takeBack(question, before)
                     }
                 }
             }
-    }
-
-    /** Whether anything came of it. */
-    private suspend fun reply(question: Question): Boolean =
-        coroutineScope {
-            val id = states.value.conversation ?: 0
-            val incoming = Incoming(question.begun)
-            if (question.said != null) keepSaid(question)
-            val watching =
-                listOf(
-                    launch { showGrowing(incoming, question.asked) },
-                    launch(services.io) { keeper.keepGrowing(id, question.asked.size, incoming) },
-                )
-            val end =
-                try {
-                    withContext(services.io) {
-                        question
-                            .ask(question.chat)
-                            .onEach(incoming::add)
-                            .last()
-                    }
-                } catch (error: CancellationException) {
-                    throw error
-                } catch (error: Exception) {
-                    // That memory ran low is said elsewhere.
-                    val problem = Problem.of(error).takeIf { services.host.state.value is EngineState.Ready }
-                    states.update { it.copy(problem = problem) }
-                    null
-                } finally {
-                    watching.forEach { it.cancel() }
-                }
-            if (end is ReplyEvent.End) finish(question, end, incoming)
-            end is ReplyEvent.End
-        }
-
-    /** Some dozen times a second: a small model emits thousands of tokens in that time. */
-    private suspend fun showGrowing(
-        incoming: Incoming,
-        asked: List<Message>,
-    ) {
-        while (true) {
-            val shown = asked + listOfNotNull(incoming.message())
-            states.update { it.copy(messages = shown, meter = incoming.figures, reading = incoming.reading) }
-            delay(SHOW_MILLIS)
-        }
-    }
-
-    private fun finish(
-        question: Question,
-        end: ReplyEvent.End,
-        incoming: Incoming,
-    ) {
-        states.update {
-            it.copy(
-                messages = question.asked + message(end.reply, incoming.growing.message().runs),
-                isReplying = false,
-                reading = null,
-                meter = end.figures,
-                canGoOn = question.chat.canGoOn,
-                forgotten = question.forgotten + incoming.trimmed,
-                usedTokens = end.figures.promptTokens + end.figures.tokens,
-            )
-        }
-        keep(question.chat, from = question.asked.lastIndex)
     }
 
     private fun takeBack(
@@ -326,26 +256,8 @@ internal class ChatModel(
         states.update {
             before.copy(settings = it.settings, meter = it.meter, problem = it.problem, takenBack = question.said)
         }
-        chat?.let { keep(it, from = minOf(question.asked.lastIndex, before.messages.size)) }
+        chat?.let { keeper.keep(states, it, from = minOf(question.asked.lastIndex, before.messages.size)) }
         question.said?.let(::setDraft)
         keeper.flush()
-    }
-
-    /** The message is stored before the model answers it; nothing of it is a draft any more. */
-    private fun keepSaid(question: Question) {
-        keep(question.chat, from = question.asked.lastIndex)
-        setDraft("")
-        keeper.flush()
-    }
-
-    private fun keep(
-        chat: Chat,
-        from: Int,
-    ) = keeper.keep(states.value, chat.snapshot(), from) {
-        states.update { it.copy(isUnsaved = false) }
-    }
-
-    private companion object {
-        const val SHOW_MILLIS = 40L
     }
 }

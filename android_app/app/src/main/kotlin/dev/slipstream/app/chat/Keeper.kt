@@ -1,6 +1,6 @@
 package dev.slipstream.app.chat
 
-import dev.slipstream.ChatSnapshot
+import dev.slipstream.Chat
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.delay
@@ -8,6 +8,7 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.getAndUpdate
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 
 /** Stores the open conversation as it goes, in order. [onError] is told that the disk is full or fails. */
@@ -34,14 +35,15 @@ internal class Keeper(
         }
     }
 
-    /** What was said from message [from] on, and the [snapshot] of the chat; [onKept] when that is done. */
+    /** What was said from message [from] on by [states], and the [chat] as it is now. */
     fun keep(
-        state: ChatState,
-        snapshot: ChatSnapshot,
+        states: MutableStateFlow<ChatState>,
+        chat: Chat,
         from: Int,
-        onKept: () -> Unit = {},
     ) {
+        val state = states.value
         val id = state.conversation?.takeIf { it != 0L } ?: return
+        val snapshot = chat.snapshot()
         val conversation =
             Conversation(
                 id,
@@ -54,7 +56,7 @@ internal class Keeper(
             )
         writes.add {
             store.keep(conversation, from)
-            onKept()
+            states.update { it.copy(isUnsaved = false) }
         }
     }
 

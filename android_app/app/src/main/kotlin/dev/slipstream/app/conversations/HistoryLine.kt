@@ -3,9 +3,13 @@ package dev.slipstream.app.conversations
 import android.text.format.DateUtils
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Box
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
 import androidx.compose.material.icons.Icons
+import androidx.compose.material.icons.filled.Check
+import androidx.compose.material.icons.filled.Close
 import androidx.compose.material.icons.filled.MoreVert
-import androidx.compose.material3.AlertDialog
 import androidx.compose.material3.DropdownMenu
 import androidx.compose.material3.DropdownMenuItem
 import androidx.compose.material3.Icon
@@ -13,18 +17,19 @@ import androidx.compose.material3.IconButton
 import androidx.compose.material3.ListItem
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
-import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 import dev.slipstream.app.history.ConversationItem
 
@@ -74,31 +79,28 @@ private fun LineMenu(
     }
 }
 
-/** Asks for another title than [title]. */
+/** The line of a conversation that is given another title than [title]. */
 @Composable
-internal fun RenameDialog(
+internal fun RenameLine(
     title: String,
-    onDismiss: () -> Unit,
+    onCancel: () -> Unit,
     onRename: (String) -> Unit,
 ) {
     var text by rememberSaveable { mutableStateOf(title) }
-    AlertDialog(
-        onDismissRequest = onDismiss,
-        title = { Text(stringResource(R.string.rename)) },
-        text = {
-            OutlinedTextField(
-                text,
-                { text = it },
-                Modifier.testTag("title"),
-                label = { Text(stringResource(R.string.history_name)) },
-                singleLine = true,
-            )
-        },
-        confirmButton = {
-            TextButton({ onRename(text) }, Modifier.testTag("rename"), enabled = text.isNotBlank()) {
-                Text(stringResource(R.string.rename))
-            }
-        },
-        dismissButton = { TextButton(onDismiss) { Text(stringResource(R.string.cancel)) } },
-    )
+    Row(
+        Modifier.fillMaxWidth().padding(start = 16.dp, end = 8.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        OutlinedTextField(
+            text,
+            { text = it },
+            Modifier.weight(1f).testTag("title"),
+            label = { Text(stringResource(R.string.history_name)) },
+            singleLine = true,
+        )
+        IconButton({ onRename(text) }, Modifier.testTag("rename"), enabled = text.isNotBlank()) {
+            Icon(Icons.Filled.Check, stringResource(R.string.rename))
+        }
+        IconButton(onCancel) { Icon(Icons.Filled.Close, stringResource(R.string.cancel)) }
+    }
 }

@@ -26,6 +26,7 @@ import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
+import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
@@ -94,7 +95,7 @@ private fun Items(
     state: HistoryState,
     actions: HistoryActions,
 ) {
-    var renamed by remember { mutableStateOf<ConversationItem?>(null) }
+    var renamed by rememberSaveable { mutableStateOf<Long?>(null) }
     LazyColumn(Modifier.fillMaxSize().testTag("conversations")) {
         if (state.items.isEmpty()) {
             item {
@@ -107,13 +108,14 @@ private fun Items(
             }
         }
         items(state.items, key = { it.id }) { item ->
-            HistoryLine(item, { actions.onOpen(item) }, { renamed = item }, { actions.onDelete(item) })
-        }
-    }
-    renamed?.let { item ->
-        RenameDialog(item.title, { renamed = null }) { title ->
-            renamed = null
-            actions.onRename(item, title)
+            if (item.id == renamed) {
+                RenameLine(item.title, { renamed = null }) { title ->
+                    renamed = null
+                    actions.onRename(item, title)
+                }
+            } else {
+                HistoryLine(item, { actions.onOpen(item) }, { renamed = item.id }, { actions.onDelete(item) })
+            }
         }
     }
 }

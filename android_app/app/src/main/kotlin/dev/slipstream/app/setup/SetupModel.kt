@@ -143,10 +143,12 @@ internal class SetupModel(
         }
     }
 
-    private fun show(progress: ImportProgress) =
+    private fun show(progress: ImportProgress) {
+        services.works.tell(Work.Kind.IMPORT, (progress.fraction * 100).toInt())
         states.update {
             it.copy(progress = progress, phase = if (progress.isChecking) Phase.CHECKING else Phase.IMPORTING)
         }
+    }
 
     private fun told(need: BundleNeed?) =
         SetupState(need = need, freeSpace = services.shelf.freeBytes, freeMemory = services.freeMemory())

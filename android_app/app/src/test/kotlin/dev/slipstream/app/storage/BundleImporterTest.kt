@@ -120,6 +120,8 @@ class BundleImporterTest {
                 assertThrows<StorageException> { BundleImporter(full, 1000).import(MemorySource(small, isPipe)) }
             assertTrue("ENOSPC" in error.message!!)
             assertEquals(50_000, BundleImporter(disk).unfinished)
+            BundleImporter(disk, 1000).import(MemorySource(small, isPipe))
+            assertArrayEquals(small, bundle.readBytes())
         }
     }
 
