@@ -320,15 +320,16 @@ class ChatTest : AppTest() {
         engine.isReading = true
         say("Hello")
         awaitText("Reading: 256 of 512 tokens")
+        rule.onNodeWithTag("input").performTextReplacement("and more")
         rule.onNodeWithTag("stop").performClick()
         awaitTag("send")
-        rule.onNodeWithTag("input").assert(hasText("Hello", substring = true))
+        rule.onNodeWithTag("input").assert(hasText("Hello\nand more", substring = true))
         assertEquals(0, rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size)
         engine.isReading = false
         rule.onNodeWithTag("send").performClick()
         awaitReplies(1)
         assertEquals(
-            listOf("Hello"),
+            listOf("Hello\nand more"),
             engine.requests
                 .last()
                 .messages
@@ -489,6 +490,19 @@ class ChatTest : AppTest() {
         awaitText("It fails")
         await { stored().messages.map { it.text } == said + REPLY }
         rule.onNodeWithTag("input").assert(hasText("fail", substring = true))
+        say("More")
+        await {
+            engine.requests
+                .last()
+                .messages.size == 5 && hasSend()
+        }
+        assertEquals(
+            said + REPLY + "More",
+            engine.requests
+                .last()
+                .messages
+                .map { it.content },
+        )
     }
 
     @Test

@@ -3,17 +3,18 @@ package dev.slipstream.app.chat
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
-import androidx.compose.foundation.layout.RowScope
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.text.KeyboardOptions
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.input.KeyboardType
@@ -31,22 +32,43 @@ internal fun SamplingFields(
     onChange: (ChatSettings) -> Unit,
 ) {
     val own = info.sampling
+    val temperature = Field(R.string.settings_temperature, "temperature", own.temperature.written())
+    val topK = Field(R.string.settings_top_k, "top-k", own.topK.toString())
+    val topP = Field(R.string.settings_top_p, "top-p", own.topP.written())
+    val length = Field(R.string.settings_length, "length", (info.contextLength / REPLY_SHARE).toString())
     Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
-        Row(Modifier.fillMaxWidth(), horizontalArrangement = Arrangement.spacedBy(8.dp)) {
-            val temperature = Field(R.string.settings_temperature, "temperature", own.temperature.written())
-            NumberField(temperature, settings.temperature?.written(), ::temperature) {
-                onChange(settings.copy(temperature = it))
-            }
-            val topK = Field(R.string.settings_top_k, "top-k", own.topK.toString())
-            NumberField(topK, settings.topK?.toString(), ::topK) { onChange(settings.copy(topK = it)) }
-        }
-        Row(Modifier.fillMaxWidth(), horizontalArrangement = Arrangement.spacedBy(8.dp)) {
-            val topP = Field(R.string.settings_top_p, "top-p", own.topP.written())
-            NumberField(topP, settings.topP?.written(), ::topP) { onChange(settings.copy(topP = it)) }
-            val length = Field(R.string.settings_length, "length", (info.contextLength / REPLY_SHARE).toString())
-            NumberField(length, settings.maxNewTokens?.toString(), { length(it, info.contextLength) }) {
-                onChange(settings.copy(maxNewTokens = it))
-            }
+        FieldPair(
+            {
+                NumberField(temperature, settings.temperature, it, ::temperature) {
+                    onChange(settings.copy(temperature = it))
+                }
+            },
+            { NumberField(topK, settings.topK, it, ::topK) { onChange(settings.copy(topK = it)) } },
+        )
+        FieldPair(
+            { NumberField(topP, settings.topP, it, ::topP) { onChange(settings.copy(topP = it)) } },
+            {
+                NumberField(length, settings.maxNewTokens, it, { length(it, info.contextLength) }) {
+                    onChange(settings.copy(maxNewTokens = it))
+                }
+            },
+        )
+    }
+}
+
+/** Two fields beside each other; with large letters there is room for one. */
+@Composable
+private fun FieldPair(
+    first: @Composable (Modifier) -> Unit,
+    second: @Composable (Modifier) -> Unit,
+) {
+    if (LocalDensity.current.fontScale > BESIDE_SCALE) {
+        first(Modifier.fillMaxWidth())
+        second(Modifier.fillMaxWidth())
+    } else {
+        Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+            first(Modifier.weight(1f))
+            second(Modifier.weight(1f))
         }
     }
 }
@@ -59,14 +81,16 @@ private class Field(
 
 /** [read] is null for what is not allowed: that is told, and the value before it stays. */
 @Composable
-private fun <T : Any> RowScope.NumberField(
+private fun <T : Any> NumberField(
     field: Field,
-    value: String?,
+    value: T?,
+    modifier: Modifier,
     read: (String) -> T?,
     onChange: (T?) -> Unit,
 ) {
-    // What is being typed may be no number yet; a value from elsewhere takes its place.
-    var text by rememberSaveable(value == null) { mutableStateOf(value.orEmpty()) }
+    var text by rememberSaveable { mutableStateOf(written(value)) }
+    // What is being typed stays as it is typed; a value from elsewhere takes its place.
+    LaunchedEffect(value) { if (value == null || read(text) != value) text = written(value) }
     val isWrong = text.isNotBlank() && read(text) == null
     OutlinedTextField(
         text,
@@ -74,7 +98,7 @@ private fun <T : Any> RowScope.NumberField(
             text = typed
             if (typed.isBlank()) onChange(null) else read(typed)?.let(onChange)
         },
-        Modifier.weight(1f).testTag("setting-${field.tag}"),
+        modifier.testTag("setting-${field.tag}"),
         label = { Text(stringResource(field.label)) },
         placeholder = { Text(field.hint) },
         supportingText = {
@@ -99,6 +123,8 @@ private const val REPLY_SHARE = 4
 
 private const val HIGHEST_TEMPERATURE = 5.0
 
+private const val BESIDE_SCALE = 1.3f
+
 internal fun temperature(text: String): Double? = decimal(text)?.takeIf { it in 0.0..HIGHEST_TEMPERATURE }
 
 internal fun topK(text: String): Int? = text.trim().toIntOrNull()?.takeIf { it >= 0 }
@@ -117,5 +143,7 @@ private fun decimal(text: String): Double? =
         .replace(DecimalFormatSymbols.getInstance().decimalSeparator, '.')
         .toDoubleOrNull()
         ?.takeIf { it.isFinite() }
+
+private fun written(value: Any?): String = (value as? Double)?.written() ?: value?.toString().orEmpty()
 
 private fun Double.written(): String = toString().replace('.', DecimalFormatSymbols.getInstance().decimalSeparator)

@@ -5,6 +5,7 @@ import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
+import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTextReplacement
 import dev.slipstream.Drafting
 import dev.slipstream.app.AppTest
@@ -30,6 +31,8 @@ class SettingsTest : AppTest() {
         for ((tag, text) in fields + ("setting-top-p" to "0.9") + ("setting-length" to "64")) {
             rule.onNodeWithTag(tag).performScrollTo().performTextReplacement(text)
         }
+        rule.onNodeWithTag("setting-temperature").performScrollTo().performTextReplacement("")
+        for (letter in "0.7") rule.onNodeWithTag("setting-temperature").performTextInput("$letter")
         for (tag in listOf("setting-thinking", "drafting-OFF", "setting-origins", "setting-figures")) {
             rule.onNodeWithTag(tag).performScrollTo().performClick()
         }

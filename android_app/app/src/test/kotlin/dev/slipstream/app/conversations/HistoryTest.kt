@@ -12,6 +12,8 @@ import dev.slipstream.app.AppTest
 import dev.slipstream.app.storage.resource
 import dev.slipstream.engine.ScriptedEngine
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
 
@@ -67,6 +69,26 @@ class HistoryTest : AppTest() {
     }
 
     @Test
+    fun `a reply that is being decoded ends where another conversation is opened, and is kept`() {
+        rule.onNodeWithText("Where does the wind go?").performClick()
+        await { rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size == 1 }
+        engine.isPaused = true
+        rule.onNodeWithTag("input").performTextReplacement("Where else?")
+        rule.onNodeWithTag("send").performClick()
+        await { engine.requests.size == 3 }
+        rule.onNodeWithTag("conversations-open").performClick()
+        awaitLines(2)
+        rule.onNodeWithText("Why is the sky blue?").performClick()
+        await { stored().messages.first().text == "Why is the sky blue?" }
+        assertFalse(app.services.chat.state.value.isReplying)
+        rule.onNodeWithTag("conversations-open").performClick()
+        awaitLines(2)
+        rule.onNodeWithText("Where does the wind go?").performClick()
+        await { stored().messages.size == 4 }
+        assertTrue(stored().chat!!.turns.size == 4 && stored().chat!!.canGoOn)
+    }
+
+    @Test
     fun `one is found by what was said in it`() {
         rule.onNodeWithTag("search").performTextReplacement("SKY")
         awaitLines(1)
@@ -92,7 +114,11 @@ class HistoryTest : AppTest() {
         awaitText("Deleted: Where does the wind go?")
         awaitLines(1)
         // It was open: another one is now.
-        await { stored().messages.first().text == "Why is the sky blue?" }
+        await {
+            app.services.chat.state.value.messages
+                .firstOrNull()
+                ?.text == "Why is the sky blue?"
+        }
         rule.onNodeWithText("Undo").performClick()
         awaitLines(2)
         rule.onNodeWithText("Where does the wind go?").performClick()

@@ -84,6 +84,19 @@ class ScreensTest {
         shoot("large-chat-markdown") { Chat("markdown") }
         shoot("large-model") { Model() }
         shoot("large-check-passed") { Check("passed") }
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        shoot("large-settings-own") { Settings("own") }
+        shoot("large-conversations-some") { History("some") }
+    }
+
+    @Test
+    fun `in German`() {
+        RuntimeEnvironment.setQualifiers("+de")
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        shoot("german-chat-forgotten") { Chat("forgotten") }
+        shoot("german-settings-own") { Settings("own") }
+        shoot("german-conversations-some") { History("some") }
+        shoot("german-setup-empty") { Setup("empty") }
     }
 
     @Test
