@@ -54,6 +54,8 @@ ksp { arg("room.schemaLocation", "$projectDir/schemas") }
 dependencies {
     implementation(project(":slipstream"))
     implementation(libs.activity.compose)
+    implementation(libs.commonmark)
+    implementation(libs.commonmark.tables)
     implementation(libs.compose.foundation)
     implementation(libs.compose.material3)
     implementation(libs.compose.material.icons)

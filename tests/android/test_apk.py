@@ -84,8 +84,8 @@ def test_an_app_of_another_id_has_nothing_of_the_default_one(named_app):
         "com.example.writer.files",
         "com.example.writer.androidx-startup",
     }
-    classes = {"dev.slipstream.app.MainActivity", "dev.slipstream.app.SlipstreamApplication"}
-    assert set(re.findall(r'"(dev\.slipstream\..*?)"', tree)) == classes
+    classes = {"MainActivity", "SelfCheck", "SlipstreamApplication", "WorkService"}
+    assert set(re.findall(r'"(dev\.slipstream\..*?)"', tree)) == {f"dev.slipstream.app.{name}" for name in classes}
     assert apk_application(apk).id == "com.example.writer"
     assert (named_app / "classes/dev/slipstream/app/MainActivity.class").is_file()
 
@@ -104,6 +104,13 @@ def test_the_manifest_keeps_data_here_and_libraries_in_the_apk(apk):
     tree = said(AAPT2, "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
     assert re.search(r"allowBackup.*=false", tree) and re.search(r"extractNativeLibs.*=false", tree)
     assert "dev.slipstream.app.SELF_CHECK" in tree
+
+
+def test_only_the_shell_starts_the_self_check(apk):
+    tree = said(AAPT2, "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
+    alias = tree[tree.index("E: activity-alias") :]
+    assert "dev.slipstream.app.SELF_CHECK" in alias and "dev.slipstream.app.SELF_CHECK" not in tree[: -len(alias)]
+    assert re.search(r"permission\(.*android\.permission\.DUMP", alias)
 
 
 def test_what_is_mapped_begins_on_a_page(apk):
@@ -129,6 +136,12 @@ def test_the_classes_that_are_found_by_name_are_there(apk):
     assert {"com.sun.jna.Native", "com.sun.jna.Structure", "com.sun.jna.Callback"} <= classes
     assert {f"dev.slipstream.litert.LiteRtApi.{name}" for name in _wanted_symbols()} <= methods
     assert not any(name.startswith(("picocli", "org.junit", "kotlin.reflect.jvm")) for name in classes)
+
+
+def test_the_file_that_markdown_is_read_with_is_there(apk):
+    """Its class fails to begin without it, at the first reply."""
+    with zipfile.ZipFile(apk) as archive:
+        assert b"amp=&" in archive.read("org/commonmark/internal/util/entities.txt")
 
 
 def test_dexdump_reads_every_dex_file(apk, tmp_path):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from export.outputs import APK, PROJECT
 from export.resources import ANDROID
 
 Progress = Callable[[str], None]
+
+READ_BY_CLASSES = "org/commonmark/"
+"""The package whose classes read a file beside them; files of other jars are for the JVM, or for tools."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,16 @@ def _entries(parts: Compiled, dex: list[Path], libraries: list[Entry], asset: Pa
             yield Entry(info.filename, resources.read(info), stored, WORD)
     for path in dex:
         yield Entry(path.name, path.read_bytes(), is_stored=False)
+    yield from _files_beside_classes(parts.jars)
     yield from libraries
     if asset:
         # A page, so that the sections of the bundle, which begin on pages of it, do so in memory too.
         yield Entry(f"assets/{ASSET}", asset, is_stored=True, alignment=PAGE)
+
+
+def _files_beside_classes(jars: Iterable[Path]) -> Iterator[Entry]:
+    for path in jars:
+        with zipfile.ZipFile(path) as jar:
+            for info in jar.infolist():
+                if info.filename.startswith(READ_BY_CLASSES) and not info.filename.endswith((".class", "/")):
+                    yield Entry(info.filename, jar.read(info), is_stored=False)

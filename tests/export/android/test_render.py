@@ -388,6 +388,8 @@ LIBRARIES = {
     "androidx.lifecycle": "lifecycle.runtime.compose",
     "androidx.room": "room.runtime",
     "kotlinx.coroutines": "coroutines.android",
+    "org.commonmark": "commonmark",
+    "org.commonmark.ext.gfm.tables": "commonmark.tables",
 }
 
 

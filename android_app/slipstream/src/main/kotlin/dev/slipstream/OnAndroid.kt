@@ -2,6 +2,7 @@ package dev.slipstream
 
 import android.content.Context
 import android.util.Log
+import dev.slipstream.litert.PackedWeights
 import java.io.File
 
 /**
@@ -13,3 +14,9 @@ public suspend fun Slipstream.Companion.open(
     bundle: File,
     threads: Int? = null,
 ): Slipstream = open(bundle, context.cacheDir, threads) { Log.w("slipstream", it) }
+
+/**
+ * Frees what was packed of bundles that no model has open now, for when one was deleted: it is as large as the bundle.
+ * Returns the bytes that this frees.
+ */
+public fun Slipstream.Companion.freePackedWeights(context: Context): Long = PackedWeights(context.cacheDir).clean()

@@ -1,6 +1,7 @@
 package dev.slipstream.app
 
-import android.content.Context
+import android.app.KeyguardManager
+import android.content.ContentResolver
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.net.Uri
@@ -15,25 +16,31 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.core.content.FileProvider
+import androidx.core.content.IntentCompat
 import androidx.lifecycle.lifecycleScope
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.model.AskToImport
 import dev.slipstream.app.setup.SetupAdvice
-import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.storage.openDocument
 import dev.slipstream.app.ui.Screen
 import dev.slipstream.app.ui.SlipstreamScreens
 import dev.slipstream.app.ui.SlipstreamTheme
 import dev.slipstream.app.ui.Window
 import dev.slipstream.app.ui.collected
-import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 
-/** The app's one window. [selfCheckAction] starts the self-check without a touch. */
+/**
+ * The app's one window. By way of the alias [SELF_CHECK], which only adb's shell may start, it runs the self-check without
+ * a touch, on the lock screen too; nothing else of the app is shown there.
+ */
 public class MainActivity : ComponentActivity() {
     private val services by lazy { (application as SlipstreamApplication).services }
     private val setup get() = services.setup
     private val check get() = services.check
+
+    /** The file that another app handed over, until its user says what to do with it. */
+    private var offered by mutableStateOf<Uri?>(null)
     private var screen by mutableStateOf(Screen.CHAT)
     private val picker = registerForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(::import) }
 
@@ -48,15 +55,17 @@ public class MainActivity : ComponentActivity() {
             SlipstreamTheme(services.hasDynamicColour) {
                 val engine by services.host.state.collected()
                 SlipstreamScreens(engine, screen, window)
+                offered?.let { uri -> AskToImport(uri, contentResolver, { import(uri) }) { offered = null } }
             }
         }
+        lifecycleScope.launch { check.isUnattended.collect(::showOverLock) }
         if (savedInstanceState == null) follow(intent)
         lifecycleScope.launch { askForNotifications() }
     }
 
     /** Once, when there is something to tell: who refuses is not asked again, and everything goes on without. */
     private suspend fun askForNotifications() {
-        services.works.state.first { it.isNotEmpty() }
+        services.works.state.first { it.isNotEmpty() && !check.isUnattended.value }
         val asked = getPreferences(MODE_PRIVATE)
         val isGranted = checkSelfPermission(NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || isGranted ||
@@ -89,20 +98,33 @@ public class MainActivity : ComponentActivity() {
             setup = setup,
             chat = services.chat,
             check = check,
+            shelf = services.bundles,
             history = services.history,
             works = services.works,
             advice = SetupAdvice("adb push model.litertlm ${services.shelf.pushed}"),
             onPick = { picker.launch(arrayOf("*/*")) },
             onShare = ::share,
-            onScreen = { screen = it },
+            onScreen = ::show,
             onReload = setup::reload,
-            onOtherBundle = {
-                setup.chooseAnother()
-                services.host.forget()
-            },
         )
 
-    private fun import(uri: Uri) = setup.import { openDocument(contentResolver, uri) }
+    private fun import(uri: Uri) {
+        // Both do not fit into memory, and the copying has a screen of its own.
+        services.host.forget()
+        setup.import { openDocument(contentResolver, uri) }
+    }
+
+    /** Over the lock screen there is the self-check and nothing else. */
+    private fun show(screen: Screen) {
+        if (getSystemService(KeyguardManager::class.java)?.isKeyguardLocked == true) finish() else this.screen = screen
+    }
+
+    private fun showOverLock(isShown: Boolean) {
+        setShowWhenLocked(isShown)
+        setTurnScreenOn(isShown)
+        val flag = WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
+        if (isShown) window.addFlags(flag) else window.clearFlags(flag)
+    }
 
     private fun share() {
         val uri = FileProvider.getUriForFile(this, "$packageName.files", services.report.file)
@@ -115,40 +137,23 @@ public class MainActivity : ComponentActivity() {
     }
 
     private fun follow(intent: Intent) {
-        if (intent.action != selfCheckAction(this)) return
-        screen = Screen.CHECK
-        setShowWhenLocked(true)
-        setTurnScreenOn(true)
-        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
-        lifecycleScope.launch {
-            val (engine, state) =
-                combine(services.host.state, setup.state, ::Pair).first { (engine, state) ->
-                    engine is EngineState.Ready || state.phase in WAITING_FOR_SOMEBODY
-                }
-            when {
-                engine is EngineState.Ready -> check.run()
-                state.phase == SetupState.Phase.ASKING -> check.refuse(MEMORY_SHORT)
-                else -> check.refuse(state.problem ?: NO_BUNDLE)
-            }
+        // Whoever names the alias has the shell's permission; the action alone proves nothing.
+        if (intent.component?.className == SELF_CHECK) {
+            screen = Screen.CHECK
+            check.runUnattended(setup)
+            return
         }
+        offered =
+            when (intent.action) {
+                Intent.ACTION_VIEW -> intent.data
+                Intent.ACTION_SEND -> IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
+                else -> null
+            }?.takeIf { it.scheme == ContentResolver.SCHEME_CONTENT }
     }
 
     internal companion object {
+        const val SELF_CHECK = "dev.slipstream.app.SelfCheck"
         private const val SCREEN = "screen"
         private const val NOTIFICATIONS = "android.permission.POST_NOTIFICATIONS"
-        private val WAITING_FOR_SOMEBODY = setOf(SetupState.Phase.EMPTY, SetupState.Phase.ASKING)
-        private val MEMORY_SHORT =
-            Problem(
-                "Memory is short",
-                "more free memory",
-                "less than the bundle needs",
-                "this phone",
-                "Close other apps.",
-            )
-        private val NO_BUNDLE =
-            Problem("There is no bundle", "a bundle on this phone", "none", "the app", "Copy one with adb.")
-
-        /** Of the app's own id, as in the manifest: apps of several exports have an action each. */
-        fun selfCheckAction(context: Context): String = "${context.packageName}.SELF_CHECK"
     }
 }

@@ -6,6 +6,7 @@ import dev.slipstream.app.check.CheckModel
 import dev.slipstream.app.check.CheckReport
 import dev.slipstream.app.conversations.HistoryModel
 import dev.slipstream.app.engine.EngineHost
+import dev.slipstream.app.model.ShelfModel
 import dev.slipstream.app.setup.SetupModel
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.PackedBundle
@@ -34,5 +35,6 @@ internal class Services(
     val setup: SetupModel by lazy { SetupModel(this) }
     val chat: ChatModel by lazy { ChatModel(this) }
     val check: CheckModel by lazy { CheckModel(this) }
+    val bundles: ShelfModel by lazy { ShelfModel(this) }
     val history: HistoryModel by lazy { HistoryModel(this) }
 }

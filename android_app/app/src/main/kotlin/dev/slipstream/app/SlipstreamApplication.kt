@@ -16,6 +16,7 @@ import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.app.storage.openAsset
+import dev.slipstream.freePackedWeights
 import dev.slipstream.open
 import java.io.File
 
@@ -24,10 +25,13 @@ public open class SlipstreamApplication : Application() {
     internal open val services: Services by lazy { createServices() }
 
     internal open fun createServices(): Services {
-        val external = getExternalFilesDir(null) ?: filesDir
+        val external = getExternalFilesDir(null) ?: File(filesDir, RESULTS)
         return Services(
             host = EngineHost { Slipstream.open(this, it) },
-            shelf = BundleShelf(FolderDisk(File(filesDir, "bundle")), File(external, PUSHED)),
+            shelf =
+                BundleShelf(FolderDisk(File(filesDir, "bundle")), File(external, PUSHED)) {
+                    Slipstream.freePackedWeights(this)
+                },
             conversations = conversations(),
             report = CheckReport(File(external, "self-check.json"), ::deviceFacts) { thermalStatus(this) },
             packedBundle = ModelBindings.BUNDLE_ASSET?.let(::packed),
@@ -58,6 +62,9 @@ public open class SlipstreamApplication : Application() {
 
     private companion object {
         const val PUSHED = "model.litertlm"
+
+        /** Of which res/xml/shared_files.xml knows. */
+        const val RESULTS = "results"
 
         /** TRIM_MEMORY_RUNNING_CRITICAL, which newer Android versions no longer send. */
         const val RUNNING_CRITICAL = 15

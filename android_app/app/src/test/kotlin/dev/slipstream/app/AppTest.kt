@@ -32,9 +32,12 @@ abstract class AppTest {
         ActivityScenario.launch(MainActivity::class.java).also { scenario = it }
 
     /** What the system's file picker would return. */
-    internal fun pick(bytes: ByteArray) {
+    internal fun pick(
+        bytes: ByteArray,
+        button: String = "pick",
+    ) {
         val file = File(app.cacheDir, "picked.litertlm").also { it.writeBytes(bytes) }
-        rule.onNodeWithTag("pick").performScrollTo().performClick()
+        rule.onNodeWithTag(button).performScrollTo().performClick()
         scenario!!.onActivity { activity ->
             val asked = shadowOf(activity).nextStartedActivityForResult
             assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.intent.action)

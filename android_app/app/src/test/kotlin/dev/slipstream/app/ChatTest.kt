@@ -10,6 +10,7 @@ import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextReplacement
 import androidx.lifecycle.Lifecycle
 import dev.slipstream.Drafting
@@ -53,7 +54,9 @@ class ChatTest : AppTest() {
 
     private fun awaitReplies(count: Int) =
         await {
-            rule.onAllNodesWithTag("reply").fetchSemanticsNodes().size == count &&
+            // Those that are scrolled away have no node.
+            app.services.chat.state.value.messages
+                .count { !it.isUser } == count &&
                 rule.onAllNodesWithTag("send").fetchSemanticsNodes().isNotEmpty()
         }
 
@@ -65,7 +68,7 @@ class ChatTest : AppTest() {
         awaitReplies(1)
         rule.onNodeWithText(REPLY).assertExists()
         rule
-            .onNodeWithContentDescription("Model: $REPLY. 7 of 10 tokens were drafted and accepted")
+            .onNodeWithContentDescription("The model. 7 of 10 tokens were drafted and accepted")
             .assertExists()
         rule.onNodeWithText("42.0 tokens/s").assertExists()
         rule.onNodeWithText("70 % accepted").assertExists()
@@ -445,6 +448,30 @@ class ChatTest : AppTest() {
     }
 
     @Test
+    fun `a message is edited where it stands, and sent again`() {
+        openChat()
+        say("Hello")
+        awaitReplies(1)
+        rule.onNodeWithTag("edit-message").performClick()
+        rule.onNodeWithTag("edited").performTextReplacement("Other")
+        rule.onNodeWithTag("send-edited").performClick()
+        await { engine.requests.size == 2 && hasSend() }
+        val said = engine.requests.last().messages
+        assertEquals(listOf("Other"), said.map { it.content })
+        awaitReplies(1)
+    }
+
+    @Test
+    fun `a reply goes on inside the same message, from its button`() {
+        openChat()
+        say("long")
+        awaitReplies(1)
+        rule.onNodeWithTag("go-on").performScrollTo().performClick()
+        awaitText(REPLY + REPLY)
+        awaitReplies(1)
+    }
+
+    @Test
     fun `a message in the middle is edited`() {
         openChat()
         for (count in 1..3) {
@@ -503,8 +530,9 @@ class ChatTest : AppTest() {
         scenario = null
         app.services.chat.stop()
         await { !app.services.chat.state.value.isReplying }
-        await { stored().messages.map { it.text } == listOf("Hello", REPLY.dropLast(1)) }
-        assertTrue(stored().chat!!.canGoOn)
+        // What grows is stored too, before it has ended.
+        await { stored().chat?.canGoOn == true }
+        assertEquals(listOf("Hello", REPLY.dropLast(1)), stored().messages.map { it.text })
     }
 
     @Test
@@ -525,8 +553,8 @@ class ChatTest : AppTest() {
         app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
         awaitText("ran low on memory")
         rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
-        awaitTag("pick")
+        rule.onNodeWithText("Model").performClick()
+        awaitTag("add-bundle")
     }
 
     @Test

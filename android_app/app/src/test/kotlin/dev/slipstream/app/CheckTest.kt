@@ -1,12 +1,19 @@
 package dev.slipstream.app
 
+import android.Manifest
+import android.app.KeyguardManager
+import android.content.ComponentCallbacks2
+import android.content.ComponentName
 import android.content.Intent
+import android.view.WindowManager
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.lifecycle.Lifecycle
 import androidx.test.core.app.ActivityScenario
+import androidx.test.platform.app.InstrumentationRegistry
+import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.resource
 import dev.slipstream.engine.ScriptedEngine
 import dev.slipstream.errors.UsageException
@@ -20,6 +27,7 @@ import org.junit.Test
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowLog
 import java.io.File
+import java.util.concurrent.CountDownLatch
 
 class CheckTest : AppTest() {
     private val engine = ScriptedEngine()
@@ -30,9 +38,12 @@ class CheckTest : AppTest() {
     }
 
     private fun openByIntent() {
-        val intent = Intent(app, MainActivity::class.java).setAction(MainActivity.selfCheckAction(app))
-        scenario = ActivityScenario.launch(intent)
+        scenario = ActivityScenario.launch(byShell())
     }
+
+    /** As Android starts it for an alias. */
+    private fun byShell() =
+        Intent(app, MainActivity::class.java).setComponent(ComponentName(app, MainActivity.SELF_CHECK))
 
     private fun result() = parseStrictJson(app.resultFile.readText()) as Map<*, *>
 
@@ -127,7 +138,7 @@ class CheckTest : AppTest() {
         openByIntent()
         await { logLines().isNotEmpty() }
         assertTrue("not written" in logLines().single())
-        rule.onNodeWithText("It fails").assertExists()
+        rule.onNodeWithText("It fails", substring = true).assertExists()
     }
 
     @Test
@@ -136,7 +147,8 @@ class CheckTest : AppTest() {
         open()
         awaitTag("menu")
         rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Self-check").performClick()
+        rule.onNodeWithText("Model").performClick()
+        rule.onNodeWithTag("self-check").performScrollTo().performClick()
         rule.onNodeWithTag("check").performClick()
         awaitTag("share")
         rule.onNodeWithTag("share").performScrollTo().performClick()
@@ -146,5 +158,95 @@ class CheckTest : AppTest() {
         @Suppress("DEPRECATION")
         val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
         assertEquals("application/json", send.type)
+    }
+
+    @Test
+    fun `only the shell may start it, by its action`() {
+        val asked = Intent("${app.packageName}.SELF_CHECK").setPackage(app.packageName)
+        val found = app.packageManager.queryIntentActivities(asked, 0).map { it.activityInfo }
+        assertEquals(listOf(MainActivity.SELF_CHECK), found.map { it.name })
+        assertEquals(listOf(Manifest.permission.DUMP), found.map { it.permission })
+    }
+
+    @Test
+    fun `an app that names the window and the action starts nothing, and shows nothing over the lock screen`() {
+        prepare()
+        val intent = Intent(app, MainActivity::class.java).setAction("${app.packageName}.SELF_CHECK")
+        scenario = ActivityScenario.launch(intent)
+        awaitTag("send")
+        assertFalse(overLock())
+    }
+
+    @Test
+    fun `over the lock screen there is the check until it ends, and no conversation`() {
+        prepare()
+        engine.isPaused = true
+        openByIntent()
+        awaitText("Replaying the trace golden")
+        assertTrue(overLock())
+        engine.isPaused = false
+        awaitTag("verdict")
+        await { !overLock() }
+    }
+
+    @Test
+    fun `who goes back from it on a locked phone is out of the app`() {
+        prepare()
+        shadowOf(app.getSystemService(KeyguardManager::class.java)).setKeyguardLocked(true)
+        openByIntent()
+        awaitTag("verdict")
+        scenario!!.onActivity {
+            it.onBackPressedDispatcher.onBackPressed()
+            assertTrue(it.isFinishing)
+        }
+    }
+
+    private fun overLock(): Boolean {
+        var isOver = false
+        scenario!!.onActivity { activity ->
+            val flag = WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
+            val isKept = activity.window.attributes.flags and flag != 0
+            isOver = shadowOf(activity).showWhenLocked
+            assertEquals(isOver to isOver, isKept to shadowOf(activity).turnScreenOn)
+        }
+        return isOver
+    }
+
+    @Test
+    fun `where memory is short the result says so`() {
+        prepare()
+        app.freeMemory = 1_000_000
+        openByIntent()
+        await { logLines().isNotEmpty() }
+        assertTrue("Memory is short" in result()["first_difference"] as String)
+    }
+
+    @Test
+    fun `a model that was unloaded is loaded for it`() {
+        prepare()
+        open()
+        awaitTag("send")
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        await { app.services.host.state.value is EngineState.Unloaded }
+        val instrumentation = InstrumentationRegistry.getInstrumentation()
+        scenario!!.onActivity { instrumentation.callActivityOnNewIntent(it, byShell()) }
+        awaitTag("verdict")
+        assertEquals(true, result()["passed"])
+    }
+
+    @Test
+    fun `turning the phone while the model loads does not forget it`() {
+        prepare()
+        val mayLoad = CountDownLatch(1)
+        app.openEngine = {
+            mayLoad.await()
+            engine
+        }
+        openByIntent()
+        rule.waitForIdle()
+        scenario!!.recreate()
+        mayLoad.countDown()
+        awaitTag("verdict")
+        assertEquals(true, result()["passed"])
     }
 }

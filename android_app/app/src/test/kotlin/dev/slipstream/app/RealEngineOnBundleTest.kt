@@ -11,7 +11,7 @@ import dev.slipstream.CheckOutcome
 import dev.slipstream.CheckStep
 import dev.slipstream.Drafting
 import dev.slipstream.ReplyEvent
-import dev.slipstream.app.storage.BundleShelf
+import dev.slipstream.app.storage.bundleName
 import dev.slipstream.bundle.Bundle
 import dev.slipstream.engine.Engine
 import dev.slipstream.engine.EngineReply
@@ -137,7 +137,7 @@ class RealEngineOnBundleTest : AppTest() {
         awaitTag("pick")
         pick(bundle.readBytes())
         awaitChat()
-        assertArrayEquals(bundle.readBytes(), File(app.bundles, BundleShelf.IMPORTED).readBytes())
+        assertArrayEquals(bundle.readBytes(), File(app.bundles, bundleName(bundle.readBytes())).readBytes())
         say("Hello", messages = 2)
         assertTrue(
             conversation()!!
@@ -211,8 +211,7 @@ class RealEngineOnBundleTest : AppTest() {
 
     @Test
     fun `the self-check passes and writes what this machine computed`() {
-        scenario =
-            ActivityScenario.launch(Intent(app, MainActivity::class.java).setAction(MainActivity.selfCheckAction(app)))
+        scenario = ActivityScenario.launch(Intent().setClassName(app, MainActivity.SELF_CHECK))
         awaitTag("verdict")
         val result = parseStrictJson(app.resultFile.readText()) as Map<*, *>
         assertNull(result["first_difference"])

@@ -1,7 +1,9 @@
 package dev.slipstream.app
 
 import android.content.ComponentCallbacks2
+import android.content.Intent
 import android.content.pm.PackageManager
+import android.net.Uri
 import android.view.View
 import android.view.ViewGroup
 import androidx.compose.ui.test.onAllNodesWithTag
@@ -10,6 +12,7 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.lifecycle.Lifecycle
+import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.MemorySource
@@ -18,10 +21,11 @@ import dev.slipstream.app.storage.resource
 import dev.slipstream.bundle.readManifest
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
-import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import java.io.File
 import java.util.concurrent.CountDownLatch
@@ -37,7 +41,7 @@ class SetupTest : AppTest() {
         rule.onNodeWithText("adb push model.litertlm", substring = true).assertExists()
         pick(small)
         awaitTag("send")
-        assertArrayEquals(small, File(app.bundles, BundleShelf.IMPORTED).readBytes())
+        assertArrayEquals(small, imported())
     }
 
     @Test
@@ -46,7 +50,7 @@ class SetupTest : AppTest() {
         awaitTag("pick")
         pick(small.copyOf().also { it[60_000] = (it[60_000] + 1).toByte() })
         awaitText("Bundle is damaged in")
-        assertFalse(File(app.bundles, BundleShelf.IMPORTED).exists())
+        assertEquals(emptyList<File>(), bundles())
         pick(small)
         awaitTag("send")
     }
@@ -68,7 +72,7 @@ class SetupTest : AppTest() {
         assertArrayEquals(other, imported())
         app.putBundle(small) // chosen by the user
         openAndClose()
-        assertArrayEquals(small, imported())
+        assertArrayEquals(small, chosen())
     }
 
     @Test
@@ -78,14 +82,12 @@ class SetupTest : AppTest() {
         app.restart()
         open()
         awaitTag("menu")
-        rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
-        awaitTag("pick")
-        pick(other)
-        awaitTag("send")
+        openModelPage()
+        pick(other, "add-bundle")
+        awaitChosen(other)
         close()
         openAndClose()
-        assertArrayEquals(other, imported())
+        assertArrayEquals(other, chosen())
     }
 
     @Test
@@ -102,7 +104,36 @@ class SetupTest : AppTest() {
 
     private fun sha256(bytes: ByteArray) = readManifest(MemorySource(bytes).bytes!!, "it").manifestSha256
 
-    private fun imported() = File(app.bundles, BundleShelf.IMPORTED).readBytes()
+    private fun bundles() =
+        app.bundles
+            .listFiles { file -> file.name.endsWith(BundleShelf.SUFFIX) }
+            .orEmpty()
+            .toList()
+
+    /** The only one. */
+    private fun imported() = bundles().single().readBytes()
+
+    private fun chosen() =
+        app.services.shelf
+            .find()!!
+            .readBytes()
+
+    private fun openModelPage() {
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Model").performClick()
+        awaitTag("bundle")
+    }
+
+    /** The engine that was made for a bundle is asked for its file. */
+    private fun awaitChosen(bytes: ByteArray) =
+        await {
+            app.services.shelf
+                .find()
+                ?.readBytes()
+                ?.contentEquals(bytes) == true && isReady()
+        }
+
+    private fun isReady() = app.services.host.state.value is EngineState.Ready
 
     private fun openAndClose() {
         app.restart()
@@ -220,16 +251,119 @@ class SetupTest : AppTest() {
     }
 
     @Test
-    fun `another bundle can be chosen later`() {
+    fun `another bundle is added to the first, used in its place, and the first again`() {
         app.putBundle(small)
         open()
         awaitTag("menu")
-        rule.onNodeWithTag("menu").performClick()
-        rule.onNodeWithText("Choose another bundle").performClick()
+        openModelPage()
+        pick(other, "add-bundle")
+        awaitChosen(other)
+        awaitTag("add-bundle")
+        assertEquals(2, bundles().size)
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 2 }
+        rule.onNodeWithTag("use").performScrollTo().performClick()
+        awaitChosen(small)
+    }
+
+    @Test
+    fun `a bundle that is deleted takes its packed weights along, and the other one is used`() {
+        app.putBundle(other)
+        app.putBundle(small)
+        open()
+        awaitTag("menu")
+        openModelPage()
+        delete(0)
+        awaitChosen(other)
+        assertArrayEquals(other, imported())
+        assertEquals(1, app.weightsFreed)
+        awaitTag("bundle")
+        delete(0)
         awaitTag("pick")
-        pick(resource("other.litertlm"))
+        assertEquals(emptyList<File>(), bundles())
+        assertEquals(2, app.weightsFreed)
+    }
+
+    @Test
+    fun `one that is not in use is deleted without a word to the model`() {
+        app.putBundle(other)
+        app.putBundle(small)
+        open()
+        awaitTag("menu")
+        openModelPage()
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 2 }
+        delete(1)
+        await { rule.onAllNodesWithTag("bundle").fetchSemanticsNodes().size == 1 }
+        assertArrayEquals(small, imported())
+        assertTrue(isReady())
+        assertEquals(0, app.weightsFreed)
+    }
+
+    private fun delete(index: Int) {
+        rule.onAllNodesWithTag("delete")[index].performScrollTo().performClick()
+        rule.onNodeWithTag("confirm-delete").performClick()
+    }
+
+    @Test
+    fun `a bundle that another app hands over is imported after a question`() {
+        for (action in listOf(Intent.ACTION_VIEW, Intent.ACTION_SEND)) {
+            app.bundles.deleteRecursively()
+            app.restart()
+            openHandedOver(action, small)
+            awaitTag("confirm-import")
+            assertEquals(emptyList<File>(), bundles())
+            rule.onNodeWithTag("confirm-import").performClick()
+            awaitChosen(small)
+            close()
+        }
+    }
+
+    @Test
+    fun `a file of the app's own is no bundle that another app hands over`() {
+        scenario = ActivityScenario.launch(handedOver(Intent.ACTION_VIEW, Uri.fromFile(File(app.filesDir, "it"))))
+        awaitTag("pick")
+        rule.onNodeWithTag("confirm-import").assertDoesNotExist()
+    }
+
+    private fun openHandedOver(
+        action: String,
+        bytes: ByteArray,
+    ) {
+        Robolectric.setupContentProvider(FilesProvider::class.java, "files.example")
+        FilesProvider.file = File(app.cacheDir, "handed-over").also { it.writeBytes(bytes) }
+        scenario = ActivityScenario.launch(handedOver(action, Uri.parse("content://files.example/model.litertlm")))
+    }
+
+    private fun handedOver(
+        action: String,
+        uri: Uri,
+    ): Intent {
+        val intent = Intent(app, MainActivity::class.java).setAction(action)
+        return if (action == Intent.ACTION_VIEW) intent.setData(uri) else intent.putExtra(Intent.EXTRA_STREAM, uri)
+    }
+
+    @Test
+    fun `file managers offer the app for bundles, and for nothing else that they open`() {
+        val names = listOf("model.litertlm", "my.own.model.litertlm", "model.bin", "notes.txt")
+        val found =
+            names.filter { name ->
+                val uri = Uri.parse("content://files.example/tree/$name")
+                val view = Intent(Intent.ACTION_VIEW).setDataAndType(uri, "application/octet-stream")
+                app.packageManager.queryIntentActivities(view, 0).isNotEmpty()
+            }
+        assertEquals(names.take(2), found)
+    }
+
+    @Test
+    fun `a broken bundle that was pushed stands in nobody's way`() {
+        app.putBundle(small)
+        File(app.external, "model.litertlm").writeBytes(other.copyOf(other.size / 2))
+        open()
+        awaitText("This bundle can’t be used")
+        rule.onNodeWithTag("use").performScrollTo().performClick()
         awaitTag("send")
-        assertEquals(0, rule.onAllNodesWithTag("pick").fetchSemanticsNodes().size)
+        close()
+        openAndClose()
+        assertArrayEquals(small, chosen())
     }
 
     @Test

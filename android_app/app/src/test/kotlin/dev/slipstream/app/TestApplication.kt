@@ -9,10 +9,13 @@ import dev.slipstream.app.engine.EngineHost
 import dev.slipstream.app.history.HistoryDatabase
 import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
+import dev.slipstream.app.storage.MemorySource
 import dev.slipstream.app.storage.PackedBundle
 import dev.slipstream.engine.Engine
 import dev.slipstream.engine.ScriptedEngine
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.withContext
 import java.io.File
 
 /** The app with what a test puts in: it is asked for when the first window opens. */
@@ -45,8 +48,8 @@ internal class TestApplication : SlipstreamApplication() {
 
     override fun createServices(): Services =
         Services(
-            host = EngineHost { Slipstream.over(openEngine(it)) },
-            shelf = BundleShelf(FolderDisk(bundles), File(external, "model.litertlm")),
+            host = EngineHost { withContext(Dispatchers.IO) { Slipstream.over(openEngine(it)) } },
+            shelf = shelf(),
             conversations = ConversationStore(database(), EarlierFile(File(filesDir, "conversation.json"))),
             report = CheckReport(resultFile, { mapOf("model" to "JVM") }) { "none" },
             packedBundle = packed,
@@ -66,8 +69,10 @@ internal class TestApplication : SlipstreamApplication() {
         )
 
     /** A bundle that was imported before. */
-    fun putBundle(bytes: ByteArray) {
-        bundles.mkdirs()
-        File(bundles, BundleShelf.IMPORTED).writeBytes(bytes)
-    }
+    fun putBundle(bytes: ByteArray) = shelf().import(MemorySource(bytes), { false }, {})
+
+    /** How often packed weights were freed. */
+    var weightsFreed = 0
+
+    private fun shelf() = BundleShelf(FolderDisk(bundles), File(external, "model.litertlm")) { weightsFreed++ }
 }

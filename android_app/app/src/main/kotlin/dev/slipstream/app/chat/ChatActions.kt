@@ -7,6 +7,8 @@ internal class ChatActions(
     val onSend: (String) -> Unit,
     val onStop: () -> Unit,
     val onRetry: () -> Unit,
+    val onGoOn: () -> Unit,
+    val onEdit: (index: Int, text: String) -> Unit,
     val onTakeBack: () -> Unit,
     val onTakenBackShown: () -> Unit,
     val onDraft: (String) -> Unit,
@@ -14,8 +16,7 @@ internal class ChatActions(
     val onConversations: () -> Unit,
     val onMode: (isChat: Boolean) -> Unit,
     val onSettings: (ChatSettings) -> Unit,
-    val onSelfCheck: () -> Unit,
-    val onOtherBundle: () -> Unit,
+    val onModel: () -> Unit,
     val onReload: () -> Unit,
     val onKeepAgain: () -> Unit,
 )

@@ -96,7 +96,6 @@ private fun Menu(
         item(R.string.settings_title, onSettings)
         if (!state.isChat && info.hasChat) item(R.string.chat_switch_to_chat) { actions.onMode(true) }
         if (state.isChat) item(R.string.chat_switch_to_plain) { actions.onMode(false) }
-        item(R.string.chat_self_check, actions.onSelfCheck)
-        item(R.string.chat_other_bundle, actions.onOtherBundle)
+        item(R.string.model_title, actions.onModel)
     }
 }

@@ -13,6 +13,7 @@ import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.saveable.rememberSaveable
@@ -23,7 +24,9 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import dev.slipstream.ModelInfo
 import dev.slipstream.app.R
+import dev.slipstream.app.chat.markdown.LocalShowsOrigins
 import dev.slipstream.app.ui.ProblemCard
+import dev.slipstream.app.ui.ReadingWidth
 
 /** The conversation over [info]; with [isUnloaded] the model was given back and can be loaded again. */
 @Composable
@@ -45,8 +48,10 @@ internal fun ChatScreen(
                 .imePadding()
                 .fillMaxSize(),
         ) {
-            Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f))
-            state.problem?.let { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) }
+            CompositionLocalProvider(LocalShowsOrigins provides state.settings.showsOrigins) {
+                WithLinks { Messages(state, canAsk = !isUnloaded, actions, Modifier.weight(1f)) }
+            }
+            state.problem?.let { ReadingWidth { ProblemCard(it, Modifier.padding(horizontal = 16.dp)) } }
             if (state.isUnsaved) {
                 Notice(stringResource(R.string.chat_unsaved), stringResource(R.string.chat_keep), actions.onKeepAgain)
             }
@@ -54,23 +59,33 @@ internal fun ChatScreen(
                 Notice(stringResource(R.string.chat_unloaded), stringResource(R.string.chat_reload), actions.onReload)
             }
             Surface(color = MaterialTheme.colorScheme.surfaceContainer) {
-                Column(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
-                    val reading = state.reading
-                    if (reading != null) {
-                        ReadingLine(reading)
-                    } else if (state.settings.showsFigures) {
-                        MeterLine(state.meter)
-                    }
-                    if (state.usedTokens > 0) ContextLine(state.usedTokens, info.contextLength)
-                    if (info.hasThinking && state.isChat) {
-                        ThinkingSwitch(state.isThinking) { actions.onSettings(state.settings.copy(isThinking = it)) }
-                    }
-                    Spacer(Modifier.height(4.dp))
-                    InputRow(state, canSend = !isUnloaded && state.conversation != null, actions)
+                ReadingWidth(Modifier.padding(horizontal = 16.dp, vertical = 8.dp)) {
+                    Column { Controls(state, info, isUnloaded, actions) }
                 }
             }
         }
     }
+}
+
+@Composable
+private fun Controls(
+    state: ChatState,
+    info: ModelInfo,
+    isUnloaded: Boolean,
+    actions: ChatActions,
+) {
+    val reading = state.reading
+    if (reading != null) {
+        ReadingLine(reading)
+    } else if (state.settings.showsFigures) {
+        MeterLine(state.meter)
+    }
+    if (state.usedTokens > 0) ContextLine(state.usedTokens, info.contextLength)
+    if (info.hasThinking && state.isChat) {
+        ThinkingSwitch(state.isThinking) { actions.onSettings(state.settings.copy(isThinking = it)) }
+    }
+    Spacer(Modifier.height(4.dp))
+    InputRow(state, canSend = !isUnloaded && state.conversation != null, actions)
 }
 
 @Composable

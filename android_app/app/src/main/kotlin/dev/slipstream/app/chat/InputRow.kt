@@ -3,6 +3,8 @@ package dev.slipstream.app.chat
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.text.KeyboardActions
+import androidx.compose.foundation.text.KeyboardOptions
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.Send
 import androidx.compose.material3.FilledIconButton
@@ -17,9 +19,20 @@ import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.input.key.Key
+import androidx.compose.ui.input.key.KeyEvent
+import androidx.compose.ui.input.key.KeyEventType
+import androidx.compose.ui.input.key.isShiftPressed
+import androidx.compose.ui.input.key.key
+import androidx.compose.ui.input.key.onPreviewKeyEvent
+import androidx.compose.ui.input.key.type
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.TextRange
+import androidx.compose.ui.text.input.ImeAction
+import androidx.compose.ui.text.input.KeyboardCapitalization
+import androidx.compose.ui.text.input.TextFieldValue
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 
@@ -33,50 +46,86 @@ internal fun InputRow(
     canSend: Boolean,
     actions: ChatActions,
 ) {
-    var text by rememberSaveable(state.conversation) { mutableStateOf(state.draft) }
-    val type = { typed: String ->
-        text = typed
-        actions.onDraft(typed)
+    var input by
+        rememberSaveable(state.conversation, stateSaver = TextFieldValue.Saver) { mutableStateOf(typed(state.draft)) }
+    val type = { typed: TextFieldValue ->
+        val isOther = typed.text != input.text
+        input = typed
+        if (isOther) actions.onDraft(typed.text)
     }
     LaunchedEffect(state.takenBack) {
         state.takenBack?.let {
-            type(if (text.isBlank()) it else it + "\n" + text)
+            type(typed(if (input.text.isBlank()) it else it + "\n" + input.text))
             actions.onTakenBackShown()
         }
     }
-    val hint =
-        when {
-            state.canGoOn -> R.string.chat_hint_go_on
-            state.isChat -> R.string.chat_hint
-            else -> R.string.chat_hint_plain
+    val isReady = canSend && !state.isReplying && (input.text.isNotBlank() || state.canGoOn)
+    val send = {
+        if (isReady) {
+            actions.onSend(input.text)
+            input = TextFieldValue()
         }
+    }
     Row(
         Modifier.fillMaxWidth(),
         horizontalArrangement = Arrangement.spacedBy(8.dp),
         verticalAlignment = Alignment.CenterVertically,
     ) {
         OutlinedTextField(
-            text,
+            input,
             type,
-            Modifier.weight(1f).testTag("input"),
+            Modifier.weight(1f).testTag("input").onPreviewKeyEvent { event ->
+                onEnter(event, send) { type(input.withBreak()) }
+            },
             // Until a conversation is there, with what was typed in it.
             enabled = state.conversation != null,
-            label = { Text(stringResource(hint)) },
+            label = { Text(stringResource(hint(state))) },
             maxLines = 4,
+            keyboardOptions =
+                KeyboardOptions(capitalization = KeyboardCapitalization.Sentences, imeAction = ImeAction.Send),
+            keyboardActions = KeyboardActions(onSend = { send() }),
         )
         if (state.isReplying) {
             FilledIconButton(actions.onStop, Modifier.testTag("stop")) {
                 Icon(painterResource(R.drawable.ic_stop), stringResource(R.string.stop))
             }
         } else {
-            FilledIconButton(
-                {
-                    actions.onSend(text)
-                    text = ""
-                },
-                Modifier.testTag("send"),
-                enabled = canSend && (text.isNotBlank() || state.canGoOn),
-            ) { Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.chat_send)) }
+            FilledIconButton(send, Modifier.testTag("send"), enabled = isReady) {
+                Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.chat_send))
+            }
         }
     }
 }
+
+private fun hint(state: ChatState): Int =
+    when {
+        state.canGoOn -> R.string.chat_hint_go_on
+        state.isChat -> R.string.chat_hint
+        else -> R.string.chat_hint_plain
+    }
+
+private fun typed(text: String) = TextFieldValue(text, TextRange(text.length))
+
+/** A keyboard's Enter sends, with Shift it breaks the line; whether [event] is one of the two. */
+private fun onEnter(
+    event: KeyEvent,
+    onSend: () -> Unit,
+    onBreak: () -> Unit,
+): Boolean {
+    if (event.key != Key.Enter && event.key != Key.NumPadEnter) return false
+    if (event.type == KeyEventType.KeyDown) {
+        if (event.isShiftPressed) {
+            onBreak()
+        } else {
+            onSend()
+        }
+    }
+    return true
+}
+
+/** With a new line in the place of what is selected. */
+private fun TextFieldValue.withBreak() =
+    TextFieldValue(
+        text.replaceRange(selection.min, selection.max, "\n"),
+        TextRange(selection.min + 1),
+    )

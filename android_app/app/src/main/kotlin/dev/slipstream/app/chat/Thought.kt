@@ -5,6 +5,7 @@ import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.text.selection.SelectionContainer
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.KeyboardArrowDown
 import androidx.compose.material.icons.filled.KeyboardArrowUp
@@ -23,6 +24,7 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
+import dev.slipstream.app.chat.markdown.MarkdownView
 
 /** What the model thought before it answered: open while there is no [hasAnswer], then a line that opens. */
 @Composable
@@ -56,11 +58,13 @@ internal fun Thought(
                 Icon(arrow, contentDescription = null)
             }
             if (isOpen) {
-                Text(
-                    text.trim(),
-                    Modifier.padding(start = 12.dp, end = 12.dp, bottom = 12.dp).testTag("thought"),
-                    style = MaterialTheme.typography.bodyMedium,
-                )
+                SelectionContainer {
+                    MarkdownView(
+                        text,
+                        MaterialTheme.typography.bodyMedium,
+                        Modifier.padding(start = 12.dp, end = 12.dp, bottom = 12.dp).testTag("thought"),
+                    )
+                }
             }
         }
     }

@@ -1,12 +1,7 @@
 package dev.slipstream.app.check
 
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.rememberScrollState
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.ArrowBack
 import androidx.compose.material3.Button
@@ -29,6 +24,7 @@ import androidx.compose.ui.unit.dp
 import dev.slipstream.CheckStep
 import dev.slipstream.app.R
 import dev.slipstream.app.ui.ProblemCard
+import dev.slipstream.app.ui.ReadingPage
 
 /** What the self-check's screen can ask for. */
 internal class CheckActions(
@@ -57,14 +53,7 @@ internal fun CheckScreen(
             )
         },
     ) { inner ->
-        Column(
-            Modifier
-                .padding(inner)
-                .fillMaxSize()
-                .verticalScroll(rememberScrollState())
-                .padding(16.dp),
-            verticalArrangement = Arrangement.spacedBy(16.dp),
-        ) {
+        ReadingPage(Modifier.padding(inner), 16.dp) {
             Text(stringResource(R.string.check_what), style = MaterialTheme.typography.bodyLarge)
             Buttons(state, actions)
             state.problem?.let { ProblemCard(it) }

@@ -5,6 +5,7 @@ import dev.slipstream.Slipstream
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -49,12 +50,14 @@ internal class EngineHost(
     suspend fun reload() = file?.let { load(it) }
 
     /** Memory runs low: ends what runs at its next step, gives the memory back, and says so. */
-    fun unload() = release { info -> info?.let(EngineState::Unloaded) ?: EngineState.Absent }
+    fun unload() {
+        release { info -> info?.let(EngineState::Unloaded) ?: EngineState.Absent }
+    }
 
-    /** The same, for another bundle to be loaded. */
-    fun forget() = release { EngineState.Absent }
+    /** The same, for another bundle to be loaded. The job ends when that is done. */
+    fun forget(): Job = release { EngineState.Absent }
 
-    private fun release(after: (ModelInfo?) -> EngineState) {
+    private fun release(after: (ModelInfo?) -> EngineState): Job =
         scope.launch {
             changes.withLock {
                 val before = states.value
@@ -63,7 +66,6 @@ internal class EngineHost(
                 states.value = after(info)
             }
         }
-    }
 
     /** Waits for the step that the model is in. */
     private suspend fun close(state: EngineState) = withContext(io) { (state as? EngineState.Ready)?.model?.close() }

@@ -4,9 +4,11 @@ import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
 import dev.slipstream.app.Services
 import dev.slipstream.app.Work
+import dev.slipstream.app.engine.EngineState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.BundleSource
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.bundle.readManifest
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -14,7 +16,6 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import java.io.File
@@ -25,8 +26,6 @@ internal class SetupModel(
 ) {
     private val states = MutableStateFlow(SetupState())
     private var found: File? = null
-
-    private val attempts = Mutex()
 
     @Volatile
     private var isStopped = false
@@ -39,6 +38,15 @@ internal class SetupModel(
 
     /** Imports what the file picker returned, which [open] opens; also when no window is there to watch. */
     fun import(open: () -> BundleSource) = attempt { load(imported(open)) }
+
+    /** Loads [bundle], one that is here, in the place of what is loaded. */
+    fun use(bundle: StoredBundle) =
+        attempt {
+            states.update { SetupState(Phase.LOOKING) }
+            services.host.forget().join()
+            withContext(services.io) { services.shelf.choose(bundle.file) }
+            load(bundle.file.takeIf { check(it) })
+        }
 
     /** Looks again, for what was pushed over adb in the meantime. */
     fun lookAgain() = attempt { look() }
@@ -56,6 +64,8 @@ internal class SetupModel(
     /** Loads again what memory pressure had unloaded. */
     fun reload() =
         attempt {
+            // Asked for twice, by who comes back and by the self-check, it is loaded once.
+            if (services.host.state.value !is EngineState.Unloaded) return@attempt
             states.update { it.copy(phase = Phase.LOADING) }
             services.host.reload()
             states.update { it.copy(phase = Phase.LOADED) }
@@ -67,21 +77,21 @@ internal class SetupModel(
     }
 
     /** Back to where another bundle can be chosen. */
-    fun chooseAnother() = states.update { empty() }
+    fun chooseAnother() = attempt { states.value = empty() }
 
     /** One at a time: a new one ends the one before at its next step, and waits for it. */
     private fun attempt(block: suspend () -> Unit) {
         isStopped = true
         services.scope.launch {
-            try {
-                attempts.withLock {
-                    isStopped = false
+            services.shelf.changes.withLock {
+                isStopped = false
+                try {
                     block()
+                } catch (error: CancellationException) {
+                    throw error
+                } catch (error: Exception) {
+                    states.value = empty().copy(problem = Problem.of(error))
                 }
-            } catch (error: CancellationException) {
-                throw error
-            } catch (error: Exception) {
-                states.update { empty().copy(problem = Problem.of(error)) }
             }
         }
     }
@@ -112,18 +122,14 @@ internal class SetupModel(
             open().use { source ->
                 val need = source.bytes?.let { BundleNeed.of(readManifest(it, source.name), it.size) }
                 states.update { told(need).copy(phase = Phase.IMPORTING) }
-                services.shelf
-                    .import(
-                        source,
-                        ::isStopped,
-                        ::show,
-                    )?.also { services.packedBundle?.let(services.shelf::noteOlder) }
+                val shelf = services.shelf
+                shelf.import(source, ::isStopped, ::show)?.also { services.packedBundle?.let(shelf::noteOlder) }
             }
         }
 
     private suspend fun load(file: File?) {
         if (file == null) {
-            states.update { empty() }
+            states.value = empty()
             return
         }
         found = file
@@ -147,10 +153,14 @@ internal class SetupModel(
     private fun told(need: BundleNeed?) =
         SetupState(need = need, freeSpace = services.shelf.freeBytes, freeMemory = services.freeMemory())
 
-    private fun empty() =
-        SetupState(
-            Phase.EMPTY,
-            freeSpace = services.shelf.freeBytes,
-            unfinished = services.shelf.importer.unfinished,
-        )
+    private suspend fun empty(): SetupState =
+        withContext(services.io) {
+            val shelf = services.shelf
+            SetupState(
+                Phase.EMPTY,
+                freeSpace = shelf.freeBytes,
+                unfinished = shelf.importer.unfinished,
+                bundles = shelf.list(),
+            )
+        }
 }

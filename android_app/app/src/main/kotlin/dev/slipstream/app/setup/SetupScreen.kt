@@ -1,17 +1,12 @@
 package dev.slipstream.app.setup
 
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ColumnScope
 import androidx.compose.foundation.layout.Spacer
-import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.height
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.widthIn
-import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.text.selection.SelectionContainer
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.Button
 import androidx.compose.material3.LinearProgressIndicator
 import androidx.compose.material3.MaterialTheme
@@ -28,9 +23,12 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
+import dev.slipstream.app.model.name
 import dev.slipstream.app.setup.SetupState.Phase
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.app.storage.megabytes
 import dev.slipstream.app.ui.ProblemCard
+import dev.slipstream.app.ui.ReadingPage
 
 /** What the setup's screen can ask for. */
 internal class SetupActions(
@@ -39,6 +37,7 @@ internal class SetupActions(
     val onStop: () -> Unit,
     val onLoadAnyway: () -> Unit,
     val onChooseAnother: () -> Unit,
+    val onUse: (StoredBundle) -> Unit,
 )
 
 /** The first start: how to get a bundle in, how far it is, what it needs. */
@@ -49,14 +48,7 @@ internal fun SetupScreen(
     actions: SetupActions,
 ) {
     Scaffold { inner ->
-        Column(
-            Modifier
-                .padding(inner)
-                .fillMaxSize()
-                .verticalScroll(rememberScrollState())
-                .padding(24.dp),
-            verticalArrangement = Arrangement.spacedBy(16.dp),
-        ) {
+        ReadingPage(Modifier.padding(inner), 24.dp) {
             Spacer(Modifier.height(24.dp))
             Text(
                 stringResource(R.string.app_name),
@@ -118,6 +110,11 @@ private fun HowTo(
         color = MaterialTheme.colorScheme.onSurfaceVariant,
     )
     if (state.unfinished > 0) Text(stringResource(R.string.setup_unfinished, megabytes(state.unfinished)))
+    for (bundle in state.bundles.filter { it.need != null }) {
+        OutlinedButton({ actions.onUse(bundle) }, Modifier.fillMaxWidth().testTag("use")) {
+            Text(stringResource(R.string.setup_use, bundle.name(), megabytes(bundle.bytes)))
+        }
+    }
     Button(actions.onPick, Modifier.fillMaxWidth().testTag("pick")) { Text(stringResource(R.string.setup_pick)) }
     Surface(
         color = MaterialTheme.colorScheme.surfaceContainerHigh,

@@ -3,6 +3,7 @@ package dev.slipstream.app.setup
 import dev.slipstream.BundleNeed
 import dev.slipstream.app.Problem
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.StoredBundle
 
 /** How far the way from no bundle to a loaded one has come. [need] is known from the moment its manifest is read. */
 internal data class SetupState(
@@ -14,6 +15,8 @@ internal data class SetupState(
     /** Bytes that an interrupted import has left. */
     val unfinished: Long = 0,
     val problem: Problem? = null,
+    /** What is on the phone, for when none is loaded. */
+    val bundles: List<StoredBundle> = emptyList(),
 ) {
     enum class Phase {
         LOOKING,

@@ -13,7 +13,7 @@ import java.io.IOException
  * Copies a bundle into the app's folder so that a death at any moment leaves the bundle that was there.
  *
  * Bytes go to [PART]; [ID] names the manifest they belong to, so that the next import of the same bundle goes on where
- * this one ended. All sections are checked against the manifest before [PART] takes the place of [BUNDLE] in one step.
+ * this one ended. All sections are checked against the manifest before [PART] gets a bundle's name in one step.
  */
 internal class BundleImporter(
     private val disk: Disk,
@@ -49,9 +49,11 @@ internal class BundleImporter(
             isSecondReading = true
         }
         if (cancelled()) return null
-        disk.replace(PART, BUNDLE)
+        val sha256 = (manifest ?: Bundle.open(disk.file(PART)).use { it.manifest }).manifestSha256
+        val name = BundleShelf.fileName(sha256)
+        disk.replace(PART, name)
         disk.delete(ID)
-        return disk.file(BUNDLE)
+        return disk.file(name)
     }
 
     /** Gives up what an unfinished import has copied. */
@@ -88,7 +90,7 @@ internal class BundleImporter(
             if (cancelled()) return false
             val count = minOf(chunk.toLong(), bytes.size - done).toInt()
             bytes.read(done, buffer, count)
-            append(buffer, count, source.name)
+            write(source, buffer, count)
             done += count
             onProgress(ImportProgress(done, bytes.size))
         }
@@ -103,40 +105,39 @@ internal class BundleImporter(
     ): Boolean {
         val buffer = ByteArray(chunk)
         var done = 0L
-        append(buffer, 0, source.name) // an empty file, where the pipe gives nothing
-        try {
-            source.stream().use { stream ->
-                while (true) {
-                    if (cancelled()) return false
-                    val count = stream.read(buffer)
-                    if (count < 0) return true
-                    append(buffer, count, source.name)
-                    done += count
-                    onProgress(ImportProgress(done, source.size ?: 0))
-                }
+        write(source, buffer, 0) // an empty file, where the pipe gives nothing
+        reading(source, done) { source.stream() }.use { stream ->
+            while (true) {
+                if (cancelled()) return false
+                val count = reading(source, done) { stream.read(buffer) }
+                if (count < 0) return true
+                write(source, buffer, count)
+                done += count
+                onProgress(ImportProgress(done, source.size ?: 0))
             }
-        } catch (error: IOException) {
-            throw unreadable(source.name, error.toString(), done)
         }
     }
 
-    /** What the disk does not take is the disk's fault, not the source's. */
-    private fun append(
-        buffer: ByteArray,
-        count: Int,
-        name: String,
-    ) {
+    private fun <T> reading(
+        source: BundleSource,
+        done: Long,
+        block: () -> T,
+    ): T =
         try {
-            disk.append(PART, buffer, count)
+            block()
         } catch (error: IOException) {
-            throw BundleException(
-                "The bundle can't be stored",
-                expected = "room for the rest of it",
-                found = "$error, ${megabytes(disk.freeBytes)} free",
-                where = name,
-                action = "Free some space and choose the file again: what was copied is kept.",
-            )
+            throw unreadable(source.name, error.toString(), done)
         }
+
+    /** The phone's storage failed, or is full although there had been room: no fault of [source]. */
+    private fun write(
+        source: BundleSource,
+        bytes: ByteArray,
+        count: Int,
+    ) = try {
+        disk.append(PART, bytes, count)
+    } catch (error: IOException) {
+        throw unwritable(source.name, error.toString(), disk.length(PART))
     }
 
     private fun damage(
@@ -157,7 +158,6 @@ internal class BundleImporter(
     }
 
     private companion object {
-        const val BUNDLE = BundleShelf.IMPORTED
         const val PART = "incoming.part"
         const val ID = "incoming.sha256"
     }
@@ -185,11 +185,23 @@ private fun noSpace(
     name: String,
     missing: Long,
     free: Long,
-) = BundleException(
+) = StorageException(
     "There is not enough free space",
     expected = "${megabytes(missing)} for the rest of the bundle",
     found = megabytes(free),
     where = name,
+    action = "Free some space and choose the file again: what was copied is kept.",
+)
+
+private fun unwritable(
+    name: String,
+    reason: String,
+    position: Long,
+) = StorageException(
+    "The bundle can't be written",
+    expected = "room for more bytes of it",
+    found = reason,
+    where = "$name, byte $position",
     action = "Free some space and choose the file again: what was copied is kept.",
 )
 

@@ -8,6 +8,9 @@ internal interface Disk {
 
     fun file(name: String): File
 
+    /** Of all files. */
+    fun names(): List<String>
+
     /** Bytes of the file; 0 where there is none. */
     fun length(name: String): Long
 

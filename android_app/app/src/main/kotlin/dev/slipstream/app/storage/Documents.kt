@@ -14,17 +14,28 @@ internal fun openDocument(
     resolver: ContentResolver,
     uri: Uri,
 ): BundleSource {
-    val columns = arrayOf(OpenableColumns.DISPLAY_NAME)
-    val name =
-        resolver.query(uri, columns, null, null, null)?.use { row ->
-            if (row.moveToFirst()) row.getString(0) else null
-        } ?: uri.lastPathSegment ?: "the file"
+    val name = nameOf(resolver, uri)
     val descriptor = resolver.openAssetFileDescriptor(uri, "r") ?: throw FileNotFoundException(name)
     val reopen = {
         val again = resolver.openAssetFileDescriptor(uri, "r") ?: throw FileNotFoundException(name)
         again.createInputStream()
     }
     return seekable(name, descriptor) ?: StreamSource(name, descriptor.length.takeIf { it >= 0 }, reopen)
+}
+
+/** As its provider calls it, or the last part of its address where that says nothing. */
+internal fun nameOf(
+    resolver: ContentResolver,
+    uri: Uri,
+): String {
+    val columns = arrayOf(OpenableColumns.DISPLAY_NAME)
+    val told =
+        try {
+            resolver.query(uri, columns, null, null, null)?.use { if (it.moveToFirst()) it.getString(0) else null }
+        } catch (_: RuntimeException) {
+            null // A provider throws here what it likes.
+        }
+    return told ?: uri.lastPathSegment ?: uri.toString()
 }
 
 /** The bundle that is packed into the APK. */

@@ -16,6 +16,8 @@ internal class FolderDisk(
 
     override fun file(name: String) = File(folder, name)
 
+    override fun names(): List<String> = folder.list().orEmpty().toList()
+
     override fun length(name: String) = file(name).length()
 
     override fun readText(name: String): String? = file(name).takeIf { it.isFile }?.readText()

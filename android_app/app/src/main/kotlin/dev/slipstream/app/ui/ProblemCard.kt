@@ -16,7 +16,6 @@ import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.Problem
-import dev.slipstream.app.R
 
 /** An error, read out as soon as it appears. */
 @Composable
@@ -30,12 +29,9 @@ internal fun ProblemCard(
         colors = CardDefaults.cardColors(colors.errorContainer, colors.onErrorContainer),
     ) {
         Column(Modifier.padding(16.dp), verticalArrangement = Arrangement.spacedBy(4.dp)) {
-            Text(problem.title, style = MaterialTheme.typography.titleMedium)
-            Text(problem.action, style = MaterialTheme.typography.bodyMedium)
-            Text(
-                stringResource(R.string.problem_detail, problem.expected, problem.found, problem.where),
-                style = MaterialTheme.typography.bodySmall,
-            )
+            Text(stringResource(problem.title), style = MaterialTheme.typography.titleMedium)
+            Text(stringResource(problem.action), style = MaterialTheme.typography.bodyMedium)
+            Text(problem.detail, style = MaterialTheme.typography.bodySmall)
         }
     }
 }

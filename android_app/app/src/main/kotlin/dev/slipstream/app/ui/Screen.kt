@@ -5,4 +5,5 @@ internal enum class Screen {
     CHAT,
     CONVERSATIONS,
     CHECK,
+    MODEL,
 }

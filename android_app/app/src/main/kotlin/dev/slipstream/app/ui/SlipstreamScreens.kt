@@ -2,6 +2,7 @@ package dev.slipstream.app.ui
 
 import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import dev.slipstream.ModelInfo
 import dev.slipstream.app.Works
@@ -15,6 +16,9 @@ import dev.slipstream.app.conversations.HistoryActions
 import dev.slipstream.app.conversations.HistoryModel
 import dev.slipstream.app.conversations.HistoryScreen
 import dev.slipstream.app.engine.EngineState
+import dev.slipstream.app.model.ModelActions
+import dev.slipstream.app.model.ModelScreen
+import dev.slipstream.app.model.ShelfModel
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupModel
@@ -25,6 +29,7 @@ internal class Window(
     val setup: SetupModel,
     val chat: ChatModel,
     val check: CheckModel,
+    val shelf: ShelfModel,
     val history: HistoryModel,
     val works: Works,
     val advice: SetupAdvice,
@@ -32,7 +37,6 @@ internal class Window(
     val onShare: () -> Unit,
     val onScreen: (Screen) -> Unit,
     val onReload: () -> Unit,
-    val onOtherBundle: () -> Unit,
 )
 
 /** One screen at a time: the setup until a bundle is loaded, then [screen]. */
@@ -48,6 +52,7 @@ internal fun SlipstreamScreens(
     when {
         info == null -> Setup(window)
         screen == Screen.CHECK -> Check(window)
+        screen == Screen.MODEL -> Model(window)
         screen == Screen.CONVERSATIONS -> History(window)
         else -> Chat(window, info, engine is EngineState.Unloaded)
     }
@@ -58,7 +63,14 @@ private fun Setup(window: Window) {
     val state by window.setup.state.collected()
     val setup = window.setup
     val actions =
-        SetupActions(window.onPick, setup::lookAgain, setup::stop, setup::loadAnyway, setup::chooseAnother)
+        SetupActions(
+            window.onPick,
+            setup::lookAgain,
+            setup::stop,
+            setup::loadAnyway,
+            setup::chooseAnother,
+            setup::use,
+        )
     SetupScreen(state, window.advice, actions)
 }
 
@@ -69,6 +81,22 @@ private fun Check(window: Window) {
     val actions =
         CheckActions(window.check::run, window.check::stop, window.onShare) { window.onScreen(Screen.CHAT) }
     CheckScreen(state, actions)
+}
+
+@Composable
+private fun Model(window: Window) {
+    val bundles by window.shelf.bundles.collected()
+    BackHandler { window.onScreen(Screen.CHAT) }
+    LaunchedEffect(window) { window.shelf.refresh() }
+    val actions =
+        ModelActions(
+            onUse = window.setup::use,
+            onDelete = { window.shelf.delete(it, onChosenGone = window.setup::lookAgain) },
+            onPick = window.onPick,
+            onSelfCheck = { window.onScreen(Screen.CHECK) },
+            onBack = { window.onScreen(Screen.CHAT) },
+        )
+    ModelScreen(bundles, window.shelf.freeMemory, window.shelf.freeSpace, actions)
 }
 
 @Composable
@@ -109,6 +137,8 @@ private fun Chat(
             onSend = chat::send,
             onStop = chat::stop,
             onRetry = chat::regenerate,
+            onGoOn = chat::goOn,
+            onEdit = chat::edit,
             onTakeBack = chat::takeBack,
             onTakenBackShown = chat::takenBackShown,
             onDraft = chat::setDraft,
@@ -116,8 +146,7 @@ private fun Chat(
             onConversations = { window.onScreen(Screen.CONVERSATIONS) },
             onMode = chat::startAnew,
             onSettings = chat::setSettings,
-            onSelfCheck = { window.onScreen(Screen.CHECK) },
-            onOtherBundle = window.onOtherBundle,
+            onModel = { window.onScreen(Screen.MODEL) },
             onReload = window.onReload,
             onKeepAgain = chat::keepAgain,
         )

@@ -8,6 +8,7 @@ import dev.slipstream.ReplyEvent.Text
 import dev.slipstream.ReplyFigures
 import dev.slipstream.SourceFigures
 import dev.slipstream.app.Problem
+import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
@@ -19,10 +20,14 @@ import dev.slipstream.app.setup.SetupAdvice
 import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.ImportProgress
+import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.engine.OUTCOME
 import dev.slipstream.engine.SCRIPT
+import dev.slipstream.errors.BundleException
+import dev.slipstream.errors.UsageException
 import dev.slipstream.sampling.Sampling
+import java.io.File
 
 // States that show each screen at its fullest.
 
@@ -49,6 +54,8 @@ internal val INFO =
         Sampling(temperature = 1.0, topK = 64, topP = 0.95),
     )
 
+internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
 private val NEED =
@@ -60,6 +67,20 @@ private val NEED =
         fileBytes = 3_990_000_000,
         packedBytes = 2_100_000_000,
         memoryBytes = 2_480_000_000,
+    )
+
+internal val SHELF =
+    listOf(
+        StoredBundle(File("a.litertlm"), 3_990_000_000, NEED, "5a".repeat(32), isChosen = true, isPushed = false),
+        StoredBundle(
+            File("model.litertlm"),
+            7_665_361,
+            NEED.copy(targetId = "demo/target", drafterId = null, packedBytes = 5_000_000, memoryBytes = 110_000_000),
+            "c3".repeat(32),
+            isChosen = false,
+            isPushed = true,
+        ),
+        StoredBundle(File("b.litertlm"), 1_200_000_000, null, null, isChosen = false, isPushed = false),
     )
 
 private val MAIN_DIFFERS =
@@ -96,13 +117,16 @@ internal val SETUPS =
                 Phase.EMPTY,
                 freeSpace = 23_400_000_000,
                 problem =
-                    Problem(
-                        "Bundle is damaged in main",
-                        "0x4f",
-                        "0x5f",
-                        "model.litertlm, section main, byte 1716000123",
-                        "Copy or download the bundle again, or export it again.",
+                    Problem.of(
+                        BundleException(
+                            "Bundle is damaged in main",
+                            "0x4f",
+                            "0x5f",
+                            "model.litertlm, section main, byte 1716000123",
+                            "Copy or download the bundle again, or export it again.",
+                        ),
                     ),
+                bundles = SHELF,
             ),
     )
 
@@ -128,6 +152,37 @@ private val TALK =
         ),
     )
 
+/** Pieces of five letters, each third drafted. */
+private val MARKDOWN =
+    said(
+        """
+        ## In *short*
+
+        A **slipstream** is what `fast` things leave behind, see [NASA](https://nasa.gov):
+
+        1. low pressure
+        2. less drag
+           - for who follows
+
+        ```python
+        def drag(speed, area, density=1.2, coefficient=0.3): return coefficient * area * density * speed**2 / 2
+        ```
+
+        | who | saves |
+        |-----|-------|
+        | cyclists | 30 % |
+
+        > מים רבים <b>no HTML</b>
+        """.trimIndent().chunked(5).mapIndexed { index, it ->
+            Text(
+                it,
+                DRAFTER.takeIf {
+                    index % 3 == 0
+                },
+            )
+        },
+    )
+
 private const val THOUGHTS =
     "The user asks what a slipstream is. I should say that it is the air behind something that moves fast.\n\n" +
         "One sentence is enough."
@@ -150,6 +205,8 @@ internal val CHATS =
         "new" to ChatState(),
         "talk" to ChatState(TALK, meter = METER),
         "replying" to ChatState(TALK, isReplying = true, meter = METER),
+        "markdown" to ChatState(listOf(TALK[0], MARKDOWN), canGoOn = true),
+        "untinted" to ChatState(listOf(TALK[0], MARKDOWN), settings = ChatSettings(showsOrigins = false)),
         "plain" to
             ChatState(
                 listOf(Message(isUser = true, "The slipstream"), said(SCRIPT.drop(3))),
@@ -183,7 +240,7 @@ internal val CHATS =
                 TALK,
                 meter = METER,
                 isUnsaved = true,
-                problem = Problem("It fails", "luck", "none", "the script", "Say another thing."),
+                problem = Problem.of(UsageException("It fails", "luck", "none", "the script", "Say another thing.")),
             ),
     )
 

@@ -15,13 +15,14 @@ import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.performClick
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.MainActivity
-import dev.slipstream.app.chat.ChatActions
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.chat.SettingsForm
 import dev.slipstream.app.check.CheckActions
 import dev.slipstream.app.check.CheckScreen
 import dev.slipstream.app.conversations.HistoryActions
 import dev.slipstream.app.conversations.HistoryScreen
+import dev.slipstream.app.model.ModelActions
+import dev.slipstream.app.model.ModelScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
 import dev.slipstream.app.ui.SlipstreamTheme
@@ -56,6 +57,13 @@ class ScreensTest {
     fun `chat by night`() = shootChats("night")
 
     @Test
+    fun `the model's page`() {
+        shoot("day-model") { Model() }
+        RuntimeEnvironment.setQualifiers("+night")
+        shoot("night-model") { Model() }
+    }
+
+    @Test
     fun `self-check by day`() = shootChecks("day")
 
     @Test
@@ -73,6 +81,8 @@ class ScreensTest {
         shoot("large-setup-importing") { Setup("importing") }
         shoot("large-chat-talk") { Chat("talk") }
         shoot("large-chat-figures", before = { rule.onNodeWithTag("meter").performClick() }) { Chat("talk") }
+        shoot("large-chat-markdown") { Chat("markdown") }
+        shoot("large-model") { Model() }
         shoot("large-check-passed") { Check("passed") }
         TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
         shoot("large-settings-own") { Settings("own") }
@@ -108,6 +118,34 @@ class ScreensTest {
         shoot("land-chat-talk") { Chat("talk") }
         shoot("land-check-passed") { Check("passed") }
     }
+
+    @Test
+    fun `from right to left`() {
+        RuntimeEnvironment.setQualifiers("+ldrtl")
+        shoot("rtl-chat-markdown") { Chat("markdown") }
+        shoot("rtl-chat-talk") { Chat("talk") }
+        shoot("rtl-setup-importing") { Setup("importing") }
+        shoot("rtl-check-passed") { Check("passed") }
+        shoot("rtl-model") { Model() }
+    }
+
+    @Test
+    fun `a tablet's lines are no wider than they are read well`() {
+        RuntimeEnvironment.setQualifiers("+w1280dp-h800dp-land-mdpi")
+        shoot("tablet-chat-markdown") { Chat("markdown") }
+        shoot("tablet-setup-empty") { Setup("empty") }
+        shoot("tablet-check-passed") { Check("passed") }
+        shoot("tablet-model") { Model() }
+    }
+
+    @Test
+    fun `a foldable, unfolded`() {
+        RuntimeEnvironment.setQualifiers("+w673dp-h841dp-mdpi")
+        shoot("fold-chat-markdown") { Chat("markdown") }
+    }
+
+    @Test
+    fun `without tints`() = shoot("untinted-chat-markdown") { Chat("untinted") }
 
     @Test
     fun `a picture that changed fails, with the change in red`() {
@@ -181,7 +219,7 @@ class ScreensTest {
     }
 
     @Composable
-    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}))
+    private fun Setup(name: String) = SetupScreen(SETUPS.getValue(name), ADVICE, SetupActions({}, {}, {}, {}, {}, {}))
 
     @Composable
     private fun Chat(
@@ -197,8 +235,11 @@ class ScreensTest {
             INFO
         },
         isUnloaded,
-        ChatActions({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}),
+        NO_ACTIONS,
     )
+
+    @Composable
+    private fun Model() = ModelScreen(SHELF, 5_100_000_000, 23_400_000_000, ModelActions({}, {}, {}, {}, {}))
 
     @Composable
     private fun History(name: String) =

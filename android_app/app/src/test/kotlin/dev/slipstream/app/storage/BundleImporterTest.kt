@@ -16,16 +16,18 @@ class BundleImporterTest {
     private val small = resource("small.litertlm")
     private val other = resource("other.litertlm")
     private val disk by lazy { FolderDisk(folder) }
-    private val bundle get() = File(folder, BundleShelf.IMPORTED)
+    private val bundle by lazy { place(small) }
+
+    private fun place(bytes: ByteArray) = File(folder, bundleName(bytes))
 
     @Test
-    fun `a bundle is copied, checked section by section, and takes the place of the old one`() {
-        bundle.writeBytes(other)
+    fun `a bundle is copied, checked section by section, and lies beside the old one`() {
+        place(other).writeBytes(other)
         val steps = ArrayList<ImportProgress>()
         val file = BundleImporter(disk, chunk = 10_000).import(MemorySource(small)) { steps.add(it) }
         assertEquals(bundle, file)
         assertArrayEquals(small, bundle.readBytes())
-        assertEquals(listOf(BundleShelf.IMPORTED), folder.list()!!.toList())
+        assertEquals(setOf(bundle, place(other)), folder.listFiles()!!.toSet())
         val (copying, checking) = steps.partition { !it.isChecking }
         assertEquals(1f, copying.last().fraction)
         assertEquals(1f, checking.last().fraction)
@@ -46,35 +48,11 @@ class BundleImporterTest {
     }
 
     @Test
-    fun `a disk that takes no more says so, and what was copied is kept`() {
-        for (isPipe in listOf(false, true)) {
-            var left = 50
-            val full =
-                object : Disk by disk {
-                    override fun append(
-                        name: String,
-                        bytes: ByteArray,
-                        count: Int,
-                    ) {
-                        if (--left < 0) throw IOException("No space left on device")
-                        disk.append(name, bytes, count)
-                    }
-                }
-            val error = assertThrows<BundleException> { BundleImporter(full, 1000).import(MemorySource(small, isPipe)) }
-            assertEquals("The bundle can't be stored", error.title)
-            assertTrue("No space left" in error.found && "Free some space" in error.action)
-            assertTrue(BundleImporter(disk).unfinished > 0)
-            BundleImporter(disk, 1000).import(MemorySource(small, isPipe))
-            assertArrayEquals(small, bundle.readBytes())
-        }
-    }
-
-    @Test
     fun `another bundle does not go on behind the bytes of this one`() {
         var done = 0L
         BundleImporter(disk, 1000).import(MemorySource(small), { done > 50_000 }) { done = it.done }
         BundleImporter(disk, 1000).import(MemorySource(other))
-        assertArrayEquals(other, bundle.readBytes())
+        assertArrayEquals(other, place(other).readBytes())
     }
 
     @Test
@@ -96,6 +74,7 @@ class BundleImporterTest {
             assertTrue("byte 60000" in error.where, error.where)
             assertTrue("section main" in error.where || "embedder" in error.where, error.where)
             assertArrayEquals(other, bundle.readBytes())
+            assertEquals(listOf(bundle), folder.listFiles()!!.toList())
             assertEquals(0, BundleImporter(disk).unfinished)
         }
     }
@@ -121,9 +100,29 @@ class BundleImporterTest {
             object : Disk by disk {
                 override val freeBytes = 1000L
             }
-        val error = assertThrows<BundleException> { BundleImporter(full).import(MemorySource(small)) }
-        assertEquals("There is not enough free space", error.title)
+        val error = assertThrows<StorageException> { BundleImporter(full).import(MemorySource(small)) }
+        assertTrue("There is not enough free space" in error.message!!)
         assertEquals(0, BundleImporter(disk).unfinished)
+    }
+
+    @Test
+    fun `a disk that is full on the way is told as such, by file and by pipe, and what was copied is kept`() {
+        for (isPipe in listOf(false, true)) {
+            val full =
+                object : Disk by disk {
+                    override fun append(
+                        name: String,
+                        bytes: ByteArray,
+                        count: Int,
+                    ) = if (disk.length(name) < 50_000) disk.append(name, bytes, count) else throw IOException("ENOSPC")
+                }
+            val error =
+                assertThrows<StorageException> { BundleImporter(full, 1000).import(MemorySource(small, isPipe)) }
+            assertTrue("ENOSPC" in error.message!!)
+            assertEquals(50_000, BundleImporter(disk).unfinished)
+            BundleImporter(disk, 1000).import(MemorySource(small, isPipe))
+            assertArrayEquals(small, bundle.readBytes())
+        }
     }
 
     @Test

@@ -13,7 +13,8 @@ import java.io.File
 class BundleShelfTest {
     @TempDir lateinit var folder: File
     private val pushed by lazy { File(folder, "external/model.litertlm").also { it.parentFile.mkdirs() } }
-    private val shelf by lazy { BundleShelf(FolderDisk(File(folder, "internal")), pushed) }
+    private var freed = 0
+    private val shelf by lazy { BundleShelf(FolderDisk(File(folder, "internal")), pushed) { freed++ } }
     private val small = resource("small.litertlm")
 
     @Test
@@ -44,11 +45,55 @@ class BundleShelfTest {
     }
 
     @Test
-    fun `an import takes the place of what was pushed`() {
+    fun `an import takes the place of the same bundle that was pushed, and of no other`() {
         pushed.writeBytes(small)
-        val file = shelf.import(MemorySource(small), { false }, {})
+        shelf.check(pushed, { false }, {})
+        val other = import(resource("other.litertlm"))
+        assertEquals(other, shelf.find())
+        assertTrue(pushed.exists())
+        val file = import(small)
         assertEquals(file, shelf.find())
         assertFalse(pushed.exists())
-        assertFalse(shelf.needsCheck(file!!))
+        assertFalse(shelf.needsCheck(file))
+        assertEquals(setOf(file, other), shelf.list().map { it.file }.toSet())
+    }
+
+    private fun import(bytes: ByteArray) = shelf.import(MemorySource(bytes), { false }, {})!!
+
+    @Test
+    fun `several lie side by side, one of them chosen, and the same one once`() {
+        val first = import(small)
+        val second = import(resource("other.litertlm"))
+        import(resource("other.litertlm"))
+        assertEquals(listOf(second, first), shelf.list().map { it.file })
+        shelf.choose(first)
+        assertEquals(first, shelf.find())
+        assertEquals(listOf(first), shelf.list().filter { it.isChosen }.map { it.file })
+        shelf.delete(first)
+        assertEquals(second, shelf.find())
+        shelf.delete(second)
+        assertNull(shelf.find())
+        assertEquals(2, freed)
+    }
+
+    @Test
+    fun `a pushed one that fails its check is told once, and the one before it is used`() {
+        val imported = import(resource("other.litertlm"))
+        pushed.writeBytes(small.copyOf(small.size / 2))
+        assertEquals(pushed, shelf.find())
+        assertThrows<BundleException> { shelf.check(pushed, { false }, {}) }
+        assertEquals(imported, shelf.find())
+        assertNull(shelf.list().single { it.isPushed }.need)
+        pushed.writeBytes(small)
+        assertEquals(pushed, shelf.find())
+    }
+
+    @Test
+    fun `a file that is no bundle hides none`() {
+        val imported = import(small)
+        File(folder, "internal/broken.litertlm").writeText("no bundle")
+        assertEquals(imported, shelf.find())
+        assertEquals(2, shelf.list().size)
+        assertFalse(shelf.isNew(PackedBundle(shelf.manifest(imported).manifestSha256) { MemorySource(small) }))
     }
 }

@@ -1,6 +1,7 @@
 package dev.slipstream.app.storage
 
 import dev.slipstream.bundle.ByteSource
+import dev.slipstream.bundle.readManifest
 import java.io.ByteArrayInputStream
 import java.io.InputStream
 
@@ -34,3 +35,7 @@ internal class MemorySource(
 
 internal fun resource(name: String): ByteArray =
     MemorySource::class.java.getResourceAsStream("/$name")!!.use { it.readBytes() }
+
+/** Under which an import puts the bundle that [bytes] are. */
+internal fun bundleName(bytes: ByteArray): String =
+    BundleShelf.fileName(readManifest(MemorySource(bytes).bytes!!, "it").manifestSha256)
