@@ -20,7 +20,6 @@ import dev.slipstream.errors.UsageException
 import dev.slipstream.json.parseStrictJson
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
-import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -70,9 +69,14 @@ class CheckTest : AppTest() {
 
     @Test
     fun `the action is the one that the manifest has, of the app's own id`() {
-        val intent = Intent(MainActivity.selfCheckAction(app)).setPackage(app.packageName)
-        assertEquals("${app.packageName}.SELF_CHECK", intent.action)
-        assertNotNull(app.packageManager.resolveActivity(intent, 0))
+        val intent = Intent("${app.packageName}.SELF_CHECK").setPackage(app.packageName)
+        assertEquals(
+            MainActivity.SELF_CHECK,
+            app.packageManager
+                .resolveActivity(intent, 0)
+                ?.activityInfo
+                ?.name,
+        )
         assertNull(app.packageManager.resolveActivity(Intent("another.SELF_CHECK").setPackage(app.packageName), 0))
     }
 
