@@ -31,8 +31,8 @@ PADDING = 64
 """Most bytes that alignment adds to a tensor."""
 LOWERING_MEMORY = int(2.4e9)
 """Two processes that lower a graph each; 1.2 GB is the larger of the demo's, and E2B's is no larger."""
-BASE_MEMORY, MEMORY_A_BUNDLE_BYTE = int(0.9e9), 0.4
-"""Of the stages after it: 2.58 GiB at E2B's size (tests/scale/e2b.json)."""
+BASE_MEMORY, MEMORY_A_BUNDLE_BYTE = int(1.1e9), 0.4
+"""Of the stages after it: 1.86 GiB of E2B in int4 (tests/scale/e2b.json)."""
 SMALL_PAIR = 50_000_000
 """Parameters up to which the float pair decodes beside the stored one."""
 LOWER_SECONDS, LOWER_SECONDS_A_LAYER = 18.0, 0.6

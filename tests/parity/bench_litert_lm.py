@@ -1,6 +1,6 @@
 """Our reference loop and our Kotlin runtime against LiteRT-LM on the same bundles, one thread, interleaved prompt by
 prompt: `python -m tests.parity.bench_litert_lm BUNDLE...`. Prints median tokens/s of decoding alone over held-out
-prompts of both kinds, text to go on with and chats, and the machine; what it printed last is in bench_litert_lm.json.
+prompts of both kinds, text to go on with and chats, and the machine.
 Every pass over the prompts opens all anew.
 """
 
