@@ -1,6 +1,6 @@
 """A real size from checkpoint to phone's figures: `python -m tests.scale.run e2b FOLDER --recipe int4`.
 
-Makes a random checkpoint of the shape (E2B: 9.4 GB, E4B: 15.9 GB; made once), exports it with nothing cached and again
+Makes a random checkpoint of the shape (E2B: 9.4 GB, E4B: 15.1 GB; made once), exports it with nothing cached and again
 with its graphs cached, and measures what the bundle is: its size and the weights that a token reads, calls of the
 drafter, decoding against memory and against LiteRT-LM (`tests.scale.decoding`), memory in a full context
 (`tests.scale.memory`), the time to a first token (`tests.scale.start`), LiteRT-LM with drafting on and off. Prints

@@ -1,5 +1,5 @@
-"""A pair of a few hundred megabytes: 3 GiB in all, as E2B (too large for CI; its run is in e2b.json), and its weights
-are never all in memory."""
+"""A pair of a few hundred megabytes: 3 GiB in all, as E2B and E4B (too large for CI; their runs are in e2b.json and
+e4b.json), and its weights are never all in memory."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.checkpoints import write_pair
 from tests.scale.exports import decode_with_litert_lm, export
 
 GIB = 2**30
-E2B = json.loads((Path(__file__).parent / "e2b.json").read_text())
+E2B, E4B = (json.loads((Path(__file__).parent / f"{name}.json").read_text()) for name in ("e2b", "e4b"))
 
 
 def test_e2b_kept_its_bounds():
@@ -19,6 +19,12 @@ def test_e2b_kept_its_bounds():
     assert max(new["peak_resident_gib"], cached["peak_resident_gib"]) <= 2.0
     assert E2B["litert_lm"]["characters"] > 0 and E2B["litert_lm"]["drafting_changes_nothing"]
     assert 0.9 <= E2B["memory"]["manifest / resident"] <= 1.1
+
+
+def test_e4b_kept_its_bounds():
+    assert (E4B["preset"], E4B["recipe"]) == ("e4b", "int4")
+    assert max(E4B[run]["peak_resident_gib"] for run in ("nothing_cached", "graphs_cached")) <= 3.0
+    assert E4B["litert_lm"]["characters"] > 0 and E4B["litert_lm"]["drafting_changes_nothing"]
 
 
 def test_a_middle_size_is_never_held_whole(tmp_path):
