@@ -22,6 +22,7 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextOverflow
 import dev.slipstream.ModelInfo
 import dev.slipstream.app.R
@@ -39,7 +40,8 @@ internal fun ChatBar(
 ) {
     TopAppBar(
         title = {
-            Column {
+            // Read as one, before the buttons beside it.
+            Column(Modifier.semantics(mergeDescendants = true) {}) {
                 val mode = if (state.isChat) R.string.app_name else R.string.chat_switch_to_plain
                 Text(stringResource(mode), maxLines = 1, overflow = TextOverflow.Ellipsis)
                 // The bar's height is fixed: with large letters there is room for one line.

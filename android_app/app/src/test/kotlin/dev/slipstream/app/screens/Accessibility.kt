@@ -26,7 +26,7 @@ private fun isLink(node: SemanticsNode): Boolean {
     return texts.any { it.hasLinkAnnotations(0, it.length) }
 }
 
-private fun label(node: SemanticsNode): String {
+internal fun label(node: SemanticsNode): String {
     val descriptions = node.config.getOrNull(SemanticsProperties.ContentDescription).orEmpty()
     val texts = node.config.getOrNull(SemanticsProperties.Text).orEmpty()
     return (descriptions + texts.map { it.text }).joinToString(" ")
