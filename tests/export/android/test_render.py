@@ -281,7 +281,10 @@ def test_an_export_that_is_cut_off_leaves_nothing_that_counts_as_the_users(out, 
 
 
 OTHER = Identity("com.example.writer", "Writer & Co")
-CODE = re.compile(r"^(package|import) dev\.slipstream\.app\b|namespace = \"dev\.slipstream\.app\"|^import dev/")
+CODE = re.compile(
+    r"^(package|import) dev\.slipstream\.app\b|namespace = \"dev\.slipstream\.app\"|^import dev/"
+    r"|val SELF_CHECK = \"dev\.slipstream\.app\.SelfCheck\"$"  # the alias, named in the code's package
+)
 
 
 def test_another_id_is_everywhere_that_android_looks_for_one(out):
