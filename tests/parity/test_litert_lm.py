@@ -1,14 +1,12 @@
 """Google's LiteRT-LM, which nobody here wrote, runs the bundles: with and without the drafter it says what our
 reference loop says, on plain prompts and through the chat template."""
 
-import litert_lm
 import pytest
 
 from export.choices.prompts import Prompts
 from runtime_spec.chat.conversation import Message, rendered
 from runtime_spec.litert.runtime import Runtime
-
-NEW_TOKENS = 96
+from tests.engine import NEW_TOKENS, engine_replies
 
 
 @pytest.fixture(params=["float_out", "int8_out", "int4_out"])
@@ -31,31 +29,6 @@ def reference(bundle, draft_tokens):
             given = rendered(format, messages).removeprefix(format.start) if chat else text
             found.append((given, runtime.decode(tokens)))
     return found
-
-
-def engine_replies(bundle, texts, speculative):
-    litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    engine = litert_lm.Engine(
-        str(bundle),
-        backend=litert_lm.Backend.CPU(thread_count=1),
-        max_num_tokens=512,
-        enable_speculative_decoding=speculative,
-    )
-    greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=0)
-    replies = []
-    for text in texts:
-        session = engine.create_session(
-            apply_prompt_template=False,
-            sampler_config=greedy,
-            max_output_tokens=NEW_TOKENS,
-            enable_speculative_decoding=speculative,
-        )
-        session.run_prefill([text])
-        # Not streamed: the engine's streaming refuses bytes that do not end in whole characters.
-        replies.append(session.run_decode().texts[0])
-        session.close()
-    engine.close()
-    return replies
 
 
 def test_engine_and_reference_say_the_same_drafted_and_plain(bundle):

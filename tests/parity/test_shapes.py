@@ -20,8 +20,8 @@ from export.weights.plan import TYPES
 from runtime_spec.bundle.reader import Bundle
 from runtime_spec.litert.runtime import MODELS, Runtime
 from tests.checkpoints import transformers_class, write_pair
+from tests.engine import engine_replies
 from tests.export.weights.test_keep import litert_codes
-from tests.parity.test_litert_lm import engine_replies
 from tests.qat_checkpoints import write_qat_pair
 
 PROMPTS, NEW_TOKENS = ["the thing and the other", "an island in the north"], 48

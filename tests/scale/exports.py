@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.engine import engine_replies
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -106,29 +108,7 @@ def export(
 
 def decode_with_litert_lm(bundle: Path, count: int = 24) -> dict:
     """What LiteRT-LM says with its drafter and without, and whether that is the same."""
-    import litert_lm
-
-    litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    texts = []
-    for is_drafted in (True, False):
-        engine = litert_lm.Engine(
-            str(bundle),
-            backend=litert_lm.Backend.CPU(thread_count=2),
-            max_num_tokens=256,
-            enable_speculative_decoding=is_drafted,
-        )
-        greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=0)
-        session = engine.create_session(
-            apply_prompt_template=False,
-            sampler_config=greedy,
-            max_output_tokens=count,
-            enable_speculative_decoding=is_drafted,
-        )
-        session.run_prefill(["def main"])
-        texts.append("".join(chunk.texts[0] for chunk in session.run_decode_async()))
-        session.close()
-        engine.close()
-    drafted, plain = texts
+    (drafted,), (plain,) = (engine_replies(bundle, ["def main"], speculative, count) for speculative in (True, False))
     # A round may end past the count.
     length = min(len(drafted), len(plain))
     return {"characters": len(drafted), "drafting_changes_nothing": drafted[:length] == plain[:length]}
