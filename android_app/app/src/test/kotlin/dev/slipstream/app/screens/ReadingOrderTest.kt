@@ -5,15 +5,11 @@ import android.os.Bundle
 import android.view.View
 import android.view.ViewGroup
 import android.view.accessibility.AccessibilityManager
-import androidx.activity.compose.setContent
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.platform.ViewRootForTest
 import androidx.compose.ui.test.SemanticsMatcher
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
-import androidx.test.core.app.ActivityScenario
-import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatScreen
-import dev.slipstream.app.ui.SlipstreamTheme
 import org.junit.Assert.assertEquals
 import org.junit.Before
 import org.junit.Rule
@@ -43,14 +39,8 @@ class ReadingOrderTest {
         }
     }
 
-    private fun order(content: @Composable () -> Unit): List<String> {
-        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
-            lateinit var activity: MainActivity
-            scenario.onActivity {
-                activity = it
-                it.setContent { SlipstreamTheme(false, content) }
-            }
-            rule.waitForIdle()
+    private fun order(content: @Composable () -> Unit): List<String> =
+        rule.showing(content) { activity ->
             val nodes = rule.onAllNodes(ANY).fetchSemanticsNodes().associateBy { it.id }
             val provider = composeView(activity.window.decorView)!!.accessibilityNodeProvider
             val next = HashMap<Int, Int>()
@@ -60,11 +50,8 @@ class ReadingOrderTest {
                 if (info.extras.containsKey(NEXT)) next[id] = info.extras.getInt(NEXT)
             }
             val first = next.keys.single { it !in next.values }
-            return generateSequence(
-                first,
-            ) { next[it] }.map { nodes[it]?.let(::label).orEmpty() }.filter { it != "" }.toList()
+            generateSequence(first) { next[it] }.map { nodes[it]?.let(::label).orEmpty() }.filter { it != "" }.toList()
         }
-    }
 
     @Composable
     private fun Chat() = ChatScreen(CHATS.getValue("talk").copy(conversation = 1), INFO, false, NO_ACTIONS)

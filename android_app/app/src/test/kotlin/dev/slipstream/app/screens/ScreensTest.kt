@@ -3,7 +3,6 @@ package dev.slipstream.app.screens
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.graphics.Color
-import androidx.activity.compose.setContent
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
 import androidx.compose.material3.Icon
@@ -13,8 +12,6 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.performClick
-import androidx.test.core.app.ActivityScenario
-import dev.slipstream.app.MainActivity
 import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.chat.SettingsForm
 import dev.slipstream.app.check.CheckActions
@@ -25,7 +22,6 @@ import dev.slipstream.app.model.ModelActions
 import dev.slipstream.app.model.ModelScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
-import dev.slipstream.app.ui.SlipstreamTheme
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
@@ -191,28 +187,16 @@ class ScreensTest {
         isDynamic: Boolean = false,
         before: () -> Unit = {},
         content: @Composable () -> Unit,
-    ) {
-        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
-            lateinit var activity: MainActivity
-            scenario.onActivity {
-                activity = it
-                it.setContent { SlipstreamTheme(isDynamic, content) }
-            }
-            rule.waitForIdle()
-            before()
-            rule.waitForIdle()
-            checkGolden(activity.screenshot(), name)
-            rule.checkLabels(name)
-        }
+    ) = rule.showing(content, isDynamic) { activity ->
+        before()
+        rule.waitForIdle()
+        checkGolden(activity.screenshot(), name)
+        rule.checkLabels(name)
     }
 
     @Test
     fun `a button without words is found`() {
-        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
-            scenario.onActivity { activity ->
-                activity.setContent { IconButton({}) { Icon(Icons.Default.Add, contentDescription = null) } }
-            }
-            rule.waitForIdle()
+        rule.showing({ IconButton({}) { Icon(Icons.Default.Add, contentDescription = null) } }) {
             val error = assertThrows(IllegalStateException::class.java) { rule.checkLabels("planted") }
             assertTrue(error.message!!, "no words" in error.message!!)
         }
