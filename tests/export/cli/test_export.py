@@ -37,7 +37,7 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(tmp_path, capsys):
         main(["--device", "pixel", "--out", str(out), "--dry-run", "--json", "--no-chat", "--draft-tokens", "2"]) == 0
     )
     plan = json.loads(capsys.readouterr().out)
-    assert plan["chat_template"] is None and plan["draft_tokens"] == 2 and plan["verify_widths"] == [3, 7]
+    assert plan["chat_template"] is None and plan["draft_tokens"] == 2 and plan["verify_widths"] == [3, 8]
     assert plan["forecast"]["seconds"] > 0 and not out.exists()
 
 
@@ -48,7 +48,7 @@ def test_none_is_no_drafter_and_what_a_target_alone_has(tmp_path, monkeypatch, c
         return json.loads(capsys.readouterr().out)
 
     alone = plan("--drafter", "none", "--draft-tokens", "2")
-    assert alone["drafter"] is None and alone["draft_tokens"] == 2 and alone["verify_widths"] == [3, 7]
+    assert alone["drafter"] is None and alone["draft_tokens"] == 2 and alone["verify_widths"] == [3, 8]
     assert alone == plan("--target", str(DEMO / "target"), "--draft-tokens", "2")
     assert "drafter" not in alone["forecast"]["sections"]
     # A folder of that name is meant where it is written as a path.
