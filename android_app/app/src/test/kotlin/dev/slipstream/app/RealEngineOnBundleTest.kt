@@ -97,6 +97,13 @@ class RealEngineOnBundleTest : AppTest() {
                 .size == it.messages.size
         }
 
+    /** The window shows it a moment after it is stored: what is set before would be set for the one before. */
+    private fun startAnew() {
+        val before = app.services.chat.state.value.conversation
+        rule.onNodeWithTag("new").performClick()
+        await { app.services.chat.state.value.conversation != before }
+    }
+
     private fun set(drafting: Drafting) =
         scenario!!.onActivity {
             val chat = app.services.chat
@@ -112,8 +119,7 @@ class RealEngineOnBundleTest : AppTest() {
         awaitChat()
         val replies = HashSet<String>()
         for (choice in listOf(Drafting.AUTO, Drafting.ON, Drafting.OFF)) {
-            rule.onNodeWithTag("new").performClick()
-            await { stored().messages.isEmpty() }
+            startAnew()
             set(choice)
             say("Hello", messages = 2)
             RuntimeEnvironment.setQualifiers("+land")
@@ -156,8 +162,7 @@ class RealEngineOnBundleTest : AppTest() {
         rule.onNodeWithText("Plain completion").performClick()
         say("def main():", messages = 2)
         val whole = conversation()!!.messages.last().text
-        rule.onNodeWithTag("new").performClick()
-        await { stored().messages.isEmpty() }
+        startAnew()
         engine.isHeld = true
         rule.onNodeWithTag("input").performTextInput("def main():")
         rule.onNodeWithTag("send").performClick()
