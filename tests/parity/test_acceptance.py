@@ -58,7 +58,7 @@ def test_the_float_bundle_drafts_and_accepts_what_torch_does(float_out):
         for text in Prompts.load().plain[:6]:
             tokens = runtime.encode(text)
             ours = list(runtime.session().turn(tokens, NEW_TOKENS))
-            torch_loop = list(Session(target, drafter, DecodeConfig(4, stops)).turn(tokens, NEW_TOKENS))
+            torch_loop = list(Session(target, drafter, DecodeConfig(plan.draft_tokens, stops)).turn(tokens, NEW_TOKENS))
             assert [(r.draft_tokens, r.emitted_tokens) for r in ours] == [
                 (r.draft_tokens, r.emitted_tokens) for r in torch_loop
             ], text

@@ -183,10 +183,15 @@ def wrong(found, filling):
     return [left for left, said in found.items() if said is not None and not filling[left][1].startswith(said)]
 
 
+def num_drafts(bundle):
+    with Runtime(bundle) as runtime:
+        return runtime.manifest.draft_tokens
+
+
 @pytest.mark.parametrize("speculative", [False, True])
 def test_the_cache_is_filled_to_its_end_as_ours_is(bundle, filling, speculative):
     found = endings(bundle, filling, speculative)
-    drafts = 4
+    drafts = num_drafts(bundle)
     assert [left for left in LEFT if found[left] is None] == list(range(drafts + 1))
     assert wrong(found, filling) == []
     assert all(len(found[left]) > 0 for left in LEFT[drafts + 1 :])
@@ -196,7 +201,7 @@ def test_the_whole_context_still_goes_wrong_with_the_drafter(bundle, filling, tm
     """Why the engine is told of fewer tokens. Where this fails, it looks where its verify pass ends."""
 
     def change(message):
-        message.max_num_tokens = ModelInfo(str(bundle)).max_context_tokens + 4
+        message.max_num_tokens = ModelInfo(str(bundle)).max_context_tokens + num_drafts(bundle)
 
     path = retold(bundle, tmp_path / "model.litertlm", change)
     assert wrong(endings(path, filling, False), filling) == []
