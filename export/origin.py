@@ -32,6 +32,7 @@ def models_origin(plan: Plan) -> dict[str, str]:
         "verify_widths": _numbers(plan.verify_widths),
         "chat_template": "none" if chat is None else _digest([asdict(chat.format), asdict(chat.engine)]),
         "sampling": str(plan.sampling),
+        "licenses": str(plan.licenses),
         "version": _code(),
     }
 

@@ -12,6 +12,7 @@ from export.chat.turn_end import turn_end
 from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.codes import Codes, scale_name
 from export.checkpoint.hub import Absent, Located
+from export.checkpoint.model_card import read_license
 from export.checkpoint.names import tensor_name
 from export.checkpoint.pairing import check_pairing
 from export.checkpoint.sampling import Sampling, read_sampling
@@ -20,7 +21,7 @@ from export.choices.prompts import Prompts
 from export.choices.recipe import KEEPS_CODES, Recipe, Storage
 from export.errors import UsageError
 from export.modules.reads import drafter_reads
-from runtime_spec.bundle.manifest import Tokens
+from runtime_spec.bundle.manifest import License, Tokens
 from runtime_spec.chat.format import ChatFormat
 
 PER_LAYER_TABLE = "embed_tokens_per_layer.weight"
@@ -53,7 +54,8 @@ class Chat:
 class Plan:
     """What will be exported. `device` carries the user's context length and draft length already.
 
-    `wanted_context` is the context that device or user asked for, before the model's own maximum cut it."""
+    `wanted_context` is the context that device or user asked for, before the model's own maximum cut it. `licenses`, by
+    role, are those that model cards name."""
 
     target: Checkpoint
     drafter: Checkpoint | None
@@ -63,6 +65,7 @@ class Plan:
     chat: Chat | None
     wanted_context: int
     sampling: Sampling | None
+    licenses: dict[str, License] = field(default_factory=dict)
 
     @property
     def capacity(self) -> int:
@@ -215,7 +218,7 @@ def make_plan(choices: Choices) -> Plan:
     lengths = tuple(n for n in device.prefill_lengths if n <= capacity)
     sized = replace(device, context_length=capacity, prefill_lengths=lengths)
     chat = _chat(choices, target)
-    return Plan(
+    plan = Plan(
         target,
         drafter,
         sized,
@@ -225,6 +228,8 @@ def make_plan(choices: Choices) -> Plan:
         device.context_length,
         read_sampling(target.folder),
     )
+    found = {role: read_license(located) for role, located in plan.checkpoints.items()}
+    return replace(plan, licenses={role: license for role, license in found.items() if license})
 
 
 def fetched(plan: Plan, choices: Choices, tell: Callable[[str, int, int], None]) -> Plan:

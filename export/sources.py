@@ -29,10 +29,10 @@ def sources_meanwhile(plan: Plan) -> Iterator[Future[tuple[Source, ...]]]:
 def sources(plan: Plan, stop: threading.Event) -> tuple[Source, ...]:
     """One for each checkpoint. Raises CheckpointError, and Stopped once `stop` is set."""
     readers = {"target": plan.target, "adapter": plan.target, "drafter": plan.drafter}
-    return tuple(_source(role, located, readers[role], stop) for role, located in plan.checkpoints.items())
+    return tuple(_source(plan, role, located, readers[role], stop) for role, located in plan.checkpoints.items())
 
 
-def _source(role: str, located: Located, reader: Checkpoint, stop: threading.Event) -> Source:
+def _source(plan: Plan, role: str, located: Located, reader: Checkpoint, stop: threading.Event) -> Source:
     files = {}
     for path in reader.files_of(located):
         files[path.name] = file_digest(path, stop)
@@ -40,4 +40,4 @@ def _source(role: str, located: Located, reader: Checkpoint, stop: threading.Eve
         # Git's own digest of a small file was compared when it was fetched.
         if listed and len(listed.digest) == 64 and listed.digest != files[path.name]:
             raise damaged(located.snapshot, listed, path, files[path.name])
-    return Source(role, located.id, located.revision, files)
+    return Source(role, located.id, located.revision, files, plan.licenses.get(role))

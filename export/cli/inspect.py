@@ -58,7 +58,9 @@ def show(found: dict) -> None:
         )
     for source in found["manifest"].get("sources", []):
         at = f" at {source['revision']}" if source["revision"] else ""
-        print(f"  {source['role']} {ascii(source['id'])[1:-1]}{at}, {len(source['files'])} files")
+        license = source.get("license")
+        under = f", licence {ascii(license['name'])[1:-1]}" if license else ""
+        print(f"  {source['role']} {ascii(source['id'])[1:-1]}{at}, {len(source['files'])} files{under}")
     print(f"  recipe {found['quantisation']['name']}, context {found['manifest']['context_length']}")
     for loss in found["quantisation"]["accepted_loss"]:
         print(f"  accepted outside the recipe's tolerances: {ascii(loss)[1:-1]}")

@@ -33,6 +33,7 @@ def _facts(plan: Plan) -> dict:
         "prompts": plan.prompts.source,
         "warnings": plan.warnings,
         "revisions": {role: one.revision for role, one in plan.checkpoints.items() if one.revision},
+        "licenses": {role: asdict(license) for role, license in plan.licenses.items()},
         "skipped": [{"name": t.name, "tensors": t.count, "bytes": t.nbytes} for t in plan.target.skipped],
     }
 
@@ -45,6 +46,7 @@ def plan_rows(plan: Plan, found: Forecast) -> list[tuple[str, str]]:
         *adapter_rows(plan),
         ("drafter", _drafter(plan)),
         *_revision_rows(plan),
+        *_license_rows(plan),
         ("recipe", f"{plan.recipe.name}: {plan.recipe.description}"),
         *_codes_rows(plan),
         ("reads", f"{size(found.read_bytes)} of weights" + (f"; skips {skipped}" if skipped else "")),
@@ -97,6 +99,12 @@ def adapter_rows(plan: Plan) -> list[tuple[str, str]]:
         f"{adapter.id}, trained on {adapter.base or 'a model that it does not name'}: changes {adapter.changed} tensors"
     )
     return [("adapter", text + unused)]
+
+
+def _license_rows(plan: Plan) -> list[tuple[str, str]]:
+    """The licence of each checkpoint whose card names one."""
+    rows = [f"{license.name} ({role})" for role, license in plan.licenses.items()]
+    return [("licence", ascii(", ".join(rows))[1:-1])] if rows else []
 
 
 def _revision_rows(plan: Plan) -> list[tuple[str, str]]:

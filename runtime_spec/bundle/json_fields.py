@@ -10,8 +10,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from runtime_spec.errors import BundleError
 
 INT32_MAX, INT63_MAX = 2**31 - 1, 2**63 - 1
-OPTIONAL = {"optional": True}
-"""Metadata of a dataclass's field whose key may be missing; its default holds then."""
+
+
+def optional(expected: str) -> dict[str, str]:
+    """Metadata of a dataclass's field whose key may be missing; its default, None or (), holds then, and is refused
+    where the key is there, so that each manifest has one spelling. `expected` is for that message."""
+    return {"optional": expected}
 
 
 def manifest_error(key: str, expected: str, found: object) -> BundleError:
@@ -103,4 +107,19 @@ def decode_object(kind: Any, value: Any, key: str) -> Any:
         check(name in hints, f"{dot}{name[:80]}", "a key of manifest version 1", "an unknown key")
     for item in fields(kind):
         check(item.name in value or "optional" in item.metadata, f"{dot}{item.name}", "this key", "nothing")
+    for item in fields(kind):
+        if "optional" in item.metadata and item.name in value:
+            none = None if item.default is None else []
+            expected = f"{item.metadata['optional']}, or no such key"
+            check(value[item.name] != none, f"{dot}{item.name}", expected, none)
     return kind(**{name: decode(hints[name], item, f"{dot}{name}") for name, item in value.items()})
+
+
+def without_defaults(value: Any) -> Any:
+    """The JSON of a dataclass's instance, as Python values: optional fields that hold their default are left out."""
+    if is_dataclass(value):
+        kept = [item for item in fields(value) if "optional" not in item.metadata or getattr(value, item.name)]
+        return {item.name: without_defaults(getattr(value, item.name)) for item in kept}
+    if isinstance(value, dict):
+        return {name: without_defaults(item) for name, item in value.items()}
+    return [without_defaults(item) for item in value] if isinstance(value, list | tuple) else value

@@ -5,19 +5,20 @@ Field names are the JSON keys. Reading is strict: an unknown, missing or mistype
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from runtime_spec.bundle.json_fields import (
     INT63_MAX,
-    OPTIONAL,
     check,
     check_ascending,
     check_hex,
     check_int,
     decode,
     manifest_error,
+    optional,
     unique_keys,
+    without_defaults,
 )
 from runtime_spec.chat.format import ChatFormat
 from runtime_spec.errors import BundleError
@@ -28,6 +29,7 @@ MIN_BLOCK, MAX_BLOCKS = 4096, 1024
 MAX_THREADS = 64
 SECTION_NAMES = ("llm_metadata", "tokenizer", "embedder", "per_layer_embedder", "main", "drafter", "traces")
 ROLES = ("target", "drafter", "adapter")
+LINK = r"https://[!-~]{1,1992}"
 LAYER_TYPES = ("sliding_attention", "full_attention")
 
 
@@ -38,14 +40,31 @@ class Model:
 
 
 @dataclass(frozen=True)
+class License:
+    """As a model card names it: an SPDX identifier or the hub's (`gemma`), or its makers' own name for it, and where
+    its text is, if that is said."""
+
+    name: str
+    link: str | None
+
+    def __post_init__(self) -> None:
+        check(1 <= len(self.name) <= 200, "sources license.name", "1 to 200 characters", self.name)
+        if self.link is not None:
+            valid = bool(re.fullmatch(LINK, self.link))
+            check(valid, "sources license.link", "an https address of at most 2000 characters", self.link)
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a part of the bundle came from: a checkpoint or adapter by what it was called (a hub id or a folder's
-    name), its commit on the Hugging Face hub (null for a folder), and the SHA-256 of each file that was read."""
+    name), its commit on the Hugging Face hub (null for a folder), the SHA-256 of each file that decides what the bundle
+    computes, and its licence if its model card names one."""
 
     role: str
     id: str
     revision: str | None
     files: dict[str, str]
+    license: License | None = field(default=None, metadata=optional("an object"))
 
     def __post_init__(self) -> None:
         check(self.role in ROLES, "sources role", f"one of {ROLES}", self.role)
@@ -219,9 +238,9 @@ class Manifest:
     chat: ChatFormat | None
     recipe: Recipe
     skipped: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = field(default=(), metadata=OPTIONAL)
-    sampling: SamplingDefaults | None = field(default=None, metadata=OPTIONAL)
-    threads: int | None = field(default=None, metadata=OPTIONAL)
+    sources: tuple[Source, ...] = field(default=(), metadata=optional("at least one"))
+    sampling: SamplingDefaults | None = field(default=None, metadata=optional("an object"))
+    threads: int | None = field(default=None, metadata=optional("an integer"))
     sections: tuple[SectionEntry, ...] = ()
     shared_weights: tuple[SharedWeights, ...] = ()
     header_sha256: str = "0" * 64
@@ -284,12 +303,9 @@ class Manifest:
         return "verify" if width == self.draft_tokens + 1 else f"verify_{width}"
 
     def to_json(self) -> bytes:
-        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. `sources`, `sampling` and `threads` are left
-        out where there are none, as in bundles that were made before they were keys."""
-        values = asdict(self)
-        for name in ("sources", "sampling", "threads"):
-            if not values[name]:
-                del values[name]
+        """Canonical: sorted keys, no spaces, ASCII, a newline at the end. Optional keys are left out where there is
+        nothing to say, as in bundles that were made before they were keys."""
+        values = without_defaults(self)
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         return text.encode("ascii") + b"\n"
 
@@ -311,9 +327,6 @@ class Manifest:
                 action="Use a newer Slipstream, or export the bundle with this one.",
             )
         check(version == VERSION, "version", str(VERSION), version)
-        check(value.get("sources") != [], "sources", "at least one, or no such key", [])
-        check(value.get("sampling", {}) is not None, "sampling", "an object, or no such key", None)
-        check(value.get("threads", 1) is not None, "threads", "an integer, or no such key", None)
         return decode(cls, value, "")
 
 

@@ -7,6 +7,7 @@ from runtime_spec.bundle.manifest import ALIGNMENT
 from tests.android.damaged import Cases, ranges_of, resealed
 
 SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
+LICENSE = {"name": "gemma", "link": "https://example.org/terms"}
 SAMPLING = {
     "temperature": 1.0,
     "top_k": 64,
@@ -134,6 +135,27 @@ VALUES = [
             {"files": {"\U0001f600" * 50: "g" * 64}},
             {"files": {"config.json": None}},
             {"extra": 1},
+            {"license": None},
+            {"license": "gemma"},
+            {"license": LICENSE},
+            {"license": LICENSE | {"link": None}},
+            *({"license": LICENSE | {"name": name}} for name in ("", "x" * 201, "\U0001f600" * 200, "\ud800", 1, None)),
+            *(
+                {"license": LICENSE | {"link": link}}
+                for link in (
+                    "http://example.org",
+                    "https://",
+                    "https://example.org/" + "a" * 1980,
+                    "https://example.org/" + "a" * 1981,
+                    "https://example.org/a b",
+                    "https://example.org/\u00e9",
+                    "https://example.org/\n",
+                    "javascript:alert(1)",
+                    1,
+                )
+            ),
+            {"license": {"name": "gemma"}},
+            {"license": LICENSE | {"extra": 1}},
         )
     ],
     ("threads", None),

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from runtime_spec.bundle.manifest import Blocks, Manifest, SamplingDefaults, SectionEntry, Source
+from runtime_spec.bundle.manifest import Blocks, License, Manifest, SamplingDefaults, SectionEntry, Source
 from runtime_spec.errors import BundleError
 from tests.bundles import manifest
 
 SOURCE = {"role": "target", "id": "org/name", "revision": "0" * 40, "files": {"config.json": "a" * 64}}
+LICENSE = {"name": "gemma", "link": "https://example.org/terms"}
 SAMPLING = {
     "temperature": 1.0,
     "top_k": 64,
@@ -53,6 +54,15 @@ def test_sources_are_kept_and_left_out_where_there_are_none():
     assert known.sources[0] == Source("target", "org/name", "0" * 40, {"config.json": "a" * 64})
     assert Manifest.from_json(known.to_json()) == known
     assert b"sources" not in manifest().to_json() and manifest().sources == ()
+
+
+def test_a_licence_is_kept_and_left_out_where_there_is_none():
+    unnamed, named = Manifest.from_json(
+        changed("sources", [SOURCE, SOURCE | {"role": "drafter", "license": LICENSE}])
+    ).sources
+    assert unnamed.license is None and named.license == License("gemma", "https://example.org/terms")
+    kept = manifest(sources=(unnamed, named))
+    assert Manifest.from_json(kept.to_json()) == kept and kept.to_json().count(b'"license"') == 1
 
 
 def test_sampling_is_kept_and_left_out_where_there_is_none():
@@ -129,6 +139,12 @@ def test_json_is_canonical():
         ("sources", [SOURCE | {"revision": "main"}], "sources revision"),
         ("sources", [SOURCE | {"files": {"config.json": "0" * 63}}], "sources config.json"),
         ("sources", [{"role": "target"}], "sources[0].id"),
+        ("sources", [SOURCE | {"license": None}], "sources[0].license"),
+        ("sources", [SOURCE | {"license": LICENSE | {"name": ""}}], "sources license.name"),
+        ("sources", [SOURCE | {"license": LICENSE | {"name": "x" * 201}}], "sources license.name"),
+        ("sources", [SOURCE | {"license": LICENSE | {"link": "http://example.org"}}], "sources license.link"),
+        ("sources", [SOURCE | {"license": LICENSE | {"link": "https://e.org/a b"}}], "sources license.link"),
+        ("sources", [SOURCE | {"license": {"name": "gemma"}}], "sources[0].license.link"),
         ("threads", None, "threads"),
         ("threads", 0, "threads"),
         ("threads", 65, "threads"),

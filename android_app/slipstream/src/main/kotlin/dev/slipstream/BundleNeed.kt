@@ -1,6 +1,7 @@
 package dev.slipstream
 
 import dev.slipstream.bundle.Manifest
+import dev.slipstream.bundle.Source
 
 /** What a bundle asks of a device, computed from its manifest alone; bytes. [Slipstream.need] reads it from a file. */
 public data class BundleNeed(
@@ -13,6 +14,8 @@ public data class BundleNeed(
     val packedBytes: Long,
     /** Resident in a full context: weights, keys and values, what graphs keep, and what the app itself takes. */
     val memoryBytes: Long,
+    /** The checkpoints that it was made of, with the licences that they name; none in a bundle that does not say. */
+    val sources: List<Source> = emptyList(),
 ) {
     public companion object {
         /** The same of a bundle of [fileBytes] bytes that is no file yet. */
@@ -29,6 +32,7 @@ public data class BundleNeed(
                 fileBytes,
                 packed,
                 packed + workingBytes(manifest),
+                manifest.sources,
             )
         }
     }

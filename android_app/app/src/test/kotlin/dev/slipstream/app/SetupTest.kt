@@ -11,6 +11,7 @@ import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
+import androidx.compose.ui.test.performTextInput
 import androidx.lifecycle.Lifecycle
 import androidx.test.core.app.ActivityScenario
 import dev.slipstream.app.engine.EngineState
@@ -227,6 +228,54 @@ class SetupTest : AppTest() {
         scenario!!.moveToState(Lifecycle.State.RESUMED)
         await { app.services.host.state.value is EngineState.Ready }
         awaitTag("send")
+    }
+
+    /** The model was unloaded, and by the time the user comes back its file is gone. */
+    private fun comeBackTo(gone: File) {
+        open()
+        awaitTag("send")
+        scenario!!.moveToState(Lifecycle.State.CREATED)
+        app.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        await { app.services.host.state.value is EngineState.Unloaded }
+        assertTrue(gone.delete())
+        scenario!!.moveToState(Lifecycle.State.RESUMED)
+        awaitText("This bundle can’t be used")
+    }
+
+    @Test
+    fun `a bundle that vanished while it was in use is named, and another can be picked`() {
+        comeBackTo(checkNotNull(app.putBundle(small)))
+        pick(small)
+        awaitTag("send")
+        assertArrayEquals(small, imported())
+    }
+
+    @Test
+    fun `where a bundle vanished, one that is there can be used in its place`() {
+        app.putBundle(other)
+        comeBackTo(checkNotNull(app.putBundle(small)))
+        rule.onNodeWithTag("use").performScrollTo().performClick()
+        awaitChosen(other)
+        awaitTag("send")
+    }
+
+    @Test
+    fun `a bundle that vanished while it is loaded is missed by nobody until it is loaded again`() {
+        val file = checkNotNull(app.putBundle(small))
+        open()
+        awaitChat()
+        file.delete()
+        rule.onNodeWithTag("input").performTextInput("Hello")
+        rule.onNodeWithTag("send").performClick()
+        await {
+            app.services.chat.state.value.messages
+                .count() == 2
+        }
+        awaitTag("send")
+        rule.onNodeWithTag("menu").performClick()
+        rule.onNodeWithText("Model").performClick()
+        awaitTag("add-bundle")
+        rule.onNodeWithTag("bundle").assertDoesNotExist()
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.slipstream.app.storage.BundleShelf
 import dev.slipstream.app.storage.FolderDisk
 import dev.slipstream.app.storage.MemorySource
 import dev.slipstream.app.storage.PackedBundle
+import dev.slipstream.bundle.Bundle
 import dev.slipstream.engine.Engine
 import dev.slipstream.engine.ScriptedEngine
 import kotlinx.coroutines.Dispatchers
@@ -20,7 +21,8 @@ import java.io.File
 
 /** The app with what a test puts in: it is asked for when the first window opens. */
 internal class TestApplication : SlipstreamApplication() {
-    var openEngine: (File) -> Engine = { ScriptedEngine() }
+    /** As the real one, it fails where there is no bundle. */
+    var openEngine: (File) -> Engine = { file -> Bundle.open(file).use { ScriptedEngine() } }
     var packed: PackedBundle? = null
     var freeMemory = 4_000_000_000L
     val bundles by lazy { File(filesDir, "bundle") }

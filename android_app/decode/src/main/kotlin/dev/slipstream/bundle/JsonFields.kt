@@ -6,6 +6,13 @@ internal const val INT32_MAX = Int.MAX_VALUE
 internal const val INT63_MAX = Long.MAX_VALUE
 private const val MAX_FREE_DEPTH = 16
 
+/** A key that may be missing. [none] is what would say the same, and is refused; [expected] is for that message. */
+internal data class OptionalKey(
+    val name: String,
+    val expected: String,
+    val none: Any? = null,
+)
+
 /**
  * The values of one JSON object at [key] of the manifest, read with their types.
  *
@@ -16,16 +23,26 @@ internal class JsonFields(
     value: Any?,
     private val key: String,
     names: List<String>,
-    private val optional: List<String> = emptyList(),
+    optional: List<OptionalKey> = emptyList(),
 ) {
     private val fields: Map<*, *> = asObject(value, key.ifEmpty { "(whole)" })
 
     init {
         for (name in fields.keys) {
             val shown = keyOf(firstCodePoints(name as String, 80))
-            checkManifest(name in names || name in optional, shown, "a key of manifest version 1") { "an unknown key" }
+            checkManifest(
+                name in names ||
+                    optional.any {
+                        it.name == name
+                    },
+                shown,
+                "a key of manifest version 1",
+            ) { "an unknown key" }
         }
         for (name in names) checkManifest(name in fields, keyOf(name), "this key") { "nothing" }
+        for ((name, expected, none) in optional.filter { it.name in fields }) {
+            checkManifest(fields[name] != none, keyOf(name), "$expected, or no such key") { none }
+        }
     }
 
     fun keyOf(name: String): String = if (key.isEmpty()) name else "$key.$name"

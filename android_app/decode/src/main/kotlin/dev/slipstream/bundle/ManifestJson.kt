@@ -37,6 +37,13 @@ private val KEYS =
         "version",
     )
 
+private val OPTIONAL =
+    listOf(
+        OptionalKey("sources", "at least one", none = emptyList<Any>()),
+        OptionalKey("sampling", "an object"),
+        OptionalKey("threads", "an integer"),
+    )
+
 /** The manifest's JSON tree, of our format and version; BundleException otherwise. */
 internal fun parseManifestJson(text: ByteArray): Any? {
     val values = text.count { it == ','.code.toByte() || it == '['.code.toByte() || it == '{'.code.toByte() }
@@ -85,19 +92,7 @@ private fun typeName(value: Any?): String =
     }
 
 internal fun readManifest(tree: Any?): Manifest {
-    val none = (tree as? Map<*, *>)?.get("sources") as? List<*>
-    checkManifest(none == null || none.isNotEmpty(), "sources", "at least one, or no such key") { none }
-    val fields = JsonFields(tree, "", KEYS, optional = listOf("sources", "sampling", "threads"))
-    checkManifest(
-        !fields.has("sampling") || fields.value("sampling") != null,
-        "sampling",
-        "an object, or no such key",
-    ) {
-        null
-    }
-    checkManifest(!fields.has("threads") || fields.value("threads") != null, "threads", "an integer, or no such key") {
-        null
-    }
+    val fields = JsonFields(tree, "", KEYS, OPTIONAL)
     val drafter = fields.value("drafter")?.let { Model.read(it, "drafter") }
     val config = Config.read(fields.value("config"), "config")
     return Manifest(

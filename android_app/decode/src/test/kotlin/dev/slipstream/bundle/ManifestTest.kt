@@ -99,6 +99,26 @@ class ManifestTest {
     }
 
     @Test
+    fun `a licence may be missing, and is read where it is`() {
+        fun source(license: String) = """[{"role":"target","id":"a","revision":null,"files":{}$license}]"""
+
+        fun licensed(license: String) = source(""","license":$license""")
+        assertNull(
+            Manifest
+                .fromJson(changed("sources", source("")))
+                .sources
+                .single()
+                .license,
+        )
+        val linked = licensed("""{"name":"gemma","link":"https://example.org/terms"}""")
+        val read = Manifest.fromJson(changed("sources", linked)).sources.single()
+        assertEquals(License("gemma", "https://example.org/terms"), read.license)
+        assertEquals("an object, or no such key", refusal(changed("sources", licensed("null"))).expected)
+        val unsafe = licensed("""{"name":"gemma","link":"javascript:alert(1)"}""")
+        assertEquals("manifest key sources license.link", refusal(changed("sources", unsafe)).where)
+    }
+
+    @Test
     fun `verify signatures have the names that engines know`() {
         val manifest = Manifest.fromJson(SmallBundle.manifestText())
         assertEquals(listOf("decode", "verify", "verify_8"), listOf(1, 4, 8).map(manifest::verifySignature))

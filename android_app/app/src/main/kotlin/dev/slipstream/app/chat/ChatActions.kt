@@ -13,7 +13,8 @@ internal class ChatActions(
     val onTakenBackShown: () -> Unit,
     val onDraft: (String) -> Unit,
     val onNew: () -> Unit,
-    val onConversations: () -> Unit,
+    /** Null where the list is beside the chat. */
+    val onConversations: (() -> Unit)?,
     val onMode: (isChat: Boolean) -> Unit,
     val onSettings: (ChatSettings) -> Unit,
     val onModel: () -> Unit,

@@ -49,7 +49,8 @@ internal fun ChatBar(
             }
         },
         navigationIcon = {
-            IconButton(actions.onConversations, Modifier.testTag("conversations-open")) {
+            val open = actions.onConversations ?: return@TopAppBar
+            IconButton(open, Modifier.testTag("conversations-open")) {
                 Icon(Icons.AutoMirrored.Filled.List, stringResource(R.string.history_title))
             }
         },

@@ -27,6 +27,7 @@ import dev.slipstream.app.R
 import dev.slipstream.app.chat.markdown.LocalShowsOrigins
 import dev.slipstream.app.ui.ProblemCard
 import dev.slipstream.app.ui.ReadingWidth
+import dev.slipstream.app.ui.WithLinks
 
 /** The conversation over [info]; with [isUnloaded] the model was given back and can be loaded again. */
 @Composable

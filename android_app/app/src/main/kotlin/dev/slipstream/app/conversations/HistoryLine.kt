@@ -15,6 +15,9 @@ import androidx.compose.material3.DropdownMenuItem
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.ListItem
+import androidx.compose.material3.ListItemColors
+import androidx.compose.material3.ListItemDefaults
+import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -28,15 +31,18 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.selected
+import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 import dev.slipstream.app.history.ConversationItem
 
-/** A conversation in the list: touched it opens, and its menu renames and deletes it. */
+/** A conversation in the list: touched it opens, and its menu renames and deletes it. One [isShown] is open already. */
 @Composable
 internal fun HistoryLine(
     item: ConversationItem,
+    isShown: Boolean,
     onOpen: () -> Unit,
     onRename: () -> Unit,
     onDelete: () -> Unit,
@@ -45,7 +51,23 @@ internal fun HistoryLine(
         headlineContent = { Text(item.title, maxLines = 1, overflow = TextOverflow.Ellipsis) },
         supportingContent = { Text(day(item.changedMillis)) },
         trailingContent = { LineMenu(item, onRename, onDelete) },
-        modifier = Modifier.clickable(onClick = onOpen).testTag("conversation"),
+        modifier =
+            Modifier
+                .clickable(onClick = onOpen)
+                .semantics { if (isShown) selected = true }
+                .testTag("conversation"),
+        colors = if (isShown) shownColors() else ListItemDefaults.colors(),
+    )
+}
+
+@Composable
+private fun shownColors(): ListItemColors {
+    val onColor = MaterialTheme.colorScheme.onSecondaryContainer
+    return ListItemDefaults.colors(
+        MaterialTheme.colorScheme.secondaryContainer,
+        headlineColor = onColor,
+        supportingColor = onColor,
+        trailingIconColor = onColor,
     )
 }
 

@@ -36,9 +36,9 @@ import dev.slipstream.app.R
 import dev.slipstream.app.history.ConversationItem
 import dev.slipstream.app.ui.ProblemCard
 
-/** What the list of conversations can ask for. */
+/** What the list of conversations can ask for. [onBack] is null where it stays beside the chat. */
 internal class HistoryActions(
-    val onBack: () -> Unit,
+    val onBack: (() -> Unit)?,
     val onNew: () -> Unit,
     val onOpen: (ConversationItem) -> Unit,
     val onSearch: (String) -> Unit,
@@ -48,12 +48,13 @@ internal class HistoryActions(
     val onUndoGone: () -> Unit,
 )
 
-/** All conversations, the newest first, and a field to find one by what was said in it. */
+/** All conversations, the newest first, and a field to find one by what was said in it; [shown] is beside the list. */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
 internal fun HistoryScreen(
     state: HistoryState,
     actions: HistoryActions,
+    shown: Long? = null,
 ) {
     val snackbar = remember { SnackbarHostState() }
     UndoOffer(state.deleted, snackbar, actions)
@@ -62,11 +63,12 @@ internal fun HistoryScreen(
             TopAppBar(
                 title = { Text(stringResource(R.string.history_title)) },
                 navigationIcon = {
-                    IconButton(actions.onBack) {
-                        Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.back))
-                    }
+                    val back = actions.onBack ?: return@TopAppBar
+                    IconButton(back) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.back)) }
                 },
                 actions = {
+                    // Beside the chat, whose bar has one.
+                    if (actions.onBack == null) return@TopAppBar
                     IconButton(actions.onNew, Modifier.testTag("history-new")) {
                         Icon(Icons.Filled.Add, stringResource(R.string.chat_new))
                     }
@@ -85,7 +87,7 @@ internal fun HistoryScreen(
                 singleLine = true,
             )
             state.problem?.let { ProblemCard(it, Modifier.padding(16.dp)) }
-            Items(state, actions)
+            Items(state, actions, shown)
         }
     }
 }
@@ -94,6 +96,7 @@ internal fun HistoryScreen(
 private fun Items(
     state: HistoryState,
     actions: HistoryActions,
+    shown: Long?,
 ) {
     var renamed by rememberSaveable { mutableStateOf<Long?>(null) }
     LazyColumn(Modifier.fillMaxSize().testTag("conversations")) {
@@ -114,7 +117,13 @@ private fun Items(
                     actions.onRename(item, title)
                 }
             } else {
-                HistoryLine(item, { actions.onOpen(item) }, { renamed = item.id }, { actions.onDelete(item) })
+                HistoryLine(
+                    item,
+                    isShown = item.id == shown,
+                    onOpen = { actions.onOpen(item) },
+                    onRename = { renamed = item.id },
+                    onDelete = { actions.onDelete(item) },
+                )
             }
         }
     }

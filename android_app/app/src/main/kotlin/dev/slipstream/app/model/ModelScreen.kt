@@ -30,11 +30,16 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.buildAnnotatedString
 import androidx.compose.ui.unit.dp
 import dev.slipstream.app.R
 import dev.slipstream.app.storage.StoredBundle
 import dev.slipstream.app.storage.megabytes
+import dev.slipstream.app.ui.LocalOpenLink
 import dev.slipstream.app.ui.ReadingPage
+import dev.slipstream.app.ui.WithLinks
+import dev.slipstream.app.ui.link
+import dev.slipstream.bundle.Source
 
 /** What the model's page can ask for. */
 internal class ModelActions(
@@ -68,7 +73,7 @@ internal fun ModelScreen(
         },
     ) { inner ->
         ReadingPage(Modifier.padding(inner), 16.dp) {
-            for (bundle in bundles) BundleCard(bundle, actions, onDelete = { asked = bundle })
+            WithLinks { for (bundle in bundles) BundleCard(bundle, actions, onDelete = { asked = bundle }) }
             Text(
                 stringResource(R.string.model_free, megabytes(freeMemory), megabytes(freeSpace)),
                 style = MaterialTheme.typography.bodySmall,
@@ -127,11 +132,38 @@ private fun BundleFacts(bundle: StoredBundle) {
     Text(stringResource(R.string.need_facts, drafter, need.recipe, need.contextLength))
     Text(stringResource(R.string.model_sizes, megabytes(bundle.bytes), megabytes(need.packedBytes)))
     Text(stringResource(R.string.model_memory, megabytes(need.memoryBytes)))
+    Licenses(need.sources)
     if (bundle.isPushed) Text(stringResource(R.string.model_pushed))
     Text(
         stringResource(R.string.model_digest, bundle.sha256.orEmpty().take(SHOWN_DIGITS)),
         style = MaterialTheme.typography.bodySmall,
     )
+}
+
+/** A line for each licence that a checkpoint names, with whose it is unless it is everything's. */
+@Composable
+private fun Licenses(sources: List<Source>) {
+    val open = LocalOpenLink.current
+    for ((license, under) in sources.groupBy { it.license }) {
+        if (license == null) continue
+        val text =
+            if (under.size == sources.size) {
+                stringResource(R.string.model_license, license.name)
+            } else {
+                stringResource(R.string.model_license_of, under.joinToString { it.id }, license.name)
+            }
+        val destination = license.link
+        val shown =
+            remember(text, license, open) {
+                buildAnnotatedString {
+                    append(text)
+                    if (destination == null) return@buildAnnotatedString
+                    val begin = text.lastIndexOf(license.name)
+                    addLink(link(destination, open), begin, begin + license.name.length)
+                }
+            }
+        Text(shown, Modifier.testTag("license"))
+    }
 }
 
 @Composable

@@ -35,6 +35,9 @@ internal fun NeedCard(
             Text(stringResource(R.string.need_memory, megabytes(need.memoryBytes), megabytes(state.freeMemory)))
             val space = need.fileBytes + need.packedBytes
             Text(stringResource(R.string.need_space, megabytes(space), megabytes(state.freeSpace)))
+            if (state.isSpaceShort) {
+                Text(stringResource(R.string.need_space_short), Modifier.testTag("space-short"))
+            }
         }
     }
 }

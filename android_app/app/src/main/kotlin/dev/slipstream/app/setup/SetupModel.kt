@@ -121,8 +121,8 @@ internal class SetupModel(
         withContext(services.io) {
             open().use { source ->
                 val need = source.bytes?.let { BundleNeed.of(readManifest(it, source.name), it.size) }
-                states.update { told(need).copy(phase = Phase.IMPORTING) }
                 val shelf = services.shelf
+                states.update { told(need).copy(phase = Phase.IMPORTING, unfinished = shelf.importer.unfinished) }
                 shelf.import(source, ::isStopped, ::show)?.also { services.packedBundle?.let(shelf::noteOlder) }
             }
         }

@@ -18,6 +18,13 @@ internal data class SetupState(
     /** What is on the phone, for when none is loaded. */
     val bundles: List<StoredBundle> = emptyList(),
 ) {
+    /** An import will leave no room for the bundle's packed weights, without which it runs all the same. */
+    val isSpaceShort: Boolean
+        get() {
+            val all = (need ?: return false).fileBytes + need.packedBytes
+            return (phase == Phase.IMPORTING || phase == Phase.CHECKING) && all > freeSpace + unfinished
+        }
+
     enum class Phase {
         LOOKING,
 

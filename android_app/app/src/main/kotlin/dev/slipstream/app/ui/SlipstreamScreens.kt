@@ -39,7 +39,7 @@ internal class Window(
     val onReload: () -> Unit,
 )
 
-/** One screen at a time: the setup until a bundle is loaded, then [screen]. */
+/** One screen at a time, the setup until a bundle is loaded, then [screen]; in a wide window, conversations with chat. */
 @Composable
 internal fun SlipstreamScreens(
     engine: EngineState,
@@ -53,9 +53,22 @@ internal fun SlipstreamScreens(
         info == null -> Setup(window)
         screen == Screen.CHECK -> Check(window)
         screen == Screen.MODEL -> Model(window)
-        screen == Screen.CONVERSATIONS -> History(window)
-        else -> Chat(window, info, engine is EngineState.Unloaded)
+        else -> Conversations(screen, window, info, engine is EngineState.Unloaded)
     }
+}
+
+@Composable
+private fun Conversations(
+    screen: Screen,
+    window: Window,
+    info: ModelInfo,
+    isUnloaded: Boolean,
+) {
+    ListBesideChat(
+        list = { isBeside -> History(window, isBeside) },
+        chat = { isBeside -> Chat(window, info, isUnloaded, isBeside) },
+        isListShown = screen == Screen.CONVERSATIONS,
+    )
 }
 
 @Composable
@@ -100,13 +113,17 @@ private fun Model(window: Window) {
 }
 
 @Composable
-private fun History(window: Window) {
+private fun History(
+    window: Window,
+    isBeside: Boolean,
+) {
     val state by window.history.state.collected()
+    val chat by window.chat.state.collected()
     val back = { window.onScreen(Screen.CHAT) }
-    BackHandler(onBack = back)
+    BackHandler(!isBeside, back)
     val actions =
         HistoryActions(
-            onBack = back,
+            onBack = back.takeUnless { isBeside },
             onNew = {
                 window.chat.startAnew()
                 back()
@@ -121,7 +138,7 @@ private fun History(window: Window) {
             onUndo = window.history::undo,
             onUndoGone = window.history::forgetUndo,
         )
-    HistoryScreen(state, actions)
+    HistoryScreen(state, actions, chat.conversation.takeIf { isBeside })
 }
 
 @Composable
@@ -129,6 +146,7 @@ private fun Chat(
     window: Window,
     info: ModelInfo,
     isUnloaded: Boolean,
+    isBeside: Boolean,
 ) {
     val state by window.chat.state.collected()
     val chat = window.chat
@@ -143,7 +161,7 @@ private fun Chat(
             onTakenBackShown = chat::takenBackShown,
             onDraft = chat::setDraft,
             onNew = { chat.startAnew() },
-            onConversations = { window.onScreen(Screen.CONVERSATIONS) },
+            onConversations = { window.onScreen(Screen.CONVERSATIONS) }.takeUnless { isBeside },
             onMode = chat::startAnew,
             onSettings = chat::setSettings,
             onModel = { window.onScreen(Screen.MODEL) },

@@ -3,6 +3,7 @@ package dev.slipstream.app.conversations
 import androidx.compose.ui.test.assert
 import androidx.compose.ui.test.hasContentDescription
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.isSelected
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
@@ -16,6 +17,7 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
+import org.robolectric.RuntimeEnvironment
 
 class HistoryTest : AppTest() {
     private val engine = ScriptedEngine()
@@ -136,5 +138,24 @@ class HistoryTest : AppTest() {
         awaitChat()
         rule.onNodeWithTag("conversations-open").performClick()
         awaitLines(1)
+    }
+
+    @Test
+    fun `in a wide window the list stays beside the chat, and says which conversation that is`() {
+        RuntimeEnvironment.setQualifiers("+w1280dp-h800dp-land-mdpi")
+        scenario!!.recreate()
+        awaitLines(2)
+        rule.onNodeWithTag("input").performTextReplacement("Half a sentence")
+        rule.onNodeWithTag("conversations-open").assertDoesNotExist()
+        rule.onNode(isSelected()).assert(hasText("Where does the wind go?"))
+        rule.onNodeWithText("Why is the sky blue?").performClick()
+        await { stored().messages.first().text == "Why is the sky blue?" }
+        awaitLines(2)
+        await { rule.onAllNodes(isSelected() and hasText("Why is the sky blue?")).fetchSemanticsNodes().size == 1 }
+        // Folded together, it is the chat that stays.
+        RuntimeEnvironment.setQualifiers("+w360dp-h640dp-port-xhdpi")
+        scenario!!.recreate()
+        awaitTag("conversations-open")
+        awaitLines(0)
     }
 }

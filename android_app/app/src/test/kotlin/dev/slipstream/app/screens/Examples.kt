@@ -21,6 +21,8 @@ import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.ImportProgress
 import dev.slipstream.app.storage.StoredBundle
+import dev.slipstream.bundle.License
+import dev.slipstream.bundle.Source
 import dev.slipstream.decode.DraftSource.DRAFTER
 import dev.slipstream.engine.OUTCOME
 import dev.slipstream.engine.SCRIPT
@@ -56,6 +58,9 @@ internal val INFO =
 
 internal val NO_ACTIONS = ChatActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
+/** The same, with the list of conversations beside the chat. */
+internal val NO_ACTIONS_BESIDE = ChatActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}, {}, null, {}, {}, {}, {}, {})
+
 internal val THINKING_INFO = INFO.copy(hasThinking = true)
 
 private val NEED =
@@ -67,7 +72,22 @@ private val NEED =
         fileBytes = 3_990_000_000,
         packedBytes = 2_100_000_000,
         memoryBytes = 2_480_000_000,
+        sources =
+            listOf(
+                source("target", "google/gemma-4-E2B-it", License("apache-2.0", "https://example.org/license")),
+                source(
+                    "drafter",
+                    "google/gemma-4-E2B-it-assistant",
+                    License("apache-2.0", "https://example.org/license"),
+                ),
+            ),
     )
+
+private fun source(
+    role: String,
+    id: String,
+    license: License?,
+) = Source(role, id, null, emptyMap(), license)
 
 internal val SHELF =
     listOf(
@@ -75,7 +95,17 @@ internal val SHELF =
         StoredBundle(
             File("model.litertlm"),
             7_665_361,
-            NEED.copy(targetId = "demo/target", drafterId = null, packedBytes = 5_000_000, memoryBytes = 110_000_000),
+            NEED.copy(
+                targetId = "demo/target",
+                drafterId = null,
+                packedBytes = 5_000_000,
+                memoryBytes = 110_000_000,
+                sources =
+                    listOf(
+                        source("target", "demo/target", License("My own terms", null)),
+                        source("adapter", "demo/adapter", null),
+                    ),
+            ),
             "c3".repeat(32),
             isChosen = false,
             isPushed = true,
@@ -100,6 +130,14 @@ internal val SETUPS =
                 Phase.IMPORTING,
                 NEED,
                 23_400_000_000,
+                5_100_000_000,
+                ImportProgress(1_716_000_000, 3_990_000_000),
+            ),
+        "no-room-to-pack" to
+            SetupState(
+                Phase.IMPORTING,
+                NEED,
+                4_100_000_000,
                 5_100_000_000,
                 ImportProgress(1_716_000_000, 3_990_000_000),
             ),

@@ -6,20 +6,16 @@ import androidx.compose.runtime.Composable
 import androidx.compose.runtime.compositionLocalOf
 import androidx.compose.runtime.remember
 import androidx.compose.ui.text.AnnotatedString
-import androidx.compose.ui.text.LinkAnnotation
 import androidx.compose.ui.text.SpanStyle
-import androidx.compose.ui.text.TextLinkStyles
 import androidx.compose.ui.text.buildAnnotatedString
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
-import androidx.compose.ui.text.style.TextDecoration
+import dev.slipstream.app.ui.LocalOpenLink
+import dev.slipstream.app.ui.link
 
 /** Whether stretches of a reply are on the colour of where they came from. */
 internal val LocalShowsOrigins = compositionLocalOf { true }
-
-/** What a link is opened by. */
-internal val LocalOpenLink = compositionLocalOf<(String) -> Unit> { {} }
 
 /** [text] in the theme's colours. */
 @Composable
@@ -54,12 +50,3 @@ private fun spanStyle(
         Style.ACCEPTED -> SpanStyle(colors.onPrimaryContainer, background = colors.primaryContainer)
         Style.OWN -> SpanStyle(colors.onTertiaryContainer, background = colors.tertiaryContainer)
     }.takeIf { showsOrigins || (style != Style.ACCEPTED && style != Style.OWN) }
-
-/** Underlined and no more: a colour of its own would not be read on each tint. */
-private fun link(
-    destination: String,
-    open: (String) -> Unit,
-) = LinkAnnotation.Clickable(
-    destination,
-    TextLinkStyles(SpanStyle(textDecoration = TextDecoration.Underline)),
-) { open(destination) }

@@ -1,10 +1,11 @@
-package dev.slipstream.app.chat
+package dev.slipstream.app.ui
 
 import androidx.compose.material3.AlertDialog
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.CompositionLocalProvider
+import androidx.compose.runtime.compositionLocalOf
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
@@ -14,8 +15,23 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalUriHandler
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.LinkAnnotation
+import androidx.compose.ui.text.SpanStyle
+import androidx.compose.ui.text.TextLinkStyles
+import androidx.compose.ui.text.style.TextDecoration
 import dev.slipstream.app.R
-import dev.slipstream.app.chat.markdown.LocalOpenLink
+
+/** What a link is opened by. */
+internal val LocalOpenLink = compositionLocalOf<(String) -> Unit> { {} }
+
+/** Underlined and no more: a colour of its own would not be read on each tint. */
+internal fun link(
+    destination: String,
+    open: (String) -> Unit,
+) = LinkAnnotation.Clickable(
+    destination,
+    TextLinkStyles(SpanStyle(textDecoration = TextDecoration.Underline)),
+) { open(destination) }
 
 /** Shows where a link of [content] leads before it leaves the app: its words may say another thing. */
 @Composable
