@@ -1,5 +1,6 @@
 package dev.slipstream.app.screens
 
+import androidx.compose.runtime.Composable
 import dev.slipstream.BundleNeed
 import dev.slipstream.CheckStep
 import dev.slipstream.ModelInfo
@@ -9,10 +10,13 @@ import dev.slipstream.ReplyFigures
 import dev.slipstream.SourceFigures
 import dev.slipstream.app.Problem
 import dev.slipstream.app.chat.ChatActions
+import dev.slipstream.app.chat.ChatScreen
 import dev.slipstream.app.chat.ChatState
 import dev.slipstream.app.chat.Growing
 import dev.slipstream.app.chat.Message
 import dev.slipstream.app.check.CheckState
+import dev.slipstream.app.conversations.HistoryActions
+import dev.slipstream.app.conversations.HistoryScreen
 import dev.slipstream.app.conversations.HistoryState
 import dev.slipstream.app.history.ChatSettings
 import dev.slipstream.app.history.ConversationItem
@@ -21,6 +25,7 @@ import dev.slipstream.app.setup.SetupState
 import dev.slipstream.app.setup.SetupState.Phase
 import dev.slipstream.app.storage.ImportProgress
 import dev.slipstream.app.storage.StoredBundle
+import dev.slipstream.app.ui.ListBesideChat
 import dev.slipstream.bundle.License
 import dev.slipstream.bundle.Source
 import dev.slipstream.decode.DraftSource.DRAFTER
@@ -316,4 +321,13 @@ internal val SETTINGS =
         "bundle" to ChatSettings(),
         "own" to
             ChatSettings("Be brief.", isThinking = true, temperature = 0.7, topK = 40, topP = 0.9, maxNewTokens = 512),
+    )
+
+/** As a wide window shows them. */
+@Composable
+internal fun ChatAndConversations() =
+    ListBesideChat(
+        { HistoryScreen(HISTORIES.getValue("some"), HistoryActions(null, {}, {}, {}, { _, _ -> }, {}, {}, {}), 2) },
+        { ChatScreen(CHATS.getValue("talk").copy(conversation = 2), INFO, false, NO_ACTIONS_BESIDE) },
+        isListShown = false,
     )

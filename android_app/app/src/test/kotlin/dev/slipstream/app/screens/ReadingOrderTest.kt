@@ -18,6 +18,7 @@ import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import java.util.TimeZone
 
 /** In which order TalkBack comes by what a screen has, as Compose tells it to Android. */
 @RunWith(RobolectricTestRunner::class)
@@ -36,6 +37,15 @@ class ReadingOrderTest {
         for (direction in listOf("ldltr", "ldrtl")) {
             RuntimeEnvironment.setQualifiers("+$direction")
             assertEquals(direction, CHAT, order { Chat() })
+        }
+    }
+
+    @Test
+    fun `in a wide window the list of conversations is read whole before the chat beside it`() {
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"))
+        for (direction in listOf("ldltr", "ldrtl")) {
+            RuntimeEnvironment.setQualifiers("+$direction-w1280dp-h800dp-land-mdpi")
+            assertEquals(direction, LIST + CHAT.drop(1), order { ChatAndConversations() })
         }
     }
 
@@ -65,6 +75,15 @@ class ReadingOrderTest {
     private companion object {
         const val NEXT = "android.view.accessibility.extra.EXTRA_DATA_TEST_TRAVERSALBEFORE_VAL"
         val ANY = SemanticsMatcher("any") { true }
+        val LIST =
+            listOf(
+                "Conversations",
+                "Search",
+                "What is a slipstream? Nov 3, 2026, 12:00 PM",
+                "More about What is a slipstream?",
+                "Why does the wind blow stronger between tall houses than over a field Nov 3, 2026, 12:00 PM",
+                "More about Why does the wind blow stronger between tall houses than over a field",
+            )
         val CHAT =
             listOf(
                 "Conversations",

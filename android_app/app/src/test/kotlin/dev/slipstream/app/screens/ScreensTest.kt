@@ -22,7 +22,6 @@ import dev.slipstream.app.model.ModelActions
 import dev.slipstream.app.model.ModelScreen
 import dev.slipstream.app.setup.SetupActions
 import dev.slipstream.app.setup.SetupScreen
-import dev.slipstream.app.ui.ListBesideChat
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
@@ -231,14 +230,6 @@ class ScreensTest {
     @Composable
     private fun History(name: String) =
         HistoryScreen(HISTORIES.getValue(name), HistoryActions({}, {}, {}, {}, { _, _ -> }, {}, {}, {}))
-
-    @Composable
-    private fun ChatAndConversations() =
-        ListBesideChat(
-            { HistoryScreen(HISTORIES.getValue("some"), HistoryActions(null, {}, {}, {}, { _, _ -> }, {}, {}, {}), 2) },
-            { ChatScreen(CHATS.getValue("talk").copy(conversation = 2), INFO, false, NO_ACTIONS_BESIDE) },
-            isListShown = false,
-        )
 
     @Composable
     private fun Settings(name: String) =
