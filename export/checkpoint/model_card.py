@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import yaml
 
-from export.checkpoint.files import MIB, is_there, read_file
+from export.checkpoint.files import MIB, is_there, printable, read_file
 from export.checkpoint.hub import Located
 from export.errors import CheckpointError, OutputError
 from runtime_spec.bundle.manifest import License
@@ -15,7 +15,7 @@ from runtime_spec.errors import BundleError
 
 CARD = "README.md"
 MAX_CARD, MAX_METADATA = MIB, MIB // 4
-"""Bytes, and characters: reading a quarter of a million takes a second."""
+"""Bytes, and characters: YAML is read slowly."""
 METADATA = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -47,6 +47,8 @@ def _license(values: dict, located: Located) -> License | None:
         name = values.get("license_name") or name
     names = name if isinstance(name, list) else [name]
     said = ", ".join(" ".join(one.split()) for one in names[:10] if isinstance(one, str) and one.split())
+    if said != printable(said):  # YAML can spell half of a surrogate pair, which no manifest holds
+        return None
     with suppress(BundleError):
         return License(said, _address(link, located))
     with suppress(BundleError):

@@ -64,6 +64,7 @@ def test_names_and_links(tmp_path, lines, name, link):
         card("license: {name: mit}"),
         card("license: 1.0"),
         card("license: ' '"),
+        card('license: "\\ud800"'),
         card(f"license: {'x' * 201}"),
         card("license: [mit"),
         card("license: !!python/object/apply:os.getcwd []"),
