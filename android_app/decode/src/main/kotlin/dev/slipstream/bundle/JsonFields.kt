@@ -28,16 +28,10 @@ internal class JsonFields(
     private val fields: Map<*, *> = asObject(value, key.ifEmpty { "(whole)" })
 
     init {
+        val known = names + optional.map { it.name }
         for (name in fields.keys) {
             val shown = keyOf(firstCodePoints(name as String, 80))
-            checkManifest(
-                name in names ||
-                    optional.any {
-                        it.name == name
-                    },
-                shown,
-                "a key of manifest version 1",
-            ) { "an unknown key" }
+            checkManifest(name in known, shown, "a key of manifest version 1") { "an unknown key" }
         }
         for (name in names) checkManifest(name in fields, keyOf(name), "this key") { "nothing" }
         for ((name, expected, none) in optional.filter { it.name in fields }) {

@@ -13,7 +13,9 @@ import androidx.compose.ui.test.performTouchInput
 import androidx.compose.ui.test.swipeDown
 import androidx.compose.ui.test.swipeUp
 import androidx.test.core.app.ActivityScenario
+import androidx.test.core.app.ApplicationProvider
 import dev.slipstream.app.MainActivity
+import dev.slipstream.app.TestApplication
 import dev.slipstream.app.screens.NO_ACTIONS
 import dev.slipstream.app.ui.SlipstreamTheme
 import org.junit.Assert.assertEquals
@@ -46,7 +48,7 @@ class ScrollTest {
         rule.waitForIdle()
     }
 
-    private fun inWindow(test: () -> Unit) =
+    private fun inWindow(test: () -> Unit) {
         ActivityScenario.launch(MainActivity::class.java).use { scenario ->
             scenario.onActivity { activity ->
                 activity.setContent {
@@ -56,6 +58,8 @@ class ScrollTest {
             grow(30)
             test()
         }
+        ApplicationProvider.getApplicationContext<TestApplication>().restart()
+    }
 
     @Test
     fun `the end of a reply that grows stays in sight`() =

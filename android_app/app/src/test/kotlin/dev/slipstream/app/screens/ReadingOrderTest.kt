@@ -79,9 +79,9 @@ class ReadingOrderTest {
             listOf(
                 "Conversations",
                 "Search",
-                "What is a slipstream? Nov 3, 2026, 12:00 PM",
+                "What is a slipstream? Nov 3, 2026, 12:00\u202fPM",
                 "More about What is a slipstream?",
-                "Why does the wind blow stronger between tall houses than over a field Nov 3, 2026, 12:00 PM",
+                "Why does the wind blow stronger between tall houses than over a field Nov 3, 2026, 12:00\u202fPM",
                 "More about Why does the wind blow stronger between tall houses than over a field",
             )
         val CHAT =
