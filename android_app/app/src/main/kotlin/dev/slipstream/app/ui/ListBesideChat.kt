@@ -9,6 +9,7 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.semantics.isTraversalGroup
 import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.semantics.traversalIndex
 import androidx.compose.ui.unit.dp
 
 /** Both in a window with room for them, where they are told that they are beside each other; else one of them. */
@@ -22,9 +23,9 @@ internal fun ListBesideChat(
         when {
             maxWidth >= WIDE -> {
                 Row {
-                    Box(Modifier.width(LIST_WIDTH).semantics { isTraversalGroup = true }) { list(true) }
+                    Box(Modifier.width(LIST_WIDTH).read(0)) { list(true) }
                     VerticalDivider()
-                    Box(Modifier.weight(1f).semantics { isTraversalGroup = true }) { chat(true) }
+                    Box(Modifier.weight(1f).read(1)) { chat(true) }
                 }
             }
 
@@ -38,6 +39,13 @@ internal fun ListBesideChat(
         }
     }
 }
+
+/** Is read whole, as number [turn]: from right to left Compose would begin with the chat. */
+private fun Modifier.read(turn: Int) =
+    semantics {
+        isTraversalGroup = true
+        traversalIndex = turn.toFloat()
+    }
 
 /** What Android calls an expanded window. */
 private val WIDE = 840.dp
