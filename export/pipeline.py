@@ -26,7 +26,8 @@ from export.evidence.golden_traces import golden_traces, write_traces
 from export.evidence.speed import short_bench
 from export.files import file_sha256, output_errors
 from export.forecast import SMALL_PAIR, check_machine, forecast
-from export.graphs.jobs import jobs, lower_all
+from export.graphs.jobs import jobs
+from export.graphs.lowering import lower_all
 from export.origin import evidence_origin, models_origin
 from export.outputs import BUNDLE, REPORT, TRACES, clear_stale
 from export.plan import Plan
@@ -151,11 +152,14 @@ class _Run:
             for job in wanted:
                 (self.work.graphs / f"{job.key()}.tflite").unlink(missing_ok=True)
         with self.clock.stage("lower", f"{len(wanted)} graphs"):
-            for job, path, cached in lower_all(wanted, self.work.graphs):
+            for job, path, cached in lower_all(wanted, self.work.graphs, advance=self._lowered):
                 graphs[job.kind] = path
                 how = "cached" if cached else "lowered"
                 self.progress.stage("lower", f"{job.kind} {how}, {len(graphs)} of {len(wanted)}")
         return graphs
+
+    def _lowered(self, done: int, total: int) -> None:
+        self.progress.advance("lower", done, total, "pieces")
 
     def _checked_tokens(self) -> list[int]:
         return checked_tokens(self.plan.target, self.plan.capacity, self.plan.prompts, self.encoder)

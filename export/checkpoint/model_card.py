@@ -9,9 +9,8 @@ import yaml
 
 from export.checkpoint.files import MIB, is_there, printable, read_file
 from export.checkpoint.hub import Located
-from export.errors import CheckpointError, OutputError
+from export.errors import BundleError, CheckpointError, OutputError
 from runtime_spec.bundle.manifest import License
-from runtime_spec.errors import BundleError
 
 CARD = "README.md"
 MAX_CARD, MAX_METADATA = MIB, MIB // 4

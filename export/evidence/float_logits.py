@@ -1,6 +1,6 @@
 """What the float target says, at any size: one pass over a text with the weights of one layer in memory at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from export.checkpoint.names import TIED_HEAD, tensor_name
 from export.files import replacing
 from export.modules.fill import empty_weight
 from export.modules.layers import HIDDEN
+from export.modules.pieces import Piece
 from export.modules.target import Target
 from export.weights.stream import TORCH_TYPES
 
@@ -55,13 +56,16 @@ class _StreamedTarget(Target):
             if not name.startswith(("head.", "layers.")):
                 _load(parameter, name, target)
 
-    def _layers_in_turn(self) -> Iterator[nn.Module]:
-        for i, layer in enumerate(self.layers):
-            for name, parameter in layer.named_parameters():
-                _load(parameter, f"layers.{i}.{name}", self._target)
-            yield layer
-            for parameter in layer.parameters():
-                parameter.data = torch.empty(0)
+    def run(self, piece: Piece, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if piece.layer is None:
+            return super().run(piece, values)
+        layer = self.layers[piece.layer]
+        for name, parameter in layer.named_parameters():
+            _load(parameter, f"layers.{piece.layer}.{name}", self._target)
+        found = super().run(piece, values)
+        for parameter in layer.parameters():
+            parameter.data = torch.empty(0)
+        return found
 
     def _head(self, hidden: torch.Tensor) -> torch.Tensor:
         name = tensor_name(self._target, TIED_HEAD)

@@ -1,1 +1,2 @@
-"""Modules lowered to LiteRT graphs without weights: lowered once per shape, then given widths, tidied and merged."""
+"""Modules lowered to LiteRT graphs without weights: piece by piece (jobs, lowering, traced, lower), linked to graphs
+(link, prune), given widths, tidied and merged."""

@@ -5,6 +5,7 @@ A graph must write first and read the updated cache: the runtime binds one buffe
 
 import torch
 
+from export.checkpoint.config import SLIDING
 from export.modules.reads import PREFIX_STEP
 
 
@@ -62,26 +63,13 @@ def _clamped(start: torch.Tensor, last: int) -> int:
     return min(max(int(start), 0), last)
 
 
-class Window:
-    """The stretch of slots that the sliding layers of one graph can see: `slots` from int32 scalar `first` on.
-
-    Attention then costs the window, not the context."""
-
-    def __init__(self, first: torch.Tensor, slots: int):
-        self._slots = slots
-        self._begin = torch.clamp(first, min=0)
-
-    def read(self, source: torch.Tensor, dim: int) -> torch.Tensor:
-        return read_window(source, self._begin, self._slots, dim)
+def window_begin(first: torch.Tensor) -> torch.Tensor:
+    """Where the slots begin that the sliding layers of one graph can see, from int32 scalar `first`, which may be
+    negative."""
+    return torch.clamp(first, min=0)
 
 
-class Prefix:
-    """The slots in use, up to int32 scalar `newest`, in whole steps: what full layers read.
-
-    Attention then costs the text so far, not the context."""
-
-    def __init__(self, newest: torch.Tensor, capacity: int):
-        self._count = prefix_length(newest, capacity)
-
-    def read(self, source: torch.Tensor, dim: int) -> torch.Tensor:
-        return read_prefix(source, self._count, dim)
+def read_part(kind: str, source: torch.Tensor, slots: torch.Tensor, size: int, dim: int) -> torch.Tensor:
+    """What layers of type `kind` read of a cache: of sliding ones `size` slots from scalar `slots` on, of full ones the
+    first `slots`, whose number varies. Attention then costs the window or the text so far, not the context."""
+    return read_window(source, slots, size, dim) if kind == SLIDING else read_prefix(source, slots, dim)

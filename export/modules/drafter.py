@@ -5,14 +5,13 @@ from torch import nn
 
 from export.checkpoint.config import FULL, SLIDING, DrafterConfig
 from export.modules import layers as ops
-from export.modules.cache import Prefix, Window
+from export.modules.cache import prefix_length, read_part, window_begin
+from export.modules.composed import Composed
 from export.modules.layer import DecoderLayer
 from export.modules.layers import HIDDEN, NewWeight, Rotary, Weight
+from export.modules.pieces import Piece, compose_drafter
 from export.modules.reads import Reads, drafter_reads, gathers_head
 from export.modules.selection import cluster_logits, hide_unchosen, largest, spread_logits, take
-
-View = dict[str, tuple[torch.Tensor, ...]]
-"""Layer type to keys and values of the slots that are read, their mask, and cos and sin: tables for all queries."""
 
 
 class MaskedEmbedding(nn.Module):
@@ -31,7 +30,7 @@ class MaskedEmbedding(nn.Module):
         self.top_k = config.centroid_top_k
 
 
-class Drafter(nn.Module):
+class Drafter(Composed):
     """Inputs: activations [1, 1, 2H] (scaled embedding of the last token, last hidden state), input_pos int32[1] (the
     position before the one drafted for, as LiteRT-LM passes it), mask [1, 1, 1, S], and the caches of the target's
     last sliding and last full layer that own one. Outputs: logits [1, 1, V], projected_activations [1, 1, H].
@@ -65,39 +64,56 @@ class Drafter(nn.Module):
             self.masked_embedding = MaskedEmbedding(config, token_ordering, new_weight)
 
     def forward(self, activations, input_pos, mask, **caches) -> dict[str, torch.Tensor]:
-        hidden = self.step(activations, self.view(input_pos, mask, caches))
-        return {"logits": self._logits(hidden), "projected_activations": ops.linear(hidden, self.post_projection)}
+        inputs = {"activations": activations, "input_pos": input_pos, "mask": mask, **caches}
+        return compose_drafter(self.config, self.sources, self.run, inputs)
 
-    def view(self, input_pos, mask, caches: dict[str, torch.Tensor]) -> View:
-        """What the draft steps of a round have in common, by layer type."""
-        text, newest, found = self.config.text, input_pos.to(torch.float), {}
+    def modules_of(self, piece: Piece) -> list[str]:
+        if piece.layer is not None:
+            return [f"layers.{piece.layer}"]
+        names = {"view": ["rotary"], "projected": ["pre_projection"], "scores": self._of_scores()}
+        return names[piece.name]
+
+    def view(self, input_pos, mask, **caches: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the draft steps of a round have in common, by layer type: of the keys and values of its cache the slots
+        that are read, their mask, and cos and sin; nothing that would only repeat an input. With one token, tables
+        serve all queries as they are."""
+        text, position, found = self.config.text, input_pos.to(torch.float) + 1.0, {}
         parts = self._cache_parts(input_pos[0])
         for kind in text.rope:
-            part, source = parts.get(kind), self.sources[kind]
-            keys, values, visible = caches[f"kv_cache_k_{source}"], caches[f"kv_cache_v_{source}"], mask
-            if part:
-                keys, values, visible = part.read(keys, 2), part.read(values, 3), part.read(mask, 3)
-            group = text.num_heads // text.kv_heads[text.layer_types.index(kind)]
-            tables = (ops.repeat_rows(table, group) for table in (visible, *self.rotary[kind](newest + 1.0)))
-            found[kind] = keys, values, *tables
+            if kind in parts:
+                for name, dim in (("keys", 2), ("values", 3)):
+                    found[f"{name}_{kind}"] = read_part(kind, caches[f"{name}_{kind}"], *parts[kind], dim)
+                found[f"visible_{kind}"] = read_part(kind, mask, *parts[kind], 3)
+            found[f"cos_{kind}"], found[f"sin_{kind}"] = self.rotary[kind](position)
         return found
 
-    def step(self, activations: torch.Tensor, view: View) -> torch.Tensor:
-        """One draft step: the hidden state after the final norm, [1, 1, D]."""
-        text, x = self.config.text, ops.linear(activations, self.pre_projection)
-        for i, layer in enumerate(self.layers):
-            keys, values, visible, cos, sin = view[text.layer_types[i]]
-            query = layer.self_attn.query(layer.attention_input(x), cos, sin)
-            x = layer.after_attention(x, layer.self_attn.output(query, keys, values, visible), None)
-        return ops.rms_norm(x, self.norm, text.rms_norm_eps)
+    def projected(self, activations: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"x": ops.linear(activations, self.pre_projection)}
 
-    def _cache_parts(self, newest: torch.Tensor) -> dict[str, Window | Prefix]:
-        """What the layers of each type read of the caches; absent where that is all of it."""
+    def layer(self, index: int, x, keys, values, visible, query_cos, query_sin) -> dict[str, torch.Tensor]:
+        """One decoder layer on x [1, 1, D]."""
+        layer = self.layers[index]
+        query = layer.self_attn.query(layer.attention_input(x), query_cos, query_sin)
+        return {"x": layer.after_attention(x, layer.self_attn.output(query, keys, values, visible), None)}
+
+    def scores(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = self.normed(x)
+        return {"logits": self._logits(hidden), "projected_activations": ops.linear(hidden, self.post_projection)}
+
+    def normed(self, x: torch.Tensor) -> torch.Tensor:
+        return ops.rms_norm(x, self.norm, self.config.text.rms_norm_eps)
+
+    def _of_scores(self) -> list[str]:
+        sparse = ["masked_embedding"] if self.config.use_ordered_embeddings else []
+        return ["norm", "head", "post_projection", *sparse]
+
+    def _cache_parts(self, newest: torch.Tensor) -> dict[str, tuple[torch.Tensor, int]]:
+        """What the layers of each type read of the caches, for `read_part`; absent where that is all of it."""
         parts, text = {}, self.config.text
         if FULL in text.rope and self.reads.prefix:
-            parts[FULL] = Prefix(newest, self.capacity)
+            parts[FULL] = prefix_length(newest, self.capacity), self.capacity
         if SLIDING in text.rope and self.reads.window is not None:
-            parts[SLIDING] = Window(newest - text.sliding_window, self.reads.window)
+            parts[SLIDING] = window_begin(newest - text.sliding_window), self.reads.window
         return parts
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -3,8 +3,10 @@
 import torch
 from torch.nn import functional as F
 
+from export.modules import layers as ops
 from export.modules.drafter import Drafter
 from export.modules.layers import HIDDEN, Weight
+from export.modules.pieces import Piece, compose_drafts
 from export.modules.selection import largest, zero_if_finite
 
 CONFIDENCE_LOGITS = 8
@@ -25,17 +27,28 @@ class Drafts(Drafter):
         self.target_embedding = Weight(new_weight, vocab_size, size)
 
     def forward(self, token_ids, activations, input_pos, mask, **caches) -> dict[str, torch.Tensor]:
-        view, found = self.view(input_pos, mask, caches), {}
-        token, hidden = token_ids, activations
-        for number in range(1, self.count + 1):
-            row = F.embedding(token, self.target_embedding.weight) * self.scale
-            out = self.step(torch.cat([row, hidden], -1), view)
-            token, logits = self.choice(out)
-            found |= {f"draft_token_{number}": token, f"largest_logits_{number}": logits}
-            token = token.reshape(1, 1)
-            if number < self.count:
-                hidden = F.linear(out, self.post_projection.weight)
-        return found
+        inputs = {"token_ids": token_ids, "activations": activations, "input_pos": input_pos, "mask": mask, **caches}
+        return compose_drafts(self.config, self.sources, self.count, self.run, inputs)
+
+    def modules_of(self, piece: Piece) -> list[str]:
+        if piece.name == "draft_input":
+            return ["target_embedding", "pre_projection"]
+        own = {"bonus_token": [], "draft": self._of_scores()}
+        return own[piece.name] if piece.name in own else super().modules_of(piece)
+
+    def bonus_token(self, token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """As the tokens of the steps, int32[1]."""
+        return {"token": token_ids.reshape(1)}
+
+    def draft_input(self, token: torch.Tensor, activations: torch.Tensor) -> dict[str, torch.Tensor]:
+        row = F.embedding(token, self.target_embedding.weight) * self.scale
+        return self.projected(torch.cat([row[None], activations], -1))
+
+    def draft(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = self.normed(x)
+        token, logits = self.choice(hidden)
+        projected = ops.linear(hidden, self.post_projection)
+        return {"token": token, "largest_logits": logits, "projected_activations": projected}
 
     def choice(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The greedy choice after a hidden state [1, 1, D], the lowest id among equals: (int32[1], the eight largest

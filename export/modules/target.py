@@ -1,20 +1,20 @@
 """The target's graphs: `prefill` fills the cache, `verify` (and `decode`, its T = 1) also scores."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import nn
 
 from export.checkpoint.config import FULL, SLIDING, TextConfig
 from export.modules import layers as ops
-from export.modules.cache import Prefix, Window, update_cache
+from export.modules.cache import prefix_length, read_part, read_prefix, read_window, update_cache, window_begin
+from export.modules.composed import Composed
 from export.modules.layer import DecoderLayer
 from export.modules.layers import NewWeight, Rotary, Weight
+from export.modules.pieces import Piece, compose_target, tables_name
 from export.modules.reads import Reads, target_reads
 from export.modules.selection import choices
 
 
-class Target(nn.Module):
+class Target(Composed):
     """Gemma 4's text model over embeddings that come from outside, with every cache an input and an output.
 
     Inputs: embeddings [1, T, H] (scaled), per_layer_embeddings [1, T, L, P] where the model has them, input_pos
@@ -29,8 +29,7 @@ class Target(nn.Module):
         self, config: TextConfig, capacity: int, scores: bool, new_weight: NewWeight, reads: Reads | None = None
     ):
         super().__init__()
-        self.config, self.capacity, self.scores, self.reads = config, capacity, scores, reads
-        # Prefill ends with the last cache that is written: layers past it (all share K/V) are never run.
+        self.config, self.capacity, self.is_scored, self.reads = config, capacity, scores, reads
         count = config.num_layers if scores else config.kv_layers[-1] + 1
         self.layers = nn.ModuleList(DecoderLayer(config, i, new_weight) for i in range(count))
         self.rotary = nn.ModuleDict(
@@ -46,37 +45,63 @@ class Target(nn.Module):
             self.head = Weight(new_weight, config.vocab_size, config.hidden_size)
 
     def forward(self, embeddings, input_pos, mask, per_layer_embeddings=None, **caches) -> dict[str, torch.Tensor]:
-        config, x = self.config, embeddings
-        start = input_pos[0]
-        parts = self._cache_parts(input_pos, embeddings.shape[1])
-        tables = self._tables(input_pos.to(torch.float), mask, parts)
-        per_layer = self._per_layer_inputs(embeddings, per_layer_embeddings)
-        written: dict[str, torch.Tensor] = {}
-        visible_slots: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for i, layer in enumerate(self._layers_in_turn()):
-            (cos, sin), (query_cos, query_sin), visible = tables[config.layer_types[i], config.kv_heads[i]]
-            attended = layer.attention_input(x)
-            if i in config.kv_layers:
-                key, value = layer.self_attn.key_value(attended, cos, sin)
-                written[f"kv_cache_k_{i}"] = update_cache(caches[f"kv_cache_k_{i}"], key, start, 2)
-                written[f"kv_cache_v_{i}"] = update_cache(caches[f"kv_cache_v_{i}"], value, start, 3)
-                if not self.scores and i == config.kv_layers[-1]:
-                    return written
-                keys, values = written[f"kv_cache_k_{i}"], written[f"kv_cache_v_{i}"]
-                part = parts.get(config.layer_types[i])
-                visible_slots[i] = (part.read(keys, 2), part.read(values, 3)) if part else (keys, values)
-            query = layer.self_attn.query(attended, query_cos, query_sin)
-            attended = layer.self_attn.output(query, *visible_slots[config.kv_source(i)], visible)
-            x = layer.after_attention(x, attended, per_layer[i] if per_layer else None)
-        hidden = ops.rms_norm(x, self.norm, config.rms_norm_eps)
+        inputs = {"embeddings": embeddings, "input_pos": input_pos, "mask": mask}
+        if per_layer_embeddings is not None:
+            inputs["per_layer_embeddings"] = per_layer_embeddings
+        return compose_target(self.config, self.is_scored, self.run, inputs | caches)
+
+    def modules_of(self, piece: Piece) -> list[str]:
+        if piece.layer is not None:
+            return [f"layers.{piece.layer}"]
+        of_shared = "rotary", "per_layer_model_projection", "per_layer_projection_norm"
+        names = of_shared if piece.name == "shared" else ("norm", "head")
+        return [name for name in names if hasattr(self, name)]
+
+    def shared(self, embeddings, input_pos, mask, per_layer_embeddings=None) -> dict[str, torch.Tensor]:
+        """What the layers share: once a graph, not a layer. `start`, `window` and `prefix`, int32 scalars: where the
+        caches are written, where the window begins and how long the prefix is, where there are such. By
+        `tables_name`: rotary tables for keys and queries [1, 1, T, D] and [1, 1, T * G, D], and masks
+        [1, 1, T * G, slots that are read]. per_layer_i, [1, T, P]."""
+        config, found = self.config, {"start": input_pos[0]}
+        reads = self.reads or target_reads(config, embeddings.shape[1], self.capacity)
+        if FULL in config.rope and reads.prefix:
+            found["prefix"] = prefix_length(torch.amax(input_pos), self.capacity)
+        if SLIDING in config.rope and reads.window is not None:
+            found["window"] = window_begin(input_pos[0] - (config.sliding_window - 1))
+        found |= self._tables(input_pos.to(torch.float), mask, self._masks(input_pos, mask, found, reads.window))
+        if config.per_layer_size:
+            found |= self._per_layer_inputs(embeddings, per_layer_embeddings)
+        return found
+
+    def layer(
+        self, index, x, query_cos, query_sin, visible, start=None, cos=None, sin=None, kv_cache_k=None, kv_cache_v=None,
+        slots=None, keys=None, values=None, per_layer=None,
+    ) -> dict[str, torch.Tensor]:  # fmt: skip
+        """One decoder layer on x [1, T, H]. With caches of its own it writes them from `start` on and attends to what
+        it reads of them, which is the part at `slots` if that is given; without, to `keys` and `values`."""
+        layer, found = self.layers[index], {}
+        attended = layer.attention_input(x)
+        if kv_cache_k is not None:
+            found = keep(layer, attended, cos, sin, start, kv_cache_k, kv_cache_v)
+            keys, values = found["kv_cache_k"], found["kv_cache_v"]
+            if slots is not None:
+                kind, size = self.config.layer_types[index], visible.shape[3]
+                keys, values = read_part(kind, keys, slots, size, 2), read_part(kind, values, slots, size, 3)
+                found |= {"keys": keys, "values": values}
+        query = layer.self_attn.query(attended, query_cos, query_sin)
+        attended = layer.self_attn.output(query, keys, values, visible)
+        return found | {"x": layer.after_attention(x, attended, per_layer)}
+
+    def last_cache(self, index, x, start, cos, sin, kv_cache_k, kv_cache_v) -> dict[str, torch.Tensor]:
+        """The caches of a layer of which nothing else is wanted."""
+        layer = self.layers[index]
+        return keep(layer, layer.attention_input(x), cos, sin, start, kv_cache_k, kv_cache_v)
+
+    def scores(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = ops.rms_norm(x, self.norm, self.config.rms_norm_eps)
         logits = self._logits(hidden)
         tokens, largest = choices(logits)
-        scored = {"logits": logits, "activations": hidden, "target_tokens": tokens, "largest_logits": largest}
-        return written | scored
-
-    def _layers_in_turn(self) -> Iterable[DecoderLayer]:
-        """For one that holds no layer before its turn."""
-        return self.layers
+        return {"logits": logits, "activations": hidden, "target_tokens": tokens, "largest_logits": largest}
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """cap * tanh(head / cap). Divided before the head: after it, the converter would fold 1 / cap into the table,
@@ -89,44 +114,48 @@ class Target(nn.Module):
     def _head(self, hidden: torch.Tensor) -> torch.Tensor:
         return ops.linear(hidden, self.head)
 
-    def _cache_parts(self, input_pos: torch.Tensor, tokens: int) -> dict[str, Window | Prefix]:
-        """What the layers of each type read of the cache; absent where that is all of it."""
-        parts, config = {}, self.config
-        reads = self.reads or target_reads(config, tokens, self.capacity)
-        if FULL in config.rope and reads.prefix:
-            parts[FULL] = Prefix(torch.amax(input_pos), self.capacity)
-        if SLIDING in config.rope and reads.window is not None:
-            parts[SLIDING] = Window(input_pos[0] - (config.sliding_window - 1), reads.window)
-        return parts
-
-    def _tables(self, positions: torch.Tensor, mask: torch.Tensor, parts: dict[str, Window | Prefix]) -> dict:
-        """Rotary tables for keys and queries, and the mask, by (layer type, K): once a graph, not a layer."""
-        masks = {kind: parts[kind].read(mask, 3) if kind in parts else mask for kind in self.config.rope}
-        if SLIDING in masks:
+    def _masks(self, input_pos, mask, starts: dict[str, torch.Tensor], window: int | None) -> dict[str, torch.Tensor]:
+        """By layer type: over the slots that are read, and in sliding layers no earlier than the window."""
+        config, found = self.config, {}
+        if FULL in config.rope:
+            found[FULL] = read_prefix(mask, starts["prefix"], 3) if "prefix" in starts else mask
+        if SLIDING in config.rope:
             slots = torch.arange(self.capacity, dtype=torch.float).reshape(1, 1, 1, -1)
-            if SLIDING in parts:
-                slots = parts[SLIDING].read(slots, 3)
-            masks[SLIDING] = masks[SLIDING] + ops.hide_before(positions - float(self.config.sliding_window - 1), slots)
-        tables = {}
-        for kind, kv_heads in dict.fromkeys(zip(self.config.layer_types, self.config.kv_heads, strict=True)):
-            group = self.config.num_heads // kv_heads
-            cos, sin = self.rotary[kind](positions)
-            query_tables = ops.repeat_rows(cos, group), ops.repeat_rows(sin, group)
-            tables[kind, kv_heads] = (cos, sin), query_tables, ops.repeat_rows(masks[kind], group)
-        return tables
+            if "window" in starts:
+                mask, slots = (read_window(one, starts["window"], window, 3) for one in (mask, slots))
+            earliest = input_pos.to(torch.float) - float(config.sliding_window - 1)
+            found[SLIDING] = mask + ops.hide_before(earliest, slots)
+        return found
 
-    def _per_layer_inputs(self, embeddings, per_layer_embeddings) -> list[torch.Tensor] | None:
+    def _tables(self, positions: torch.Tensor, mask: torch.Tensor, masks: dict[str, torch.Tensor]) -> dict:
+        """Rotary tables and masks; those for queries only where they differ from what there is."""
+        found = {}
+        for kind, kv_heads in dict.fromkeys(zip(self.config.layer_types, self.config.kv_heads, strict=True)):
+            name, group = tables_name(kind, kv_heads), self.config.num_heads // kv_heads
+            for part, table in zip(("cos", "sin"), self.rotary[kind](positions), strict=True):
+                found[f"{part}_{name}"] = table
+                if group > 1:
+                    found[f"query_{part}_{name}"] = ops.repeat_rows(table, group)
+            if group > 1 or masks[kind] is not mask:
+                found[f"visible_{name}"] = ops.repeat_rows(masks[kind], group)
+        return found
+
+    def _per_layer_inputs(self, embeddings, per_layer_embeddings) -> dict[str, torch.Tensor]:
         """One [1, T, P] a layer: (norm(projection of the embedding) + the token's own) / sqrt(2)."""
-        config = self.config
-        if not config.per_layer_size:
-            return None
+        config, size = self.config, self.config.per_layer_size
         projected = ops.linear(embeddings, self.per_layer_model_projection)
-        projected = projected.reshape(1, -1, config.num_layers, config.per_layer_size)
+        projected = projected.reshape(1, -1, config.num_layers, size)
         # The projection's scale 1/sqrt(H) cancels in the norm but for eps, which takes it: the same function.
         normed = ops.rms_norm(projected, self.per_layer_projection_norm, config.rms_norm_eps * config.hidden_size)
-        size = config.per_layer_size
         combined = ((normed + per_layer_embeddings) * 2.0**-0.5).reshape(1, -1, config.num_layers * size)
-        return [combined[..., i * size : (i + 1) * size] for i in range(len(self.layers))]
+        return {f"per_layer_{i}": combined[..., i * size : (i + 1) * size] for i in range(config.num_layers)}
+
+
+def keep(layer: DecoderLayer, attended, cos, sin, start, kv_cache_k, kv_cache_v) -> dict[str, torch.Tensor]:
+    """The caches with a layer's keys and values of `attended` [1, T, H] written from `start` on."""
+    key, value = layer.self_attn.key_value(attended, cos, sin)
+    written = update_cache(kv_cache_k, key, start, 2), update_cache(kv_cache_v, value, start, 3)
+    return {"kv_cache_k": written[0], "kv_cache_v": written[1]}
 
 
 def target_inputs(config: TextConfig, capacity: int, tokens: int, new: "type | object") -> dict[str, torch.Tensor]:

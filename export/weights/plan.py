@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -102,25 +101,3 @@ def _store(graph, tensor, weight: Weight, model: schema.ModelT, zero_points: np.
         # One array object a weight, now and when it is filled: the packed size must not change.
         quantization.scale = weight.scales
         quantization.zeroPoint = zero_points
-
-
-class _SharingBuilder(flatbuffers.Builder):
-    """Writes each large array object once: a weight's scales serve all signatures (42 MB to 10 at E2B's size)."""
-
-    def __init__(self):
-        super().__init__(1 << 20)
-        self.written: dict[int, int] = {}
-
-    def CreateNumpyVector(self, array):
-        if array.size < 64:
-            return super().CreateNumpyVector(array)
-        if id(array) not in self.written:
-            self.written[id(array)] = super().CreateNumpyVector(array)
-        return self.written[id(array)]
-
-
-def pack(model: schema.ModelT) -> memoryview:
-    """The flatbuffer's bytes."""
-    builder = _SharingBuilder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return memoryview(builder.Bytes)[builder.Head() :]

@@ -24,8 +24,9 @@ from export.checkpoint.checkpoint import Checkpoint
 from export.checkpoint.codes import Codes
 from export.checkpoint.names import tensor_name
 from export.errors import CheckpointError
+from export.graphs.flatbuffer import pack
 from export.weights.keep import repacked
-from export.weights.plan import ALIGNMENT, Weight, pack
+from export.weights.plan import ALIGNMENT, Weight
 from export.weights.quantize import CHUNK_BYTES, Quantizer, row_chunks
 from runtime_spec.bundle.manifest import SharedWeights
 

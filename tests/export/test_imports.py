@@ -27,7 +27,8 @@ ALLOWED = {
         "runtime_spec.chat",
     ],
     "export.graphs": [
-        "export.checkpoint", "export.choices", "export.errors", "export.modules", "export.plan", "export.processes",
+        "export.checkpoint", "export.choices", "export.errors", "export.files", "export.modules", "export.plan",
+        "export.processes",
     ],
     "export.resources": ["runtime_spec.cache"],
     "export.weights": [

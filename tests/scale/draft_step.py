@@ -19,7 +19,8 @@ import torch
 from export.bundle.assemble import EMBEDDING, TARGET_EMBEDDING, drafter_model
 from export.checkpoint.config import parse_drafter, parse_target
 from export.choices.recipe import Recipe, Storage
-from export.graphs.jobs import GraphJob, lower_all
+from export.graphs.jobs import GraphJob
+from export.graphs.lowering import lower_all
 from export.modules.drafts import Drafts
 from export.modules.reads import drafter_reads
 from export.plan import Width

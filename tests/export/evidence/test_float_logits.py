@@ -44,12 +44,16 @@ def test_logits_are_the_whole_targets(target, monkeypatch):
     torch.testing.assert_close(float_logits(target, TOKENS), whole(target), rtol=1e-5, atol=1e-4)
 
 
-def test_a_layer_is_held_for_its_turn_only(target):
-    module = streamed._StreamedTarget(target, 8)
-    layers = module._layers_in_turn()
-    first, second = next(layers), next(layers)
-    assert sum(p.numel() for p in first.parameters()) == 0 < sum(p.numel() for p in second.parameters())
-    assert len([first, second, *layers]) == target.config.num_layers
+def test_a_layer_is_held_for_its_turn_only(target, monkeypatch):
+    layer, held = Target.layer, []
+
+    def noting(module, index, *values, **more):
+        held.append([i for i in range(index + 1) if all(p.numel() for p in module.layers[i].parameters())])
+        return layer(module, index, *values, **more)
+
+    monkeypatch.setattr(Target, "layer", noting)
+    float_logits(target, TOKENS)
+    assert held == [[i] for i in range(target.config.num_layers)]
 
 
 def test_the_head_is_never_read_whole(target, monkeypatch):

@@ -9,11 +9,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.graphs import choices, lower
 from export.graphs.choices import group_size
-from export.graphs.flatbuffer import load
+from export.graphs.flatbuffer import load, pack
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.modules import selection
-from export.weights.plan import pack
 
 SEARCHED, GROUPED = 300, 262_144
 ROWS = 3

@@ -9,7 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 from export.choices.device import Device
 from export.choices.recipe import Recipe, Storage
 from export.graphs.flatbuffer import load
-from export.graphs.jobs import jobs, lower_all
+from export.graphs.jobs import jobs
+from export.graphs.lowering import lower_all
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.graphs.widths import with_width

@@ -9,8 +9,10 @@ from export.checkpoint.checkpoint import Checkpoint
 from export.choices.recipe import Storage
 from export.cli.main import DEMO
 from export.graphs import calls, lower
-from export.graphs.flatbuffer import constant, load, operator
-from export.graphs.jobs import GraphJob, lower_all, lower_at
+from export.graphs.editor import Editor
+from export.graphs.flatbuffer import constant, load, operator, pack
+from export.graphs.jobs import GraphJob
+from export.graphs.lowering import lower_all, lower_at
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.graphs.widths import with_width
@@ -19,7 +21,7 @@ from export.modules.fill import empty_weight, fill
 from export.modules.selection import hide_unchosen
 from export.modules.target import Target
 from export.plan import Width
-from export.weights.plan import pack, plan_weights
+from export.weights.plan import plan_weights
 from export.weights.stream import CheckpointSource, PlannedModel, write_group
 from runtime_spec.bundle.manifest import ALIGNMENT
 from runtime_spec.litert.compiled import CompiledModel, aligned_zeros
@@ -131,14 +133,18 @@ def test_any_context_computes_what_the_module_does(capacity, lowered, target, wh
 def test_a_part_one_slot_or_step_short_is_seen(kind, value, lowered, target, whole_cache, tmp_path):
     """Planted: the prefix a step shorter, the window a slot later."""
     model = substituted(lowered, ROWS)
-    (operand,) = {
-        int(i)
+    (use,) = (
+        (op, i)
         for op in model.subgraphs[0].operators
         if operator(model, op) == kind
-        for i in op.inputs[1:]
-        if (values := constant(model, model.subgraphs[0].tensors[i])) is not None and values.tolist() == [value]
-    }
-    model.buffers[model.subgraphs[0].tensors[operand].buffer].data = np.array([value - 1], np.int32).view(np.uint8)
+        for i in range(1, len(op.inputs))
+        if (values := constant(model, model.subgraphs[0].tensors[op.inputs[i]])) is not None
+        and values.tolist() == [value]
+    )
+    # A constant of its own: equal ones stand once.
+    op, place = use
+    planted = Editor(model, model.subgraphs[0]).integers(value - 1)
+    op.inputs = np.array([planted if i == place else old for i, old in enumerate(op.inputs)], np.int32)
     path = written(model, target, tmp_path / "mutant.tflite")
     assert largest_difference(path, whole_cache, target.config, (PREFIX_STEP + 4,)) > 100 * TOLERANCE
 

@@ -5,19 +5,21 @@ from dataclasses import replace
 import pytest
 
 from export.errors import GraphError
-from export.graphs.jobs import GraphJob, jobs, lower_all
+from export.graphs.jobs import GraphJob, jobs
+from export.graphs.lowering import lower_all
 from tests.export.graphs.test_widths import pair
 
 
 def test_a_graph_that_can_not_be_lowered_is_an_error_with_its_log(tmp_path):
-    job = GraphJob("unheard_of", pair("demo")[0])
+    job = GraphJob("verify", replace(pair("demo")[0], rope={}))
     (tmp_path / "graphs").mkdir()
-    (tmp_path / "graphs" / f"{job.key()}.unfinished").touch()
+    (tmp_path / "graphs" / "pieces").mkdir()
+    (tmp_path / "graphs" / "pieces" / "of_a_run_that_was_killed").touch()
     with pytest.raises(GraphError) as raised:
         list(lower_all([job], tmp_path / "graphs"))
-    log = tmp_path / "log" / "lower-unheard_of.log"
+    log = tmp_path / "log" / "lower-target-shared.log"
     assert raised.value.where == str(log)
-    assert raised.value.found.endswith("KeyError: 'unheard_of'") and "Traceback" in log.read_text()
+    assert raised.value.found.endswith("KeyError: 'sliding_attention'") and "Traceback" in log.read_text()
     assert list((tmp_path / "graphs").iterdir()) == []
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from export.checkpoint.config import FULL, SLIDING, parse_drafter, parse_target
 from export.errors import GraphError
-from export.graphs import jobs as lowering
-from export.graphs import widths
+from export.graphs import lowering, widths
 from export.graphs.flatbuffer import constant, load, operator
-from export.graphs.jobs import GraphJob, lower_all
+from export.graphs.jobs import GraphJob
+from export.graphs.lowering import lower_all
 from export.graphs.widths import MARKERS, conflicts, mistakable, traced_width, with_width
 from export.modules.reads import drafter_reads, target_reads
 from export.plan import Width
@@ -196,12 +196,17 @@ def test_sizes_that_could_be_mistaken_are_told():
 def lower_with(monkeypatch, tmp_path, vocabulary, known):
     """A small model whose head has as many rows as the first marker has slots; `known`: by its config already."""
     target = replace(pair("demo")[0], vocab_size=vocabulary)
-    tried, lower_at = [], lowering.lower_at
-    monkeypatch.setattr(lowering, "lower_at", lambda job, width, out: (tried.append(width), lower_at(job, width, out)))
+    tried, original = [], lowering.lower_at
+
+    def lower_at(job, width, out):
+        tried.append(width)
+        return original(job, width, out)
+
+    monkeypatch.setattr(lowering, "lower_at", lower_at)
     if not known:
         monkeypatch.setattr(GraphJob, "sizes", lambda _: set())
     out = tmp_path / "verify.tflite"
-    lowering.run(GraphJob("verify", target, None, True, True), out)
+    lowering.lower_one(GraphJob("verify", target, None, True, True), out)
     return tried, out
 
 

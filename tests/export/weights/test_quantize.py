@@ -16,7 +16,8 @@ from export.choices.device import Device
 from export.choices.recipe import Recipe, Storage
 from export.cli.main import DEMO
 from export.graphs.flatbuffer import operator, weight_name
-from export.graphs.jobs import jobs, lower_all
+from export.graphs.jobs import jobs
+from export.graphs.lowering import lower_all
 from export.plan import Choices, make_plan
 from export.weights.plan import plan_weights
 from export.weights.quantize import SMALLEST, Quantizer
