@@ -45,7 +45,7 @@ class GraphJob:
     steps: int = 1
 
     def key(self) -> str:
-        return f"{self.kind}-{self._digest(self.kind, self.steps, self.composition().module, _tools())}"
+        return f"{self.kind}-{self._digest(self.steps, _tools())}"
 
     def piece_name(self, piece: Piece, width: Width) -> str:
         """Names what a lowered piece's bytes depend on, within one version of the tools: graphs share pieces."""

@@ -24,44 +24,54 @@ Values = dict[str, Value]
 Run = Callable[[Piece, Values], Values]
 
 
-def compose_target(config: TextConfig, scores: bool, run: Run, inputs: Values) -> Values:
-    """The outputs of `modules.target.Target`, from its inputs."""
-    names = "embeddings", "input_pos", "mask", *(("per_layer_embeddings",) if config.per_layer_size else ())
-    shared = run(Piece("shared"), {name: inputs[name] for name in names})
-    slots = {SLIDING: "window", FULL: "prefix"}
-    x, written, visible_slots = inputs["embeddings"], {}, {}
-    # Prefill ends with the last cache that is written: layers past it (all share K/V) are never run.
-    for i in range(config.num_layers if scores else config.kv_layers[-1] + 1):
-        kind = config.layer_types[i]
-        tables = tables_name(kind, config.kv_heads[i])
-        cos, sin = shared[f"cos_{tables}"], shared[f"sin_{tables}"]
-        values = {"x": x}
-        if i in config.kv_layers:
-            names = f"kv_cache_k_{i}", f"kv_cache_v_{i}"
-            values |= {"start": shared["start"], "cos": cos, "sin": sin}
-            values |= {"kv_cache_k": inputs[names[0]], "kv_cache_v": inputs[names[1]]}
-            if not scores and i == config.kv_layers[-1]:
-                found = run(Piece("last_cache", i), values)
-                return written | {names[0]: found["kv_cache_k"], names[1]: found["kv_cache_v"]}
-            if slots[kind] in shared:
-                values["slots"] = shared[slots[kind]]
-        else:
-            values["keys"], values["values"] = visible_slots[config.kv_source(i)]
-        values["query_cos"] = shared.get(f"query_cos_{tables}", cos)
-        values["query_sin"] = shared.get(f"query_sin_{tables}", sin)
-        values["visible"] = shared.get(f"visible_{tables}", inputs["mask"])
-        if config.per_layer_size:
-            values["per_layer"] = shared[f"per_layer_{i}"]
-        found = run(Piece("layer", i), values)
-        x = found["x"]
-        if i in config.kv_layers:
-            written |= {names[0]: found["kv_cache_k"], names[1]: found["kv_cache_v"]}
-            visible_slots[i] = tuple(found.get(part, found[cache]) for part, cache in CACHES.items())
-    return written | run(Piece("scores"), {"x": x})
-
-
 CACHES = {"keys": "kv_cache_k", "values": "kv_cache_v"}
 """What attention reads → the cache that it is, or is a part of."""
+SLOTS = {SLIDING: "window", FULL: "prefix"}
+"""Layer type → what tells its part of a cache."""
+ROTARY = "cos", "sin"
+
+
+def compose_target(config: TextConfig, scores: bool, run: Run, inputs: Values) -> Values:
+    """The outputs of `modules.target.Target`, from its inputs."""
+    of_shared = "embeddings", "input_pos", "mask", *(("per_layer_embeddings",) if config.per_layer_size else ())
+    shared = run(Piece("shared"), {name: inputs[name] for name in of_shared})
+    x, written, visible_slots, last = inputs["embeddings"], {}, {}, config.kv_layers[-1]
+    for i in range(config.num_layers if scores else last):
+        given = {"x": x, **_of_layer(config, i, shared, inputs)}
+        if i in config.kv_layers:
+            given |= _of_cache(config, i, shared, inputs)
+        else:
+            given |= visible_slots[config.kv_source(i)]
+        found = run(Piece("layer", i), given)
+        x = found["x"]
+        if i in config.kv_layers:
+            written |= {f"{cache}_{i}": found[cache] for cache in CACHES.values()}
+            visible_slots[i] = {part: found.get(part, found[cache]) for part, cache in CACHES.items()}
+    if scores:
+        return written | run(Piece("scores"), {"x": x})
+    # Prefill ends with the last cache that is written: layers past it (all share K/V) are never run.
+    found = run(Piece("last_cache", last), {"x": x, **_of_cache(config, last, shared, inputs)})
+    return written | {f"{cache}_{last}": found[cache] for cache in CACHES.values()}
+
+
+def _of_layer(config: TextConfig, layer: int, shared: Values, inputs: Values) -> Values:
+    """Of what all layers share, what a layer attends by, and its part of the per-layer embeddings."""
+    kind = config.layer_types[layer]
+    tables = tables_name(kind, config.kv_heads[layer])
+    found = {f"query_{part}": shared.get(f"query_{part}_{tables}", shared[f"{part}_{tables}"]) for part in ROTARY}
+    found["visible"] = shared.get(f"visible_{tables}", inputs["mask"])
+    if layer in config.kv_layers and SLOTS[kind] in shared:
+        found["slots"] = shared[SLOTS[kind]]
+    if config.per_layer_size:
+        found["per_layer"] = shared[f"per_layer_{layer}"]
+    return found
+
+
+def _of_cache(config: TextConfig, layer: int, shared: Values, inputs: Values) -> Values:
+    """What a layer writes its own caches with."""
+    tables = tables_name(config.layer_types[layer], config.kv_heads[layer])
+    caches = {cache: inputs[f"{cache}_{layer}"] for cache in CACHES.values()}
+    return {"start": shared["start"], **{part: shared[f"{part}_{tables}"] for part in ROTARY}, **caches}
 
 
 def compose_drafter(config: DrafterConfig, sources: dict[str, int], run: Run, inputs: Values) -> Values:
@@ -99,7 +109,7 @@ def _view(config: DrafterConfig, sources: dict[str, int], run: Run, inputs: Valu
     for kind in text.rope:
         views[kind] = {part: found.get(f"{part}_{kind}", given[f"{part}_{kind}"]) for part in CACHES}
         views[kind]["visible"] = found.get(f"visible_{kind}", given["mask"])
-        views[kind] |= {f"query_{table}": found[f"{table}_{kind}"] for table in ("cos", "sin")}
+        views[kind] |= {f"query_{part}": found[f"{part}_{kind}"] for part in ROTARY}
     return views
 
 
