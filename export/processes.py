@@ -59,10 +59,13 @@ def run_apart(*calls: tuple) -> list:
 
 def run_each(calls: Sequence[Call], processes: int, environment: dict[str, str] | None = None) -> Iterator[tuple]:
     """Yields (index of the call, its result) as each is ready, from at most `processes` processes, each of which takes
-    call after call. `environment` is added to theirs.
+    call after call. `environment` is added to theirs. With 0 the calls are made in this process, logs left out.
 
     Raises what a call raises, with `call` set to it, and RuntimeLibraryError when a process is killed. All are ended
     by then, as they are when the caller stops early or is interrupted."""
+    if not processes:
+        yield from _each_here(calls)
+        return
     left, workers = list(enumerate(calls)), []
     give_back_freed_memory()
     try:
@@ -81,6 +84,16 @@ def run_each(calls: Sequence[Call], processes: int, environment: dict[str, str] 
     finally:
         for worker in workers:
             worker.end()
+
+
+def _each_here(calls: Sequence[Call]) -> Iterator[tuple]:
+    for index, call in enumerate(calls):
+        try:
+            result = call.function(*call.arguments)
+        except Exception as error:
+            error.call = call
+            raise
+        yield index, result
 
 
 def give_back_freed_memory() -> None:

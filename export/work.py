@@ -99,7 +99,8 @@ class WorkFolder:
 
     def clear_scratch(self) -> None:
         """What a run that was killed may have left and nobody can use."""
-        shutil.rmtree(self.packed, ignore_errors=True)
+        for folder in (self.packed, *self.graphs.glob("*/")):
+            shutil.rmtree(folder, ignore_errors=True)
         for path in [*self.folder.glob(".*.partial"), *self.graphs.glob("*.tflite.*")]:
             with suppress(OSError):
                 path.unlink()

@@ -35,10 +35,6 @@ def placeholder(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> t
     return torch.frombuffer(region, dtype=dtype, count=count).view(shape)
 
 
-def placeholder_weight(*shape: int) -> torch.nn.Parameter:
-    return torch.nn.Parameter(placeholder(shape), requires_grad=False)
-
-
 def named_weight(*_):
     """Stands for a parameter in the exported program; only its lowering is ever used."""
     raise RuntimeError("named_weight is lowered, never called")

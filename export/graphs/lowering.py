@@ -31,8 +31,8 @@ def lower_all(
 ) -> Iterator[tuple[GraphJob, Path, bool]]:
     """Yields (job, graph file, whether it was cached), those that were cached first. The pieces of the others are
     lowered once each, whichever graphs have them, and linked when all are there. What the converter prints goes to
-    lower-PIECE.log in `logs`, which is `log` beside `folder` if it is not given. `advance` is told how many pieces are
-    lowered, of how many.
+    lower-PIECE.log in `logs`, which is `log` beside `folder` if it is not given; with 0 processes, which is in this
+    one, to where its own goes. `advance` is told how many pieces are lowered, of how many.
 
     Raises GraphError when a graph can't be lowered, RuntimeLibraryError when a process is killed."""
     logs = logs or folder.parent / "log"
@@ -54,26 +54,6 @@ def lower_all(
             for job in linked:
                 yield job, files[job], False
             left = {job: _next(job, widths, conflicting[job]) for job, widths in left.items() if job not in linked}
-
-
-def lower_one(job: GraphJob, out: Path) -> None:
-    """Lowers one graph in this process. Raises GraphError when no traced sizes fit."""
-    widths, found = _fitting_widths(job), ["no graph yet"]
-    while found:
-        found = lower_at(job, widths[0], out)
-        widths = _next(job, widths, found) if found else widths
-
-
-def lower_at(job: GraphJob, width: Width, out: Path) -> list[str]:
-    """Lowers one graph in this process at sizes `width`, and says what in it would be mistaken for them."""
-    with _removed_after(out.with_suffix(".pieces")) as pieces:
-        found = [
-            text
-            for piece in job.composition().pieces()
-            for text in lower_piece(job, piece, width, pieces / job.piece_name(piece, width))
-        ]
-        link_pieces(job, width, pieces, out)
-    return found
 
 
 def lower_piece(job: GraphJob, piece: Piece, width: Width, out: Path) -> list[str]:

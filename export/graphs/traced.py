@@ -1,11 +1,9 @@
 """The module that a job traces, and a piece of it lowered. Imported where graphs are lowered only: it imports torch."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from export.graphs.jobs import GraphJob
 from export.graphs.lower import lower, placeholder
@@ -13,14 +11,13 @@ from export.modules.composed import Composed, PieceModule, Tensors, piece_inputs
 from export.modules.drafter import Drafter
 from export.modules.drafts import Drafts
 from export.modules.embedder import BlockScaledEmbedder, Embedder
-from export.modules.layers import NewWeight
+from export.modules.layers import NewTensor, weights_of
 from export.modules.pieces import Piece
 from export.modules.reads import Reads
 from export.modules.target import Target, cache_inputs, target_inputs
 from export.plan import Width
 
 EMBEDDER_ROWS = 64
-NewTensor = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 
 
 def lower_traced(job: GraphJob, piece: Piece, width: Width, out: Path) -> None:
@@ -38,7 +35,7 @@ def traced(job: GraphJob, width: Width, new: NewTensor) -> tuple[Composed, Tenso
 
 
 def _target(job: GraphJob, width: Width, new: NewTensor) -> tuple[Composed, Tensors]:
-    module = Target(job.config, width.capacity, job.kind == "verify", _weights(new), _reads(job, width))
+    module = Target(job.config, width.capacity, job.kind == "verify", weights_of(new), _reads(job, width))
     return module, target_inputs(job.config, width.capacity, width.tokens, new)
 
 
@@ -60,7 +57,7 @@ def _drafts(job: GraphJob, width: Width, new: NewTensor) -> tuple[Composed, Tens
 def _of_drafter(job: GraphJob, width: Width, new: NewTensor) -> tuple:
     """The arguments of either drafting module."""
     ordering = torch.tensor(np.frombuffer(job.token_ordering, np.int64))
-    return job.drafter, job.sources(), width.capacity, ordering, _weights(new), _reads(job, width)
+    return job.drafter, job.sources(), width.capacity, ordering, weights_of(new), _reads(job, width)
 
 
 def _draft_inputs(job: GraphJob, width: Width, new: NewTensor) -> Tensors:
@@ -82,7 +79,7 @@ def _embedder(job: GraphJob, width: Width, new: NewTensor) -> tuple[Composed, Te
         shape, scale = (1, 1, config.num_layers, config.per_layer_size), config.per_layer_size**0.5
         name = "embed_tokens_per_layer"
     kind = BlockScaledEmbedder if job.scales > 1 else Embedder
-    return kind(name, EMBEDDER_ROWS, shape, scale, _weights(new)), {"token_ids": new((1, 1), torch.int32)}
+    return kind(name, EMBEDDER_ROWS, shape, scale, weights_of(new)), {"token_ids": new((1, 1), torch.int32)}
 
 
 MODULES = {
@@ -101,7 +98,3 @@ def _shape_only(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
 
 def _reads(job: GraphJob, width: Width) -> Reads:
     return Reads(width.slots if job.windowed else None, job.prefixed)
-
-
-def _weights(new: NewTensor) -> NewWeight:
-    return lambda *shape: nn.Parameter(new(shape, torch.float32), requires_grad=False)

@@ -15,7 +15,13 @@ from export.checkpoint.config import RopeConfig
 HIDDEN = -1e4
 """Added to attention scores of slots that must not be seen; exp() of it is zero in float."""
 
+NewTensor = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 NewWeight = Callable[..., nn.Parameter]
+
+
+def weights_of(new: NewTensor) -> NewWeight:
+    """Makes a weight of a given shape, of float32, a tensor from `new(shape, dtype)`."""
+    return lambda *shape: nn.Parameter(new(shape, torch.float32), requires_grad=False)
 
 
 class Weight(nn.Module):

@@ -31,6 +31,13 @@ def test_a_process_takes_call_after_call_in_an_environment_that_stays_its_own():
     assert dict(os.environ) == before
 
 
+def test_without_processes_calls_are_made_in_this_one():
+    with pytest.raises(GraphError) as raised:
+        for index, found in run_each([Call(environment, ("A",)), Call(fail, ("ours",))], 0):
+            assert index == 0 and found[0] == os.getpid()
+    assert raised.value.call.function is fail
+
+
 @pytest.mark.parametrize(("kind", "expected"), [("ours", GraphError), ("theirs", ValueError)])
 def test_what_a_call_raises_is_raised_and_its_log_holds_the_traceback(kind, expected, tmp_path):
     call = Call(fail, (kind,), tmp_path / "log" / "call.log")

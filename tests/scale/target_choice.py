@@ -22,7 +22,7 @@ from export.graphs.flatbuffer import load
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
 from export.modules import layers as ops
-from export.modules.layers import Weight
+from export.modules.layers import Weight, weights_of
 from export.modules.selection import choices
 from export.weights.plan import plan_weights
 from export.weights.stream import PlannedModel, write_group
@@ -43,7 +43,7 @@ class Head(nn.Module):
     def __init__(self, config, chooses: bool):
         super().__init__()
         self.cap, self.chooses = config.softcap, chooses
-        self.head = Weight(lower.placeholder_weight, config.vocab_size, config.hidden_size)
+        self.head = Weight(weights_of(lower.placeholder), config.vocab_size, config.hidden_size)
 
     def forward(self, hidden):
         logits = torch.tanh(ops.linear(hidden * (1.0 / self.cap), self.head)) * self.cap

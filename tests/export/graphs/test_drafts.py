@@ -16,7 +16,7 @@ from export.choices.recipe import Recipe
 from export.graphs import jobs
 from export.graphs.drafts import first_steps
 from export.graphs.flatbuffer import load
-from export.graphs.lowering import lower_one
+from export.graphs.lowering import lower_all
 from export.modules import reads
 from export.modules.drafter import Drafter
 from export.modules.fill import empty_weight, fill
@@ -54,12 +54,10 @@ def plan_of(target, drafter, recipe):
 
 @pytest.fixture(scope="module")
 def graphs(pair, tmp_path_factory):
-    folder, found = tmp_path_factory.mktemp("graphs"), {}
-    for job in jobs.jobs(plan_of(*pair, "float")):
-        if job.kind in ("drafter", "drafts", "embedder"):
-            found[job.kind] = folder / f"{job.kind}.tflite"
-            lower_one(job, found[job.kind])
-    return found
+    wanted = [job for job in jobs.jobs(plan_of(*pair, "float")) if job.kind in ("drafter", "drafts", "embedder")]
+    # In this process, where rows are gathered.
+    lowered = lower_all(wanted, tmp_path_factory.mktemp("graphs") / "graphs", processes=0)
+    return {job.kind: path for job, path, _ in lowered}
 
 
 class Models:

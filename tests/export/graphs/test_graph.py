@@ -12,9 +12,10 @@ from export.graphs import calls, lower
 from export.graphs.editor import Editor
 from export.graphs.flatbuffer import constant, load, operator, pack
 from export.graphs.jobs import GraphJob
-from export.graphs.lowering import lower_all, lower_at
+from export.graphs.lowering import lower_all
 from export.graphs.merge import merge
 from export.graphs.tidy import tidy
+from export.graphs.traced import traced
 from export.graphs.widths import with_width
 from export.modules.cache import PREFIX_STEP, update_cache
 from export.modules.fill import empty_weight, fill
@@ -47,7 +48,8 @@ def lowered(target, tmp_path_factory):
     jobs = {reads: GraphJob("verify", target.config, None, *reads) for reads in READS}
     keys = {job.key(): reads for reads, job in jobs.items()}
     found = {keys[path.stem]: path for _, path, _ in lower_all([*jobs.values()], folder / "graphs")}
-    lower_at(jobs[True, True], width(ROWS), folder / "rows.tflite")
+    module, examples = traced(jobs[True, True], width(ROWS), lower.placeholder)
+    lower.lower("verify", module, examples, folder / "rows.tflite")
     return found | {ROWS: folder / "rows.tflite"}
 
 

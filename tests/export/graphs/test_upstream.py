@@ -11,6 +11,7 @@ from litert_torch.backend import inline_consts
 import export
 from export.graphs import lower, upstream
 from export.graphs.flatbuffer import WEIGHT_PREFIX, load
+from export.modules.layers import weights_of
 
 EXPORT = Path(export.__file__).parent
 LIBRARIES = ("litert_converter", "litert_torch")
@@ -57,8 +58,8 @@ class Twins(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a = lower.placeholder_weight(24, 16)
-        self.b = lower.placeholder_weight(24, 16)
+        self.a = weights_of(lower.placeholder)(24, 16)
+        self.b = weights_of(lower.placeholder)(24, 16)
 
     def forward(self, x):
         return {"y": torch.nn.functional.linear(x, self.a) - torch.nn.functional.linear(x, self.b)}

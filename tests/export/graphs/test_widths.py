@@ -196,17 +196,18 @@ def test_sizes_that_could_be_mistaken_are_told():
 def lower_with(monkeypatch, tmp_path, vocabulary, known):
     """A small model whose head has as many rows as the first marker has slots; `known`: by its config already."""
     target = replace(pair("demo")[0], vocab_size=vocabulary)
-    tried, original = [], lowering.lower_at
+    tried, original = [], lowering.lower_piece
 
-    def lower_at(job, width, out):
-        tried.append(width)
-        return original(job, width, out)
+    def lower_piece(job, piece, width, out):
+        if width not in tried:
+            tried.append(width)
+        return original(job, piece, width, out)
 
-    monkeypatch.setattr(lowering, "lower_at", lower_at)
+    monkeypatch.setattr(lowering, "lower_piece", lower_piece)
     if not known:
         monkeypatch.setattr(GraphJob, "sizes", lambda _: set())
-    out = tmp_path / "verify.tflite"
-    lowering.lower_one(GraphJob("verify", target, None, True, True), out)
+    job = GraphJob("verify", target, None, True, True)
+    ((_, out, _),) = lowering.lower_all([job], tmp_path / "graphs", processes=0)
     return tried, out
 
 
@@ -222,7 +223,7 @@ def test_without_traced_sizes_that_fit_nothing_is_written(monkeypatch, tmp_path)
     monkeypatch.setattr(lowering, "MARKERS", MARKERS[:1])
     with pytest.raises(GraphError, match=f"size {MARKERS[0].capacity}"):
         lower_with(monkeypatch, tmp_path, MARKERS[0].capacity, True)
-    assert not (tmp_path / "verify.tflite").exists()
+    assert list((tmp_path / "graphs").iterdir()) == []
 
 
 def test_a_bound_or_operand_that_is_not_known_is_a_conflict(lowered):
