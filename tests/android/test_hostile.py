@@ -84,8 +84,8 @@ def test_the_shell_says_so_too(whole, tmp_path):
         assert "warning" not in done.stderr and "\tat " not in done.stderr
 
 
-def test_five_hundred_drawn_damages(ask, whole):
+def test_two_hundred_drawn_damages(ask, whole):
     """Some stay valid: a name, a text, a stop token, bytes behind a section's end. No damage crashes or hangs."""
-    codes = [ask(data)[0] for _, data in mutations(whole, seed=7, count=500)]
+    codes = [ask(data)[0] for _, data in mutations(whole, seed=7, count=200)]
     assert set(codes) <= {0, PROMPT, BUNDLE, 10, TRACE}
-    assert codes.count(0) < 125 and codes.count(10) < 10, [codes.count(code) for code in sorted(set(codes))]
+    assert codes.count(0) < 50 and codes.count(10) < 5, [codes.count(code) for code in sorted(set(codes))]

@@ -23,7 +23,7 @@ def test_packages_and_data_are_in_it_and_nothing_else(wheel):
     data = below(TEMPLATE).union(*(below(ANDROID / source) for source in SOURCES))
     poms = [*ANDROID.glob("*/pom.xml"), *ANDROID.glob("samples/*/pom.xml")]
     data |= below(ANDROID / "tools") | {path.relative_to(ROOT).as_posix() for path in poms}
-    data |= {"android_app/pom.xml", "android_app/.editorconfig"}
+    data |= {"android_app/pom.xml", "android_app/.editorconfig", "android_app/.mvn/jvm.config"}
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert found == expected | {f"export/_data/{name}" for name in data}

@@ -1,6 +1,7 @@
 """Exports that are killed, crowded out of their disk or run twice: nothing half-made looks finished, the same command
 goes on to the same bytes, and nothing stays behind."""
 
+import itertools
 import json
 import os
 import random
@@ -18,9 +19,10 @@ import pytest
 from tests.disks import limited_disk
 from tests.exports import EXPORT, export_command, listing, reference_export
 
-KILLS = {"cached": 24, "lowered": 8}
-"""Random moments at which an export is ended, with its graphs there already and with all work before it."""
-TO_THE_END = 8
+KILLS = {"cached": 12, "lowered": 4}
+"""Moments at which an export is ended, with its graphs there already and with all work before it: a random one in each
+of so many equal parts of its time, each end in turn."""
+TO_THE_END = 4
 """After so many the same command may run to its end."""
 ORPHANS_END_WITHIN = 5.0
 MARK = "SLIPSTREAM_TEST_MARK"
@@ -114,11 +116,13 @@ def test_an_export_killed_at_any_moment_is_finished_by_the_same_command(graphs, 
     rng, out, cached = random.Random(graphs), tmp_path / "out", demo_graphs if graphs == "cached" else None
     took = reference.seconds if cached else reference.seconds + 20
     exports, killed = Marked(out), 0
+    moments = [took * (part + rng.random()) / KILLS[graphs] for part in range(KILLS[graphs])]
+    rng.shuffle(moments)
     start_afresh(out, cached)
-    while killed < KILLS[graphs]:
-        process, end = exports.start(), rng.choice(list(ENDS))
+    for moment, end in zip(moments, itertools.cycle(ENDS), strict=False):
+        process = exports.start()
         try:
-            process.wait(rng.uniform(0.2, took))
+            process.wait(moment)
         except subprocess.TimeoutExpired:
             wait_for_handlers(process)
             with suppress(ProcessLookupError):  # it may have ended by itself meanwhile
@@ -138,6 +142,7 @@ def test_an_export_killed_at_any_moment_is_finished_by_the_same_command(graphs, 
             assert (out / "model.litertlm.sha256").read_text() == reference.checksum
             assert listing(out) == reference.files
             start_afresh(out, cached)
+    assert killed > KILLS[graphs] // 3, "moments behind the end of nearly every export"
 
 
 def check_what_seems_finished(out, reference):

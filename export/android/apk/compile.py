@@ -64,8 +64,9 @@ def _lay_out(project: Path, stage: Path) -> None:
     _link(stage / "apk/pom.xml", ours / "apk/pom.xml")
     for name in SHARED:
         _link(stage / name, ours / name)
-    shutil.copyfile(ours / "pom.xml", stage / "pom.xml")
-    shutil.copyfile(ours / ".editorconfig", stage / ".editorconfig")
+    (stage / ".mvn").mkdir(exist_ok=True)
+    for name in ("pom.xml", ".editorconfig", ".mvn/jvm.config"):
+        shutil.copyfile(ours / name, stage / name)
 
 
 def _link(path: Path, to: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -148,11 +149,15 @@ def test_a_drafter_that_is_no_better_is_not_written(changed, tmp_path, small, mo
 
 
 def test_minutes_become_steps(changed, tmp_path, small, monkeypatch):
-    monkeypatch.setattr(tune, "_no_better", lambda *_: AssertionError("steps too few for this test"))
+    """By a clock of the test's own, on which the first cycle's four steps take a second."""
+    clock = iter([0.0, 0.0, 1.0, 3.0])
+    monkeypatch.setattr(tune, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(tune, "_acceptance", lambda *_: tune.Acceptance(0.1, 0.2, 0.0, 1, 1))
     told = Told()
     tuned = retune(planned(changed, None, minutes=0.05), tmp_path / "out", told)
-    assert f"{tuned.steps} steps take 0.05 minutes" in [what for _, what in told.said]
-    assert told.amounts["tune"][:2] == (tuned.steps, tuned.steps) and tuned.steps >= 4
+    assert (tuned.steps, tuned.seconds) == (12, 3.0)
+    assert "12 steps take 0.05 minutes" in [what for _, what in told.said]
+    assert told.amounts["tune"][:2] == (12, 12)
 
 
 @pytest.mark.parametrize("preset", ["tiny_e4b", "tiny_plain", "tiny_k_eq_v", "tiny_e2b"])

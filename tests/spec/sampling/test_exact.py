@@ -88,11 +88,10 @@ def test_drafts_are_accepted_and_rejected_in_these_cases():
 def test_a_planted_fault_changes_a_probability(mutant):
     names = [name for name in CASES if name.endswith(("drawn", "greedy", "looked up"))]
     with fault(mutant):
-        found = {name: difference(CASES[name]) for name in names}
-    assert max(found.values()) > 1e-3
-    # Faults of the acceptance of a draft by its probabilities do not touch drafts that have none.
-    if mutant not in ("residual_not_renormalised", "accept_number_chooses"):
-        assert max(gap for name, gap in found.items() if not name.endswith("drawn")) < ENOUGH
+        assert any(difference(CASES[name]) > 1e-3 for name in names)
+        # Faults of the acceptance of a draft by its probabilities do not touch drafts that have none.
+        if mutant not in ("residual_not_renormalised", "accept_number_chooses"):
+            assert all(difference(CASES[name]) < ENOUGH for name in names if not name.endswith("drawn"))
 
 
 @pytest.mark.parametrize("number", ["draft", "accept"])

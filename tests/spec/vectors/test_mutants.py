@@ -1,12 +1,12 @@
 """Planted faults: each must change the lines that the digest is made of; many change no emitted token."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 
 from runtime_spec.errors import SlipstreamError
 from runtime_spec.reference.record import new_session
-from runtime_spec.reference.trace import Header, round_line
+from runtime_spec.reference.trace import round_line
 from runtime_spec.vectors import scripted
 from runtime_spec.vectors.fuzz import play, scenario
 from runtime_spec.vectors.mutants import LOOP, MUTANTS, SAMPLING, planted
@@ -21,37 +21,34 @@ NUMBERS_ONLY = {"penalty_not_rounded", "ends_behind_a_residual"}
 CRASHES = (MisuseError, ValueError, IndexError)
 
 
-@dataclass
-class Played:
-    """Lines of every conversation. Texts of those that are not cancelled, since a cancellation counts steps: those that
-    no drawn draft decides, and the others."""
+class Played(NamedTuple):
+    """Lines of a conversation, and its text or crash: None where it is cancelled, since a cancellation counts steps."""
 
-    lines: list[list[str]] = field(default_factory=list)
-    texts: list[list[int] | str] = field(default_factory=list)
-    drawn_texts: list[list[int] | str] = field(default_factory=list)
-
-
-def is_drawn(header: Header) -> bool:
-    return header.sampling is not None and header.sampling.draws_drafts
+    lines: list[str]
+    text: list[int] | str | None
+    is_drawn: bool
+    """Whether drawn drafts decide the text."""
 
 
-def play_all() -> Played:
-    played = Played()
-    for number in range(DRAWN_CONVERSATIONS):
-        header, script = scenario(number)
-        if number >= CONVERSATIONS and not is_drawn(header):
-            continue
-        target, drafter = scripted.scripted_pair(script, header.capacity, header.verify_widths, header.sampling)
-        rounds, crash = [], None
-        try:
-            rounds.extend(play(new_session(header, target, drafter), header.turns))
-        except CRASHES as error:
-            crash = type(error).__name__
-        played.lines.append([round if isinstance(round, str) else round_line(round) for round in rounds])
-        if all(turn.cancel_at is None for turn in header.turns):
-            text = [token for round in rounds if not isinstance(round, str) for token in round.emitted_tokens]
-            (played.drawn_texts if is_drawn(header) else played.texts).append(crash or text)
-    return played
+def play_one(number: int) -> Played | None:
+    header, script = scenario(number)
+    is_drawn = header.sampling is not None and header.sampling.draws_drafts
+    if number >= CONVERSATIONS and not is_drawn:
+        return None
+    target, drafter = scripted.scripted_pair(script, header.capacity, header.verify_widths, header.sampling)
+    rounds, crash, text = [], None, None
+    try:
+        rounds.extend(play(new_session(header, target, drafter), header.turns))
+    except CRASHES as error:
+        crash = type(error).__name__
+    if all(turn.cancel_at is None for turn in header.turns):
+        text = crash or [token for round in rounds if not isinstance(round, str) for token in round.emitted_tokens]
+    return Played([round if isinstance(round, str) else round_line(round) for round in rounds], text, is_drawn)
+
+
+def play_all() -> dict[int, Played]:
+    played = {number: play_one(number) for number in range(DRAWN_CONVERSATIONS)}
+    return {number: found for number, found in played.items() if found is not None}
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +58,19 @@ def right():
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_digest_catches_the_fault(mutant, right):
+    same_lines = same_texts = True
     with planted(mutant):
-        found = play_all()
+        for number, expected in right.items():
+            found = play_one(number)
+            same_lines &= found.lines == expected.lines
+            same_texts &= found.text == expected.text or (found.is_drawn and mutant.module in LOOP)
+            if not (same_lines or same_texts):
+                break
     if mutant.name in NUMBERS_ONLY:
-        assert found == right
+        assert same_lines and same_texts
         return
-    assert found.lines != right.lines, "the digest stays the same"
-    is_same = found.texts == right.texts and (mutant.module in LOOP or found.drawn_texts == right.drawn_texts)
-    assert is_same == mutant.text_unchanged
+    assert not same_lines, "the digest stays the same"
+    assert same_texts == mutant.text_unchanged
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
