@@ -43,9 +43,11 @@ def apk_out(tmp_path_factory, apk_tools) -> Path:
 
 @pytest.fixture(scope="session")
 def named_app(tmp_path_factory, apk_tools) -> Path:
-    """The app's `target`, compiled and with its resources linked, of an export that was told an id and a name."""
-    folder = tmp_path_factory.mktemp("named")
-    write_bundle(folder / "model.litertlm")
+    """The app's `target`, compiled and with its resources linked, of an export that was told an id and a name, in a
+    folder with a space and brackets in its name, which Maven hands to aapt2."""
+    folder = tmp_path_factory.mktemp("named") / "an out [b]"
+    folder.mkdir()
+    write_bundle(folder / "model.litertlm", target=Model(NASTY, "gemma4"))
     project = render(folder / "model.litertlm", folder, Identity("com.example.writer", NASTY_NAME)).folder
     _lay_out(project, folder / "maven")
     command = ["mvn", "-B", "-q", "-f", folder / "maven/pom.xml", "compile", "-pl", "app", "-am"]
