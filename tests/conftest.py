@@ -9,6 +9,16 @@ import pytest
 from export.cli.main import main
 
 REQUIRED = "the export of the demo pair"
+LONGEST = ("tests/android/", "tests/parity/", "tests/runtime/", "tests/export/graphs/", "tests/export/tuning/")
+"""Folders whose files take minutes: begun first, so that no process waits for another's last file."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    def place(item) -> int:
+        return next((i for i, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -22,6 +32,7 @@ def pytest_xdist_make_scheduler(config, log):
             path = nodeid.split("::", 1)[0]
             return "tests/android" if path.startswith("tests/android/") else path
 
+    config.option.loadscopereorder = False  # as they are collected, not by the number of tests
     return ByFile(config, log)
 
 

@@ -28,7 +28,7 @@ from tests.export.checkpoint.spoil import ADDED, grow
 def lowered(plan, folder):
     """The graph as a bundle holds it."""
     wanted = [job for job in jobs(plan) if job.kind == "drafter"]
-    ((_, path, _),) = lower_all(wanted, folder / "graphs")
+    ((_, path, _),) = lower_all(wanted, folder / "graphs", processes=0)
     model = merge([("mtp_drafter", tidy(with_width(load(path), plan.drafter_width)))])
     source = CheckpointSource(plan.drafter)
     weights = plan_weights(model, source.shape, lambda *_: Storage(32))

@@ -47,7 +47,7 @@ def lowered(target, tmp_path_factory):
     folder = tmp_path_factory.mktemp("graphs")
     jobs = {reads: GraphJob("verify", target.config, None, *reads) for reads in READS}
     keys = {job.key(): reads for reads, job in jobs.items()}
-    found = {keys[path.stem]: path for _, path, _ in lower_all([*jobs.values()], folder / "graphs")}
+    found = {keys[path.stem]: path for _, path, _ in lower_all([*jobs.values()], folder / "graphs", 0)}
     module, examples = traced(jobs[True, True], width(ROWS), lower.placeholder)
     lower.lower("verify", module, examples, folder / "rows.tflite")
     return found | {ROWS: folder / "rows.tflite"}

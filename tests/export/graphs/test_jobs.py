@@ -16,7 +16,7 @@ def test_a_graph_that_can_not_be_lowered_is_an_error_with_its_log(tmp_path):
     (tmp_path / "graphs" / "pieces").mkdir()
     (tmp_path / "graphs" / "pieces" / "of_a_run_that_was_killed").touch()
     with pytest.raises(GraphError) as raised:
-        list(lower_all([job], tmp_path / "graphs"))
+        list(lower_all([job], tmp_path / "graphs", processes=1))
     log = tmp_path / "log" / "lower-target-shared.log"
     assert raised.value.where == str(log)
     assert raised.value.found.endswith("KeyError: 'sliding_attention'") and "Traceback" in log.read_text()

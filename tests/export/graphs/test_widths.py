@@ -88,7 +88,9 @@ def lowered(tmp_path_factory):
     """(shape, kind, capacity) to the graph that serves it, fresh each time."""
     every = {(name, kind, *parts(name, kind, context)) for name in SHAPES for kind in KINDS for context in CONTEXTS}
     wanted = {one.key(): each for each in sorted(every) if (one := job(*each))}
-    found = lower_all([job(*each) for each in wanted.values()], tmp_path_factory.mktemp("widths") / "graphs")
+    found = lower_all(
+        [job(*each) for each in wanted.values()], tmp_path_factory.mktemp("widths") / "graphs", processes=0
+    )
     models = {wanted[path.stem]: load(path) for _, path, _ in found}
     states = {each: state(model) for each, model in models.items()}
 

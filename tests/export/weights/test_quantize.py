@@ -33,7 +33,7 @@ def models(tmp_path_factory):
     """The demo pair's models by section, planned in float; the main graph with one signature of each kind."""
     device = replace(Device.load("pixel"), prefill_lengths=(32,), verify_widths=())
     plan = make_plan(Choices(str(DEMO / "target"), str(DEMO / "drafter"), device, Recipe.load("float")))
-    graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"))}
+    graphs = {job.kind: path for job, path, _ in lower_all(jobs(plan), tmp_path_factory.mktemp("graphs"), 0)}
     return lambda: planned_models(plan, graphs)
 
 
