@@ -52,9 +52,11 @@ def test_golden_traces_replay_on_this_machine_without_a_fork(bundle):
     assert found["forks"] == 0
 
 
+@pytest.mark.parametrize("bundle", ["int8", "int4"], indirect=True)
 def test_golden_traces_replay_on_an_emulated_arm64_cpu(bundle):
-    """Measured: 0 forks of 89 rounds in float, 1 of 89 in int8, 0 of 97 in int4. A wrong port forks in
-    most rounds, and a target fork beyond the recorded margin is an error of its own."""
+    """As phones get them; float, which nobody ships, takes longest to emulate. Measured: 1 fork of 89 rounds in int8, 0
+    of 97 in int4, 0 of 89 in float. A wrong port forks in most rounds, and a target fork beyond the recorded margin is
+    an error of its own."""
     found = run_json("verify", bundle, arch="aarch64")
     assert found["rounds"] == recorded_rounds(bundle)
     assert found["forks"] <= 0.1 * sum(found["rounds"].values())
@@ -73,8 +75,7 @@ def with_other_traces(path, out, change):
     return out
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_a_token_that_the_reference_did_not_choose_is_noticed(int8_out, tmp_path, arch):
+def test_a_token_that_the_reference_did_not_choose_is_noticed(int8_out, tmp_path):
     """The last token of the last round of the drafted trace, where the margin is not near a tie."""
 
     def change(trace):
@@ -90,7 +91,7 @@ def test_a_token_that_the_reference_did_not_choose_is_noticed(int8_out, tmp_path
 
     found = []
     bundle = with_other_traces(int8_out / "model.litertlm", tmp_path / "model.litertlm", change)
-    done = run("verify", bundle, arch=arch)
+    done = run("verify", bundle)
     (index, token), *_ = found
     assert done.returncode == 11, done.stdout + done.stderr
     assert f"trace drafted, round {index}, field target_tokens[{token}]" in done.stderr

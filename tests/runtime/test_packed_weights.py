@@ -98,8 +98,7 @@ def test_a_file_just_written_is_not_known_again(bundle, tmp_path):
         assert known is not None and packed_weights.prove(opened, [known]) == known
 
 
-@pytest.mark.parametrize("round", range(3))
-def test_eight_at_once_on_a_cold_cache_all_say_the_same(bundle, expected, tmp_path, round):
+def test_eight_at_once_on_a_cold_cache_all_say_the_same(bundle, expected, tmp_path):
     processes = [start("generate", bundle, tmp_path) for _ in range(8)]
     assert [end(process).tokens for process in processes] == [expected] * 8
     assert sorted(path.name for path in entry(tmp_path).iterdir()) == ["drafter.xnnpack", "entry.json", "main.xnnpack"]
