@@ -81,17 +81,20 @@ def main() -> None:
     args = parser.parse_args()
     pair, out = (args.folder / "target", args.folder / "drafter"), args.folder / "out"
     result = {"preset": args.preset, "recipe": args.recipe, "machine": machine()}
-    with redirect_stdout(sys.stderr):
-        if not all((path / "config.json").exists() for path in pair):
-            write_pair(args.preset, args.folder)
-        if args.gemma_vocabulary:
-            give_vocabulary(pair[0], tokenizer(args.folder))
-        result |= exported(pair, out, args.recipe, args.verify_widths)
-        bundle = out / "model.litertlm"
-        result["litert_lm"] = decode_with_litert_lm(bundle)
-        if args.only is None and args.preset in SHAPES:
-            result |= figures(bundle, SHAPES[args.preset])
-    print(json.dumps(result, indent=1))
+    try:
+        with redirect_stdout(sys.stderr):
+            if not all((path / "config.json").exists() for path in pair):
+                write_pair(args.preset, args.folder)
+            if args.gemma_vocabulary:
+                give_vocabulary(pair[0], tokenizer(args.folder))
+            result |= exported(pair, out, args.recipe, args.verify_widths)
+            bundle = out / "model.litertlm"
+            result["litert_lm"] = decode_with_litert_lm(bundle)
+            if args.only is None and args.preset in SHAPES:
+                result |= figures(bundle, SHAPES[args.preset])
+    finally:
+        # What took minutes is told, whatever fails behind it.
+        print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
