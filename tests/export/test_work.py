@@ -85,3 +85,15 @@ def test_a_finished_output_is_kept_and_an_unfinished_one_gone_on_with(tmp_path):
     with open_work(tmp_path) as work:
         work.store("sealed", ORIGIN, 1)
     refuse_finished(tmp_path, force=False, start=None)
+
+
+def test_what_a_killed_run_left_half_made_is_cleared_and_graphs_stay(tmp_path):
+    graph = tmp_path / "work/graphs/verify-0.tflite"
+    scraps = [graph.with_name("pieces"), graph.with_name(f"{graph.name}.12.partial"), tmp_path / "work/packed"]
+    for folder in (scraps[0], scraps[2]):
+        folder.mkdir(parents=True)
+        (folder / "layer").touch()
+    for file in (graph, scraps[1]):
+        file.touch()
+    with open_work(tmp_path):
+        assert graph.exists() and not any(scrap.exists() for scrap in scraps)
