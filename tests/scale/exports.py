@@ -46,7 +46,7 @@ def at_most(pid: int) -> int:
 class PeakMemory(threading.Thread):
     """The most memory that a process tree holds, sampled ten times a second: of the whole run, and from when `weights`
     (the unfinished bundle) is there, after lowering. Pages are shared out only where they may make a new peak: the
-    kernel walks them all for it, which took a fifth of a processor from the export."""
+    kernel walks them all for it, on a processor that the export would use."""
 
     def __init__(self, pid: int, weights: Path):
         super().__init__(daemon=True)
