@@ -108,11 +108,7 @@ public class MainActivity : ComponentActivity() {
             onReload = setup::reload,
         )
 
-    private fun import(uri: Uri) {
-        // Both do not fit into memory, and the copying has a screen of its own.
-        services.host.forget()
-        setup.import { openDocument(contentResolver, uri) }
-    }
+    private fun import(uri: Uri) = setup.import { openDocument(contentResolver, uri) }
 
     /** Over the lock screen there is the self-check and nothing else. */
     private fun show(screen: Screen) {

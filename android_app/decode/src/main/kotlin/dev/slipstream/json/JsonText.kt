@@ -1,7 +1,6 @@
 package dev.slipstream.json
 
 import androidx.collection.IntList
-import dev.slipstream.trace.quoted
 
 /** [value] as JSON on one line: maps, lists, numbers, strings, booleans and null; a number that JSON lacks is null. */
 public fun json(value: Any?): String =
@@ -14,4 +13,24 @@ public fun json(value: Any?): String =
         is List<*> -> value.joinToString(", ", "[", "]") { json(it) }
         is IntList -> value.joinToString(", ", "[", "]")
         else -> error("no JSON for ${value.javaClass}")
+    }
+
+/** A JSON string as Python's json.dumps writes it: ASCII, escapes in lower-case digits, in UTF-16 units. */
+public fun quoted(text: String): String =
+    buildString {
+        append('"')
+        for (unit in text) {
+            when (unit) {
+                '"' -> append("\\\"")
+                '\\' -> append("\\\\")
+                '\n' -> append("\\n")
+                '\r' -> append("\\r")
+                '\t' -> append("\\t")
+                '\b' -> append("\\b")
+                '\u000c' -> append("\\f")
+                in ' '..'~' -> append(unit)
+                else -> append("\\u").append(unit.code.toString(16).padStart(4, '0'))
+            }
+        }
+        append('"')
     }

@@ -2,6 +2,7 @@ package dev.slipstream.trace
 
 import androidx.collection.IntList
 import dev.slipstream.decode.Round
+import dev.slipstream.json.quoted
 import dev.slipstream.sampling.Sampling
 import java.math.BigDecimal
 import java.math.RoundingMode
@@ -91,23 +92,3 @@ internal fun StringBuilder.appendIntegers(values: IntList): StringBuilder {
 
 /** Six digits after the point, the exact binary value rounded to even: the same text in every language. */
 internal fun decimal(value: Double): String = BigDecimal(value).setScale(6, RoundingMode.HALF_EVEN).toPlainString()
-
-/** A JSON string as Python's json.dumps writes it: ASCII, escapes in lower-case digits, in UTF-16 units. */
-public fun quoted(text: String): String =
-    buildString {
-        append('"')
-        for (unit in text) {
-            when (unit) {
-                '"' -> append("\\\"")
-                '\\' -> append("\\\\")
-                '\n' -> append("\\n")
-                '\r' -> append("\\r")
-                '\t' -> append("\\t")
-                '\b' -> append("\\b")
-                '\u000c' -> append("\\f")
-                in ' '..'~' -> append(unit)
-                else -> append("\\u").append(unit.code.toString(16).padStart(4, '0'))
-            }
-        }
-        append('"')
-    }

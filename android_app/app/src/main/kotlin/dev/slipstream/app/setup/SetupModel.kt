@@ -37,7 +37,12 @@ internal class SetupModel(
     }
 
     /** Imports what the file picker returned, which [open] opens; also when no window is there to watch. */
-    fun import(open: () -> BundleSource) = attempt { load(imported(open)) }
+    fun import(open: () -> BundleSource) =
+        attempt {
+            // Both do not fit into memory, and what was packed of the old one may have to make room on the disk.
+            services.host.forget().join()
+            load(imported(open))
+        }
 
     /** Loads [bundle], one that is here, in the place of what is loaded. */
     fun use(bundle: StoredBundle) =

@@ -13,11 +13,13 @@ import java.io.IOException
  * Copies a bundle into the app's folder so that a death at any moment leaves the bundle that was there.
  *
  * Bytes go to [PART]; [ID] names the manifest they belong to, so that the next import of the same bundle goes on where
- * this one ended. All sections are checked against the manifest before [PART] gets a bundle's name in one step.
+ * this one ended. All sections are checked against the manifest before [PART] gets a bundle's name in one step. Where
+ * there is too little room, [makeRoom] is called first.
  */
 internal class BundleImporter(
     private val disk: Disk,
     private val chunk: Int = 1 shl 20,
+    private val makeRoom: () -> Unit = {},
 ) {
     /** Bytes of an import that was not finished. */
     val unfinished: Long get() = disk.length(PART)
@@ -75,6 +77,7 @@ internal class BundleImporter(
         val size = source.size ?: return
         if (disk.length(PART) > size) disk.truncate(PART, size)
         val missing = size - disk.length(PART)
+        if (disk.freeBytes < missing) makeRoom()
         if (disk.freeBytes < missing) throw noSpace(source.name, missing, disk.freeBytes)
     }
 

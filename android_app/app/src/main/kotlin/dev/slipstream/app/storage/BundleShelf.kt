@@ -12,14 +12,15 @@ import java.io.File
  * adb, which is used where it lies. One of them is chosen.
  *
  * A newly pushed one is chosen, and checked first, once: a note of its length and date tells that it is still the same
- * file. One that fails its check is not looked at again. [freeWeights] frees what was packed of the chosen one.
+ * file. One that fails its check is not looked at again. [freeWeights] frees what was packed of those that are not loaded:
+ * it can be packed again.
  */
 internal class BundleShelf(
     private val disk: Disk,
     val pushed: File,
     private val freeWeights: () -> Unit = {},
 ) {
-    val importer = BundleImporter(disk)
+    val importer = BundleImporter(disk, makeRoom = freeWeights)
     val freeBytes: Long get() = disk.freeBytes
 
     /** For whoever changes what is here: windows come and go, and two imports would write into one file. */

@@ -106,6 +106,18 @@ class BundleImporterTest {
     }
 
     @Test
+    fun `what can be packed again makes room`() {
+        var isPacked = true
+        val full =
+            object : Disk by disk {
+                override val freeBytes get() = if (isPacked) 1000L else small.size.toLong()
+            }
+        BundleShelf(full, File(folder, "pushed")) { isPacked = false }.import(MemorySource(small), { false }) {}
+        assertArrayEquals(small, bundle.readBytes())
+        assertTrue(!isPacked)
+    }
+
+    @Test
     fun `a disk that is full on the way is told as such, by file and by pipe, and what was copied is kept`() {
         for (isPipe in listOf(false, true)) {
             val full =
