@@ -37,6 +37,8 @@ def _length_dimension(editor: Editor, op: Op, given: dict[int, int]) -> int | No
         keys = rank - 2 if op.builtinOptions.adjY else rank - 1
         if given == {1: keys}:
             return rank - 1
+        if given == {0: rank - 2}:
+            return rank - 2
     if kind == "TRANSPOSE":
         return constant(editor.model, editor.tensor(op.inputs[1])).tolist().index(given[0])
     if kind == "RESHAPE":

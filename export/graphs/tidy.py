@@ -7,7 +7,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.graphs.calls import expand_calls
-from export.graphs.editor import Builtin, Editor, Op, Options, Stored, in_float
+from export.graphs.editor import Builtin, Editor, Op, Options, Stored, in_float, options
+
+FEW_ROWS = 64
+"""Query rows (tokens by heads that share a key) up to which a product with a cache is turned. At E2B's shape, with
+AVX2 and two threads, decoding took 4 % less, passes of four and eight tokens 5 to 10 %; 256 rows gained nothing."""
 
 
 def tidy(model: schema.ModelT, stored: Stored = in_float) -> schema.ModelT:
@@ -16,6 +20,7 @@ def tidy(model: schema.ModelT, stored: Stored = in_float) -> schema.ModelT:
         editor = Editor(model, graph, stored)
         keep_mean_dims(editor)
         attention_matmuls(editor)
+        caches_first(editor)
         delegated_broadcasts(editor)
         expand_calls(editor)
     return model
@@ -63,6 +68,29 @@ def attention_matmuls(editor: Editor) -> None:
         freed.append(reshape)
     users = editor.users()
     editor.drop([reshape for reshape in freed if int(reshape.outputs[0]) not in users])
+
+
+def caches_first(editor: Editor) -> None:
+    """Few rows times a cache become the cache times those rows, turned back.
+
+    XNNPACK packs the second operand of a BATCH_MATMUL in each call, on one thread: a cache is larger than what is
+    multiplied with it, as long as the rows are few."""
+    operators = []
+    for op in editor.graph.operators:
+        operators.append(op)
+        if editor.kind(op) != "BATCH_MATMUL" or op.builtinOptions.adjX or not op.builtinOptions.adjY:
+            continue
+        (rows, cache), (out,) = op.inputs, op.outputs
+        shape = editor.tensor(rows).shape
+        if shape[-2] > FEW_ROWS or len(shape) != len(editor.tensor(cache).shape):
+            continue
+        *outer, columns, lines = range(len(editor.tensor(out).shape))
+        order = [*outer, lines, columns]
+        turned = editor.new_tensor("turned", editor.tensor(out).shape[order], editor.tensor(out).type)
+        op.inputs, op.outputs = np.array([cache, rows], np.int32), np.array([turned], np.int32)
+        back = editor.new_op(Builtin.TRANSPOSE, [turned, editor.integers(order)], [out], options("Transpose"))
+        operators.append(back)
+    editor.graph.operators = operators
 
 
 def delegated_broadcasts(editor: Editor) -> None:

@@ -131,6 +131,17 @@ def test_any_context_computes_what_the_module_does(capacity, lowered, target, wh
     assert largest_difference(path, whole_cache, target.config, starts, capacity) < TOLERANCE
 
 
+@pytest.mark.parametrize(("tokens", "is_turned"), [(16, True), (17, False)])
+def test_the_larger_factor_of_a_product_with_a_cache_is_first(tokens, is_turned, lowered, target):
+    model = substituted(lowered, tokens)
+    products = [op for op in model.subgraphs[0].operators if operator(model, op) == "BATCH_MATMUL"]
+    assert len(products) == 2 * target.config.num_layers
+    for op in products:
+        first, second = (model.subgraphs[0].tensors[index] for index in op.inputs)
+        rows = second if is_turned else first
+        assert rows.shape[-2] == tokens * target.config.num_heads // target.config.kv_heads[0]
+
+
 @pytest.mark.parametrize(("kind", "value"), [("ADD", 1), ("SUB", 63)])
 def test_a_part_one_slot_or_step_short_is_seen(kind, value, lowered, target, whole_cache, tmp_path):
     """Planted: the prefix a step shorter, the window a slot later."""
