@@ -19,7 +19,7 @@ import pytest
 from tests.disks import limited_disk
 from tests.exports import EXPORT, export_command, listing, reference_export
 
-KILLS = {"cached": 12, "lowered": 4}
+KILLS = {"cached": 8, "lowered": 4}
 """Moments at which an export is ended, with its graphs there already and with all work before it: a random one in each
 of so many equal parts of its time, each end in turn."""
 TO_THE_END = 4
@@ -245,7 +245,7 @@ def test_a_missed_tolerance_can_be_accepted_without_doing_the_work_again(referen
     assert subprocess.run([sys.executable, "-m", "export", "verify", str(out / "model.litertlm")]).returncode == 0
 
 
-SIZES = (1, 4, 8, 12, 16, 20, 26, 40)
+SIZES = (1, 6, 12, 18, 26, 40)
 """Megabytes: from too few for anything to enough for all, with steps in every stage."""
 TRUSTING = """
 import sys

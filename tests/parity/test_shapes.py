@@ -4,6 +4,7 @@ so texts mean nothing and choices are close: equality is asked of float."""
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from ai_edge_litert import schema_py_generated as schema
 from safetensors.torch import load_file
 from transformers.integrations.gemma_quant import _unpack_int2, _unpack_int4
 
+from export import pipeline
 from export.android.identity import NAME_RESOURCE
 from export.android.phone.application import Application
 from export.cli.main import main
 from export.graphs.flatbuffer import weight_name
+from export.graphs.lowering import lower_all
 from export.weights.plan import TYPES
 from runtime_spec.bundle.reader import Bundle
 from runtime_spec.litert.runtime import MODELS, Runtime
@@ -48,6 +51,12 @@ def texts(bundle, draft_tokens):
             tokens = [token for one in rounds for token in one.emitted_tokens]
             found.append((prompt, tokens, runtime.decode(tokens)))
     return found
+
+
+@pytest.fixture(autouse=True)
+def lowered_here(monkeypatch):
+    """Without two starts of the converter for each shape; processes of their own are what the demo's exports have."""
+    monkeypatch.setattr(pipeline, "lower_all", partial(lower_all, processes=0))
 
 
 @pytest.fixture(scope="module")
