@@ -23,14 +23,12 @@ ROOTS = """
 
 
 def run_shrunk(out: Path, bundle: Path, work: Path, without: str | None = None):
-    """Shrinks the compiled app to a jar and replays `bundle` with it. A rule with `without` in it is left out, and
-    then those of the app's manifest too: nobody asks for its screens."""
+    """Shrinks the compiled app to a jar and replays `bundle` with it. A rule with `without` in it is left out."""
     parts = compiled(out / "work/apk/maven", out / "android")
     jars = [path if without is None else copy_without(path, without, work) for path in parts.jars]
     roots, shrunk = work / "roots.pro", work / "shrunk.jar"
     roots.write_text(ROOTS + dex.RULES)
-    rules = parts.rules if without is None else parts.rules[1:]
-    command = [*dex.r8_command(parts, (*rules, roots)), "--classfile", "--output", shrunk]
+    command = [*dex.r8_command(parts, (*parts.rules, roots)), "--classfile", "--output", shrunk]
     tools.run([*command, *jars], "R8 failed")
     jna = next(path for path in parts.jars if path.name.startswith("jna-"))
     with zipfile.ZipFile(jna) as jar:
